@@ -1,0 +1,5 @@
+#pragma once
+#include "pch.h"
+
+#include <boost/asio.hpp>
+#include <boost/json.hpp>
