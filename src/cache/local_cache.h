@@ -1,0 +1,119 @@
+// A cache in this process: sharded, bounded in bytes, least recently used out first, with a TTL.
+//
+// Keys are 128-bit hashes that already carry tenant, collection and generation, so that nothing here
+// needs to know about either, and an entry of an older generation is simply never asked for again.
+// Values are immutable and shared: a reader keeps its value alive even when it is evicted meanwhile.
+//
+// An entry costs what its owner says plus kEntryOverheadBytes. One that is larger than a shard's share
+// is not stored. Thread safe; a shard's lock is held for a map operation and nothing else.
+//
+//   LocalCache<Reply> cache({.max_bytes = 64 << 20, .ttl = 1h});
+//   if (auto reply = cache.find(key, clock.now())) return *reply;
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/guarded.h"
+#include "base/hash.h"
+
+namespace raglan::cache {
+
+struct LocalCacheConfig {
+  bool enabled = true;
+  std::size_t max_bytes = 64 << 20;
+  Duration ttl = std::chrono::hours(1); // zero: entries do not expire
+};
+
+struct LocalCacheStats {
+  std::size_t entries = 0;
+  std::size_t bytes = 0;
+  std::size_t evictions = 0;
+};
+
+template <typename Value>
+class LocalCache {
+ public:
+  using ValuePtr = std::shared_ptr<const Value>;
+  static constexpr std::size_t kShards = 16;
+  static constexpr std::size_t kEntryOverheadBytes = 128;
+
+  explicit LocalCache(LocalCacheConfig config) : config_(config) {}
+
+  // Null when absent, expired, or the cache is disabled.
+  ValuePtr find(const Hash128& key, MonotonicTime now) {
+    return shard(key).with([&](Shard& shard) -> ValuePtr {
+      const auto found = shard.entries.find(key);
+      if (found == shard.entries.end()) return nullptr;
+      if (now >= found->second->expires) {
+        shard.erase(found);
+        return nullptr;
+      }
+      shard.order.splice(shard.order.begin(), shard.order, found->second);
+      return found->second->value;
+    });
+  }
+
+  // Replaces an entry of the same key. `value_bytes` is what the value occupies.
+  void insert(const Hash128& key, ValuePtr value, std::size_t value_bytes, MonotonicTime now) {
+    const std::size_t bytes = value_bytes + kEntryOverheadBytes;
+    const std::size_t limit_bytes = config_.max_bytes / kShards;
+    if (!config_.enabled || bytes > limit_bytes) return;
+    const MonotonicTime expires =
+        config_.ttl == Duration::zero() ? MonotonicTime::max() : now + config_.ttl;
+    shard(key).with([&](Shard& shard) {
+      if (const auto old = shard.entries.find(key); old != shard.entries.end()) shard.erase(old);
+      while (shard.bytes + bytes > limit_bytes) {
+        shard.erase(shard.entries.find(shard.order.back().key));
+        ++shard.evictions;
+      }
+      shard.order.push_front({key, std::move(value), bytes, expires});
+      shard.entries[key] = shard.order.begin();
+      shard.bytes += bytes;
+    });
+  }
+
+  LocalCacheStats stats() const {
+    LocalCacheStats total;
+    for (const auto& guarded : shards_) {
+      guarded.with([&](const Shard& shard) {
+        total.entries += shard.entries.size();
+        total.bytes += shard.bytes;
+        total.evictions += shard.evictions;
+      });
+    }
+    return total;
+  }
+
+ private:
+  struct Entry {
+    Hash128 key;
+    ValuePtr value;
+    std::size_t bytes;
+    MonotonicTime expires;
+  };
+  struct Shard {
+    std::list<Entry> order; // most recently used first
+    std::unordered_map<Hash128, typename std::list<Entry>::iterator> entries;
+    std::size_t bytes = 0;
+    std::size_t evictions = 0;
+    void erase(typename decltype(entries)::iterator at) {
+      bytes -= at->second->bytes;
+      order.erase(at->second);
+      entries.erase(at);
+    }
+  };
+
+  // The last byte picks the shard, the first eight the bucket, so that the two are independent.
+  Guarded<Shard>& shard(const Hash128& key) { return shards_[key.bytes.back() % kShards]; }
+
+  LocalCacheConfig config_;
+  std::array<Guarded<Shard>, kShards> shards_;
+};
+
+} // namespace raglan::cache

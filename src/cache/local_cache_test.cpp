@@ -1,0 +1,121 @@
+#include "cache/local_cache.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+
+namespace raglan::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using Cache = LocalCache<std::string>;
+
+constexpr MonotonicTime kStart{1h};
+
+Hash128 key(std::uint8_t id, std::uint8_t shard = 0) {
+  Hash128 key;
+  key.bytes.front() = id;
+  key.bytes.back() = shard;
+  return key;
+}
+
+std::shared_ptr<const std::string> text(std::string value) {
+  return std::make_shared<const std::string>(std::move(value));
+}
+
+TEST(LocalCache, ReturnsWhatWasInserted) {
+  Cache cache({});
+  EXPECT_EQ(cache.find(key(1), kStart), nullptr);
+  cache.insert(key(1), text("a"), 1, kStart);
+  ASSERT_NE(cache.find(key(1), kStart), nullptr);
+  EXPECT_EQ(*cache.find(key(1), kStart), "a");
+  EXPECT_EQ(cache.find(key(2), kStart), nullptr);
+}
+
+TEST(LocalCache, ExpiresExactlyAtItsTtl) {
+  Cache cache({.ttl = 10s});
+  cache.insert(key(1), text("a"), 1, kStart);
+  EXPECT_NE(cache.find(key(1), kStart + 10s - 1ns), nullptr);
+  EXPECT_EQ(cache.find(key(1), kStart + 10s), nullptr);
+  EXPECT_EQ(cache.stats().entries, 0u);
+  EXPECT_EQ(cache.stats().bytes, 0u);
+}
+
+TEST(LocalCache, ZeroTtlNeverExpires) {
+  Cache cache({.ttl = Duration::zero()});
+  cache.insert(key(1), text("a"), 1, kStart);
+  EXPECT_NE(cache.find(key(1), kStart + 100000h), nullptr);
+}
+
+TEST(LocalCache, EvictsTheLeastRecentlyUsedWhenAShardIsFull) {
+  constexpr std::size_t kCost = 100 + Cache::kEntryOverheadBytes;
+  Cache cache({.max_bytes = 2 * kCost * Cache::kShards});
+  cache.insert(key(1), text("a"), 100, kStart);
+  cache.insert(key(2), text("b"), 100, kStart);
+  EXPECT_EQ(cache.stats().evictions, 0u);
+  ASSERT_NE(cache.find(key(1), kStart), nullptr); // 2 is now the older
+  cache.insert(key(3), text("c"), 100, kStart);
+  EXPECT_NE(cache.find(key(1), kStart), nullptr);
+  EXPECT_EQ(cache.find(key(2), kStart), nullptr);
+  EXPECT_NE(cache.find(key(3), kStart), nullptr);
+  EXPECT_EQ(cache.stats().evictions, 1u);
+  EXPECT_EQ(cache.stats().bytes, 2 * kCost);
+}
+
+TEST(LocalCache, RefusesAnEntryLargerThanAShard) {
+  Cache cache({.max_bytes = 1000 * Cache::kShards});
+  cache.insert(key(1), text("a"), 1000 - Cache::kEntryOverheadBytes, kStart);
+  EXPECT_NE(cache.find(key(1), kStart), nullptr);
+  cache.insert(key(2), text("b"), 1000 - Cache::kEntryOverheadBytes + 1, kStart);
+  EXPECT_EQ(cache.find(key(2), kStart), nullptr);
+  EXPECT_NE(cache.find(key(1), kStart), nullptr);
+}
+
+TEST(LocalCache, ReplacingAnEntryDoesNotLeakItsBytes) {
+  Cache cache({});
+  cache.insert(key(1), text("a"), 500, kStart);
+  cache.insert(key(1), text("b"), 100, kStart);
+  EXPECT_EQ(*cache.find(key(1), kStart), "b");
+  EXPECT_EQ(cache.stats().bytes, 100 + Cache::kEntryOverheadBytes);
+  EXPECT_EQ(cache.stats().entries, 1u);
+}
+
+TEST(LocalCache, DisabledStoresNothing) {
+  Cache cache({.enabled = false});
+  cache.insert(key(1), text("a"), 1, kStart);
+  EXPECT_EQ(cache.find(key(1), kStart), nullptr);
+}
+
+TEST(LocalCache, AReaderKeepsItsValueWhenItIsEvicted) {
+  Cache cache({.max_bytes = 300 * Cache::kShards});
+  cache.insert(key(1), text("kept"), 100, kStart);
+  const auto held = cache.find(key(1), kStart);
+  cache.insert(key(2), text("b"), 100, kStart);
+  EXPECT_EQ(cache.find(key(1), kStart), nullptr);
+  EXPECT_EQ(*held, "kept");
+}
+
+TEST(LocalCache, StaysWithinItsBytesUnderConcurrentUse) {
+  constexpr std::size_t kMaxBytes = 4096 * Cache::kShards;
+  Cache cache({.max_bytes = kMaxBytes});
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 5000; ++i) {
+        const Hash128 k = hash128(std::to_string((i * 7 + t) % 500));
+        if (const auto found = cache.find(k, kStart)) {
+          ASSERT_EQ(*found, k.hex());
+        } else {
+          cache.insert(k, text(k.hex()), 300, kStart);
+        }
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_LE(cache.stats().bytes, kMaxBytes);
+  EXPECT_GT(cache.stats().entries, 0u);
+}
+
+} // namespace
+} // namespace raglan::cache
