@@ -14,9 +14,14 @@ function(raglan_library name)
   endif()
   list(TRANSFORM ARG_DEPS PREPEND raglan_ OUTPUT_VARIABLE deps)
 
-  add_library(raglan_${name} STATIC ${sources})
-  target_link_libraries(raglan_${name} PUBLIC raglan_options ${deps} ${ARG_LINK})
-  raglan_precompile(raglan_${name} ${ARG_ASIO})
+  if(sources)
+    add_library(raglan_${name} STATIC ${sources})
+    target_link_libraries(raglan_${name} PUBLIC raglan_options ${deps} ${ARG_LINK})
+    raglan_precompile(raglan_${name} ${ARG_ASIO})
+  else()
+    add_library(raglan_${name} INTERFACE) # headers only
+    target_link_libraries(raglan_${name} INTERFACE raglan_options ${deps} ${ARG_LINK})
+  endif()
 
   if(tests)
     add_executable(${name}_test ${tests})
