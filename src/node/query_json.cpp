@@ -1,0 +1,181 @@
+#include "node/query_json.h"
+
+#include <algorithm>
+
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include "node/json_fields.h"
+#include "store/filter_parse.h"
+
+namespace raglan::node {
+namespace json = boost::json;
+namespace {
+
+std::string_view status_name(rag::CacheStatus status) {
+  switch (status) {
+    case rag::CacheStatus::kHit: return "hit";
+    case rag::CacheStatus::kMiss: return "miss";
+    case rag::CacheStatus::kRefresh: return "refresh";
+    case rag::CacheStatus::kBypass: return "bypass";
+  }
+  return "miss";
+}
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos;
+}
+
+void check_query_text(JsonFields& fields, const std::string& text) {
+  if (!fields.failed() && is_blank(text)) fields.reject("query", "'query' must not be empty");
+}
+
+// Everything but the question's text, which /v1/query and /v1/search send in different forms.
+rag::QueryRequest parse_parameters(JsonFields& fields, const std::string& tenant,
+                                   std::uint32_t default_top_k) {
+  rag::QueryRequest request;
+  request.collection = {tenant,
+                        fields.string("collection", store::kDefaultCollection, kMaxNameBytes)};
+  if (!is_valid_name(request.collection.name)) {
+    fields.reject("collection", "not a valid collection name");
+  }
+  request.top_k =
+      static_cast<std::uint32_t>(fields.integer("top_k", default_top_k, 1, kMaxTopK));
+  request.cache = static_cast<rag::CacheMode>(
+      fields.choice("cache", {"use", "refresh", "bypass", "only"}, 0));
+  request.explain = fields.boolean("explain", false);
+  if (const json::value* filter = fields.value("filter")) {
+    if (auto parsed = store::parse_filter(*filter, fields.pointer_to("filter"))) {
+      request.filter = std::move(*parsed);
+      request.filter_json = json::serialize(*filter);
+    } else {
+      fields.reject_with(std::move(parsed.error()));
+    }
+  }
+  return request;
+}
+
+json::object timings_json(const rag::QueryReply& reply) {
+  json::object timings;
+  for (const auto& [stage, duration] : reply.timings) timings[stage] = to_milliseconds(duration);
+  timings["total"] = to_milliseconds(reply.total);
+  return timings;
+}
+
+} // namespace
+
+bool is_valid_name(std::string_view name) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '.' || c == '_' || c == '-';
+  };
+  return !name.empty() && name.size() <= kMaxNameBytes && name.front() != '.' &&
+         std::all_of(name.begin(), name.end(), allowed);
+}
+
+Result<ParsedQuery> parse_query(std::string_view body, const std::string& tenant,
+                                std::uint32_t default_top_k) {
+  auto value = parse_json_body(body);
+  if (!value) return forward_error(value);
+  JsonFields fields(*value, "");
+  ParsedQuery parsed;
+  std::string text = fields.required_string("query", kMaxQueryBytes);
+  check_query_text(fields, text);
+  rag::QueryRequest request = parse_parameters(fields, tenant, default_top_k);
+  request.query = std::move(text);
+  request.mode = static_cast<rag::QueryMode>(fields.choice("mode", {"answer", "retrieve"}, 0));
+  parsed.stream = fields.boolean("stream", false);
+  if (auto ok = fields.finish(); !ok) return forward_error(ok);
+  parsed.requests.push_back(std::move(request));
+  return parsed;
+}
+
+Result<ParsedQuery> parse_search(std::string_view body, const std::string& tenant,
+                                 std::uint32_t default_top_k) {
+  auto value = parse_json_body(body);
+  if (!value) return forward_error(value);
+  JsonFields fields(*value, "");
+  ParsedQuery parsed;
+  std::vector<std::string> texts;
+  const json::value* query = value->is_object() ? value->get_object().if_contains("query") : nullptr;
+  if (const json::array* array = query ? query->if_array() : nullptr) {
+    fields.value("query");
+    parsed.was_array = true;
+    if (array->empty() || array->size() > kMaxQueriesPerSearch) {
+      fields.reject("query", fmt::format("'query' must hold 1 to {} texts", kMaxQueriesPerSearch));
+    }
+    for (const json::value& element : *array) {
+      const json::string* text = element.if_string();
+      if (!text || text->size() > kMaxQueryBytes || is_blank(*text)) {
+        fields.reject("query", fmt::format("each query must be a non-empty string of at most {} bytes",
+                                           kMaxQueryBytes));
+        break;
+      }
+      texts.emplace_back(*text);
+    }
+  } else {
+    texts.push_back(fields.required_string("query", kMaxQueryBytes));
+    check_query_text(fields, texts.front());
+  }
+  rag::QueryRequest request = parse_parameters(fields, tenant, default_top_k);
+  request.mode = rag::QueryMode::kRetrieve;
+  if (auto ok = fields.finish(); !ok) return forward_error(ok);
+  for (std::string& text : texts) {
+    request.query = std::move(text);
+    parsed.requests.push_back(request);
+  }
+  return parsed;
+}
+
+json::array sources_json(const rag::Answer& answer, bool explain) {
+  json::array sources;
+  for (const rag::Source& source : answer.sources) {
+    json::object object{{"n", source.n},
+                        {"document_id", source.document_id},
+                        {"chunk_id", std::to_string(source.chunk_id)},
+                        {"title", source.title},
+                        {"title_path", source.title_path},
+                        {"uri", source.uri},
+                        {"text", source.text},
+                        {"score", source.score},
+                        {"start", source.start},
+                        {"end", source.end}};
+    if (explain) {
+      const rag::Ranked& ranked = source.explanation;
+      object["explanation"] = json::object{{"cosine", ranked.cosine},
+                                           {"bm25", ranked.bm25},
+                                           {"dense_rank", ranked.dense_rank},
+                                           {"lexical_rank", ranked.lexical_rank}};
+    }
+    sources.push_back(std::move(object));
+  }
+  return sources;
+}
+
+json::object reply_json(const rag::QueryReply& reply, bool explain) {
+  const rag::Answer& answer = *reply.answer;
+  json::object object{{"id", reply.id}};
+  object["answer"] = answer.text ? json::value(*answer.text) : json::value(nullptr);
+  object["found"] = answer.found;
+  object["sources"] = sources_json(answer, explain);
+  const bool hit = reply.cache == rag::CacheStatus::kHit;
+  object["cache"] = {{"status", status_name(reply.cache)},
+                     {"layer", hit ? json::value("query") : json::value(nullptr)}};
+  object["degraded"] = {{"level", answer.degraded_level},
+                        {"reasons", json::value_from(answer.degraded_reasons)}};
+  object["timings_ms"] = timings_json(reply);
+  object["usage"] = {{"embedding_tokens", hit ? 0 : answer.embedding_tokens}};
+  return object;
+}
+
+std::string cache_status_header(const rag::QueryReply& reply) {
+  switch (reply.cache) {
+    case rag::CacheStatus::kHit: return "raglan; hit";
+    case rag::CacheStatus::kMiss: return "raglan; fwd=miss; stored";
+    case rag::CacheStatus::kRefresh: return "raglan; fwd=request; stored";
+    case rag::CacheStatus::kBypass: return "raglan; fwd=bypass";
+  }
+  return "raglan; fwd=miss";
+}
+
+} // namespace raglan::node

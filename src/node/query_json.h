@@ -1,0 +1,41 @@
+// Questions and answers as JSON: the bodies of /v1/query and /v1/search.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "base/result.h"
+#include "rag/query.h"
+
+namespace raglan::node {
+
+inline constexpr std::size_t kMaxQueryBytes = 8192;
+inline constexpr std::size_t kMaxNameBytes = 128;
+inline constexpr std::uint32_t kMaxTopK = 100;
+inline constexpr std::size_t kMaxQueriesPerSearch = 64;
+
+struct ParsedQuery {
+  // One for /v1/query; as many as were sent for /v1/search. They differ only in their text.
+  std::vector<rag::QueryRequest> requests;
+  bool was_array = false;
+  bool stream = false;
+};
+
+// `default_top_k` is the configuration's. Without a deadline yet: the caller sets it.
+Result<ParsedQuery> parse_query(std::string_view body, const std::string& tenant,
+                                std::uint32_t default_top_k);
+Result<ParsedQuery> parse_search(std::string_view body, const std::string& tenant,
+                                 std::uint32_t default_top_k);
+
+// A collection's name: 1 to 128 of letters, digits, '.', '_' and '-', not starting with '.'.
+bool is_valid_name(std::string_view name);
+
+boost::json::array sources_json(const rag::Answer& answer, bool explain);
+boost::json::object reply_json(const rag::QueryReply& reply, bool explain);
+
+// RFC 9211, e.g. `raglan; hit` or `raglan; fwd=miss; stored`.
+std::string cache_status_header(const rag::QueryReply& reply);
+
+} // namespace raglan::node
