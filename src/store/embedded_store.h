@@ -1,0 +1,91 @@
+// The embedded store: SQLite for documents, chunks, vectors and the change log; in-memory indexes
+// (collection_index.h) for search. Nothing to install, one file, several processes.
+//
+//   auto store = EmbeddedStore::open("data/raglan.db", {embedder.id(), embedder.dimension()}, {},
+//   clock);
+//   (*store)->put({}, prepared);          // returns when it is durable
+//   (*store)->search(request);            // finds it, here and in every process on the file
+//
+// Writing: one writer thread takes whatever waits in its bounded queue and commits it together
+// (writer.h). Reading: a bounded pool of connections, each used by one thread at a time.
+// Searching: the search reads the collection's committed seq, which costs a `PRAGMA data_version`
+// when nothing changed, brings the index up to it from the change log (live_index.h), and only then
+// searches. An upkeep thread does the same in the background, so that a search rarely finds much to
+// catch up with; it also saves snapshots, next to the database in `<path>.snapshots/`.
+//
+// Thread safety: as store.h. A store must not be used across fork().
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "store/store.h"
+#include "store/store_config.h"
+
+namespace raglan::store {
+
+// The model whose vectors this process writes and searches with. A collection keeps that of its
+// first write; vectors of different models cannot be compared.
+struct EmbeddingSpace {
+  std::string embedder_id;
+  std::size_t dimension = 0;
+};
+
+struct LoadProgress {
+  std::uint64_t chunks_loaded = 0;
+  std::uint64_t chunks_total = 0;
+};
+
+class EmbeddedStore final : public Store {
+ public:
+  // Opens or creates the database. Errors: kCorrupt (not a database, damaged, or not Raglan's),
+  // kConflict (written by a newer Raglan), kUnavailable (cannot be opened), kDiskFull.
+  static Result<std::unique_ptr<EmbeddedStore>> open(const std::filesystem::path& path,
+                                                     EmbeddingSpace space, StoreConfig config,
+                                                     const Clock& clock);
+  ~EmbeddedStore() override; // as close()
+
+  // Loads the index of every collection, so that no search has to. Indexes that are not loaded here
+  // are loaded by the first search.
+  Result<> load_indexes(const std::function<void(LoadProgress)>& progress = {});
+  // Saves a snapshot of every loaded index that changed since its last.
+  Result<> save_snapshots();
+  // Refuses new writes, commits those that wait, stops the threads, saves snapshots.
+  void close();
+
+  // SQL statements executed since the store was opened: raglan_store_statements_total.
+  std::uint64_t statements_total() const;
+  // Writes that wait for their commit: raglan_queue_depth{executor="store"}.
+  std::size_t write_queue_depth() const;
+
+  Result<> create_collection(const CollectionKey& key) override;
+  Result<std::vector<CollectionStats>> list_collections(std::string_view tenant) override;
+  Result<CollectionStats> collection(const CollectionKey& key) override;
+  Result<> delete_collection(const CollectionKey& key) override;
+  Result<WriteState> put(const CollectionKey& key, const PreparedDocument& document) override;
+  std::vector<Result<WriteState>> put_many(const CollectionKey& key,
+                                           std::span<const PreparedDocument> documents) override;
+  Result<> remove(const CollectionKey& key, std::string_view document_id) override;
+  Result<Document> get(const CollectionKey& key, std::string_view document_id) override;
+  Result<DocumentPage> list(const CollectionKey& key, std::string_view after_id,
+                            std::uint32_t limit) override;
+  Result<std::vector<std::optional<Hash128>>> content_hashes(
+      const CollectionKey& key, std::span<const std::string> document_ids) override;
+  Result<std::vector<Passage>> passages(const CollectionKey& key,
+                                        std::span<const std::uint64_t> chunk_ids) override;
+  Result<Generation> generation(const CollectionKey& key) override;
+  Result<SearchResult> search(const SearchRequest& request) override;
+
+ private:
+  struct Parts;
+  explicit EmbeddedStore(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+} // namespace raglan::store

@@ -1,0 +1,32 @@
+// What an operator can set about the embedded store. The member initializers are the only defaults.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace raglan::store {
+
+struct StoreConfig {
+  // Connections for reading; as many searches and reads run at the same time.
+  std::size_t readers = 8;
+  // How long a statement waits for another process's write, and a read for a free connection.
+  std::chrono::milliseconds busy_timeout{5000};
+  // Writes that may wait for the writer; more are refused (kOverloaded).
+  std::size_t write_queue = 1024;
+  // The largest metadata object.
+  std::size_t max_metadata_bytes = 64 * 1024;
+  // The write-ahead log is folded into the database when it is larger.
+  std::uint64_t checkpoint_bytes = 32 * 1024 * 1024;
+  // Files up to this size are checked page by page when they are opened; larger ones only for being
+  // cut short.
+  std::uint64_t check_at_open_bytes = 64 * 1024 * 1024;
+  // A snapshot of an index is saved in the background after so many chunks changed, ...
+  std::uint64_t snapshot_after_chunks = 20'000;
+  // ... and at close after so many: fewer are quicker to replay than to save.
+  std::uint64_t snapshot_at_close_chunks = 1'000;
+  // How often the upkeep thread looks for changes of other processes.
+  std::chrono::milliseconds upkeep_interval{250};
+};
+
+} // namespace raglan::store
