@@ -1,0 +1,31 @@
+# Starting and stopping a node from a script; sourced by scripts/demo and scripts/run.
+
+readonly MANUAL=.deps/corpora/postgresql-doc-15/usr/share/doc/postgresql-doc-15/html
+NODE_PID=
+NODE_URL=
+
+# start_node DATA [OPTION...]: returns when the node answers /startup with 200.
+start_node() {
+  local data=$1 log=$1.log
+  shift
+  mkdir -p "$(dirname "$data")"
+  build/raglan serve --data "$data" "$@" >"$log" 2>"$log.err" &
+  NODE_PID=$!
+  trap stop_node EXIT
+  until NODE_URL=$(sed -n 's/^listening on //p' "$log") && [ -n "$NODE_URL" ]; do
+    kill -0 "$NODE_PID" 2>/dev/null || { cat "$log" "$log.err" >&2; return 1; }
+    sleep 0.05
+  done
+  until build/raglan doctor --url "$NODE_URL" --wait-started >/dev/null 2>&1; do
+    kill -0 "$NODE_PID" 2>/dev/null || { cat "$log" "$log.err" >&2; return 1; }
+    sleep 0.1
+  done
+}
+
+stop_node() {
+  trap - EXIT
+  [ -n "$NODE_PID" ] || return 0
+  kill -TERM "$NODE_PID" 2>/dev/null || true
+  wait "$NODE_PID" 2>/dev/null || true
+  NODE_PID=
+}
