@@ -1,7 +1,7 @@
 // The values that cross the store's boundary. No behaviour.
 //
-// Every key carries a tenant; without auth it is kDefaultTenant. Vectors are L2-normalised, so that a
-// dot product is the cosine.
+// Every key carries a tenant; without auth it is kDefaultTenant. Vectors are L2-normalised, so that
+// a dot product is the cosine.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ struct CollectionKey {
   auto operator<=>(const CollectionKey&) const = default;
 };
 
-// What every cache key starts with: the random store epoch, renewed on restore or migration, and the
-// seq of the collection's last change. A higher seq within one epoch is newer.
+// What every cache key starts with: the random store epoch, renewed on restore or migration, and
+// the seq of the collection's last change. A higher seq within one epoch is newer.
 struct Generation {
   std::uint64_t epoch = 0;
   std::uint64_t seq = 0;
@@ -34,12 +34,12 @@ struct Generation {
 
 // One passage: `text` is the stored text's bytes [start, end).
 struct Chunk {
-  std::uint64_t id = 0;     // assigned by the store; unique over its lifetime; 0 before the write
+  std::uint64_t id = 0; // assigned by the store; unique over its lifetime; 0 before the write
   std::string document_id;
   std::uint32_t ordinal = 0; // position within the document, from 0
   std::string title_path;    // headings above the passage, " > " between them
   std::string text;
-  std::uint64_t start = 0;   // byte offsets into Document::text
+  std::uint64_t start = 0; // byte offsets into Document::text
   std::uint64_t end = 0;
 };
 
@@ -47,11 +47,11 @@ struct Document {
   std::string id;
   std::string title;
   std::string uri;
-  std::string text;          // as extracted: valid UTF-8, no markup
+  std::string text;                 // as extracted: valid UTF-8, no markup
   std::string metadata_json = "{}"; // a JSON object; what filters look at
-  Hash128 content_hash;      // over everything that, when changed, requires a new write
-  WallTime updated_at{};     // set by the store
-  std::uint32_t chunk_count = 0; // set by the store
+  Hash128 content_hash;             // over everything that, when changed, requires a new write
+  WallTime updated_at{};            // set by the store
+  std::uint32_t chunk_count = 0;    // set by the store
 };
 
 // A document ready to be written: chunked and embedded. vectors[i] belongs to chunks[i]; `vectors`
@@ -76,9 +76,9 @@ struct CollectionStats {
 struct Filter {
   enum class Type { kEq, kNe, kLt, kLte, kGt, kGte, kIn, kNin, kAnd, kOr };
   Type type = Type::kAnd;
-  std::string key;                 // comparisons only: a top-level key of the metadata object
+  std::string key;                      // comparisons only: a top-level key of the metadata object
   std::vector<std::string> values_json; // comparisons: one JSON scalar; kIn, kNin: any number
-  std::vector<Filter> filters;     // kAnd, kOr; an empty kAnd matches everything, an empty kOr nothing
+  std::vector<Filter> filters; // kAnd, kOr; an empty kAnd matches everything, an empty kOr nothing
 };
 
 struct SearchRequest {
@@ -86,23 +86,23 @@ struct SearchRequest {
   std::vector<float> query_vector; // empty: lexical only (the embedder is away)
   std::string query_text;          // empty: dense only
   std::optional<Filter> filter;
-  std::uint32_t candidates = 100;  // wanted from each side before fusion
-  bool exact = false;              // skip the approximate index
+  std::uint32_t candidates = 100; // wanted from each side before fusion
+  bool exact = false;             // skip the approximate index
 };
 
-// A chunk that either side found, with both scores: a candidate of one side is scored by the other as
-// well, so that fusing by score compares like with like.
+// A chunk that either side found, with both scores: a candidate of one side is scored by the other
+// as well, so that fusing by score compares like with like.
 struct Candidate {
   std::uint64_t chunk_id = 0;
-  float cosine = 0;        // 0 when the request had no vector
-  float bm25 = 0;          // 0 when no query term occurs
+  float cosine = 0;               // 0 when the request had no vector
+  float bm25 = 0;                 // 0 when no query term occurs
   std::uint32_t dense_rank = 0;   // 1 is best; 0: not among the dense side's candidates
   std::uint32_t lexical_rank = 0; // likewise
 };
 
 struct SearchResult {
-  Generation generation;          // of the data that was actually searched
-  float bm25_max = 0;             // the best BM25 score of any matching chunk; 0: no lexical match
+  Generation generation; // of the data that was actually searched
+  float bm25_max = 0;    // the best BM25 score of any matching chunk; 0: no lexical match
   std::vector<Candidate> candidates; // in no particular order; no duplicates
 };
 
