@@ -1,0 +1,46 @@
+#include "node/request_scope.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/ids.h"
+
+namespace raglan::node {
+namespace {
+
+bool usable_id(std::string_view id) {
+  return !id.empty() && id.size() <= kMaxRequestIdBytes &&
+         std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+} // namespace
+
+http::Handler with_request_id(http::Handler next, const Clock& clock) {
+  return [next = std::move(next), &clock](http::Request& request) -> net::Task<http::Response> {
+    std::string id(request_id(request));
+    if (!usable_id(id)) {
+      id = make_uuid7(clock.wall_now());
+      request.headers.set(kRequestIdHeader, id);
+    }
+    http::Response response = co_await next(request);
+    response.headers.set(kRequestIdHeader, id);
+    co_return response;
+  };
+}
+
+Result<Deadline> request_deadline(const http::Request& request, Duration max) {
+  const std::string* sent = request.headers.find(kTimeoutHeader);
+  if (!sent) return Deadline::after(max, request.received_at);
+  std::uint32_t millis = 0;
+  const char* end = sent->data() + sent->size();
+  const auto [stop, error] = std::from_chars(sent->data(), end, millis);
+  if (error != std::errc() || stop != end || millis == 0) {
+    return fail(ErrorCode::kMalformedRequest,
+                "x-request-timeout-ms must be a positive number of milliseconds",
+                std::string(kTimeoutHeader));
+  }
+  return Deadline::after(std::min<Duration>(max, std::chrono::milliseconds(millis)),
+                         request.received_at);
+}
+
+} // namespace raglan::node

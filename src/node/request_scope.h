@@ -1,0 +1,35 @@
+// What every request gets before its handler runs: an id, and a deadline.
+//
+// The id is the client's `x-request-id` when that is short and printable, else a new one. It is put
+// into the request's headers, where the router and the handlers find it, and into the response.
+#pragma once
+
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/deadline.h"
+#include "base/result.h"
+#include "http/error_table.h"
+#include "http/router.h"
+
+namespace raglan::node {
+
+inline constexpr std::string_view kRequestIdHeader = "x-request-id";
+inline constexpr std::string_view kTimeoutHeader = "x-request-timeout-ms";
+inline constexpr std::size_t kMaxRequestIdBytes = 128;
+
+http::Handler with_request_id(http::Handler next, const Clock& clock);
+
+inline std::string_view request_id(const http::Request& request) {
+  return request.headers.get(kRequestIdHeader);
+}
+
+inline http::Response error_reply(const Error& error, const http::Request& request) {
+  return http::error_response(error, request_id(request));
+}
+
+// The client's own timeout (`x-request-timeout-ms`) when it is below `max`, else `max`, counted from
+// when the request's head was complete. kMalformedRequest when the header is not a positive number.
+Result<Deadline> request_deadline(const http::Request& request, Duration max);
+
+} // namespace raglan::node

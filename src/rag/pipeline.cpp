@@ -1,0 +1,237 @@
+#include "rag/pipeline.h"
+
+#include <utility>
+
+#include "base/ids.h"
+#include "base/log.h"
+#include "net/completion.h"
+
+namespace raglan::rag {
+namespace {
+
+constexpr std::string_view kNothingFound = "Nothing in this collection answers the question.";
+
+struct Retrieved {
+  store::Generation generation;
+  std::vector<Source> sources;
+};
+
+Hash128 query_key(const QueryRequest& request, store::Generation generation,
+                  std::string_view embedder_id, const PipelineConfig& config) {
+  Hasher hasher;
+  hasher.add(request.collection.tenant).add(request.collection.name);
+  hasher.add(generation.epoch).add(generation.seq);
+  hasher.add(normalise_query(request.query)).add(request.top_k).add(request.filter_json);
+  hasher.add(static_cast<std::uint64_t>(request.mode)).add(embedder_id);
+  hasher.add(static_cast<std::uint64_t>(config.fusion.method));
+  return hasher.finish();
+}
+
+std::size_t answer_bytes(const Answer& answer) {
+  std::size_t bytes = sizeof(Answer) + (answer.text ? answer.text->size() : 0);
+  for (const Source& source : answer.sources) {
+    bytes += sizeof(Source) + source.document_id.size() + source.title.size() +
+             source.title_path.size() + source.uri.size() + source.text.size();
+  }
+  return bytes;
+}
+
+Source make_source(std::uint32_t n, store::Passage passage, const Ranked& ranked) {
+  Source source;
+  source.n = n;
+  source.document_id = std::move(passage.chunk.document_id);
+  source.chunk_id = passage.chunk.id;
+  source.title = std::move(passage.title);
+  source.title_path = std::move(passage.chunk.title_path);
+  source.uri = std::move(passage.uri);
+  source.text = std::move(passage.chunk.text);
+  source.score = ranked.score;
+  source.start = passage.chunk.start;
+  source.end = passage.chunk.end;
+  source.explanation = ranked;
+  return source;
+}
+
+// Blocking: runs on the search executor.
+Result<Retrieved> retrieve(store::Store& store, const store::SearchRequest& search,
+                           const FusionConfig& fusion, std::uint32_t top_k) {
+  auto found = store.search(search);
+  if (!found) return forward_error(found);
+  std::vector<Ranked> ranked = fuse(*found, fusion);
+  if (ranked.size() > top_k) ranked.resize(top_k);
+  std::vector<std::uint64_t> ids;
+  for (const Ranked& hit : ranked) ids.push_back(hit.chunk_id);
+  auto passages = store.passages(search.collection, ids);
+  if (!passages) return forward_error(passages);
+
+  Retrieved retrieved{found->generation, {}};
+  // A passage that was deleted between the search and this read is left out.
+  std::size_t at = 0;
+  for (store::Passage& passage : *passages) {
+    while (ranked[at].chunk_id != passage.chunk.id) ++at;
+    const auto n = static_cast<std::uint32_t>(retrieved.sources.size() + 1);
+    retrieved.sources.push_back(make_source(n, std::move(passage), ranked[at]));
+  }
+  return retrieved;
+}
+
+} // namespace
+
+std::string normalise_query(std::string_view query) {
+  std::string normal;
+  for (const char c : query) {
+    const bool blank = c == ' ' || (c >= '\t' && c <= '\r');
+    if (!blank) {
+      normal += c;
+    } else if (!normal.empty() && normal.back() != ' ') {
+      normal += ' ';
+    }
+  }
+  if (!normal.empty() && normal.back() == ' ') normal.pop_back();
+  return normal;
+}
+
+// One question under way: its request, its reply so far, and the stages as coroutines.
+class Pipeline::Run {
+ public:
+  Run(Pipeline& pipeline, QueryRequest request)
+      : pipeline_(pipeline), parts_(pipeline.parts_), request_(std::move(request)) {}
+
+  net::Task<Result<QueryReply>> run() {
+    started_ = parts_.clock.now();
+    reply_.id = make_uuid7(parts_.clock.wall_now());
+    auto generation = co_await current_generation();
+    if (!generation) co_return forward_error(generation);
+    if (find_cached(*generation)) co_return finish();
+    if (request_.cache == CacheMode::kOnly) {
+      co_return fail(ErrorCode::kNotCached, "the answer is not in the cache");
+    }
+    if (auto ok = co_await embed_query(); !ok) co_return forward_error(ok);
+    if (auto ok = co_await retrieve_sources(); !ok) co_return forward_error(ok);
+    if (request_.mode == QueryMode::kAnswer) {
+      if (auto ok = co_await compose_answer(); !ok) co_return forward_error(ok);
+    }
+    store_answer();
+    co_return finish();
+  }
+
+ private:
+  // Starts a stage: refuses when the deadline has passed.
+  Result<> begin_stage() {
+    stage_started_ = parts_.clock.now();
+    if (!request_.deadline.expired(stage_started_)) return {};
+    return fail(ErrorCode::kDeadlineExceeded, "the request's deadline has passed");
+  }
+
+  void end_stage(std::string_view stage) {
+    const Duration took = parts_.clock.now() - stage_started_;
+    reply_.timings.emplace_back(stage, took);
+    if (parts_.on_stage) parts_.on_stage(stage, took);
+  }
+
+  net::Task<Result<store::Generation>> current_generation() {
+    if (auto ok = begin_stage(); !ok) co_return forward_error(ok);
+    auto read = [&store = parts_.store, key = request_.collection] { return store.generation(key); };
+    auto generation = co_await net::offload(parts_.search, std::move(read));
+    end_stage("generation");
+    co_return generation;
+  }
+
+  bool find_cached(store::Generation generation) {
+    if (request_.cache == CacheMode::kBypass) reply_.cache = CacheStatus::kBypass;
+    if (request_.cache == CacheMode::kRefresh) reply_.cache = CacheStatus::kRefresh;
+    if (request_.cache == CacheMode::kBypass || request_.cache == CacheMode::kRefresh) return false;
+    reply_.answer = pipeline_.query_cache_.find(key(generation), parts_.clock.now());
+    if (reply_.answer) reply_.cache = CacheStatus::kHit;
+    return reply_.answer != nullptr;
+  }
+
+  Hash128 key(store::Generation generation) const {
+    return query_key(request_, generation, parts_.embedder.embedder().id(), pipeline_.config_);
+  }
+
+  // An embedder that cannot answer costs the dense side, not the request.
+  net::Task<Result<>> embed_query() {
+    if (auto ok = begin_stage(); !ok) co_return ok;
+    auto embedded = co_await embed({normalise_query(request_.query)});
+    end_stage("embed");
+    if (embedded) {
+      answer_.embedding_tokens += embedded->tokens;
+      query_vector_ = std::move(embedded->values);
+      co_return Result<>();
+    }
+    const ErrorCode code = embedded.error().code;
+    if (code == ErrorCode::kClientClosed || code == ErrorCode::kDeadlineExceeded) {
+      co_return forward_error(embedded);
+    }
+    log_warning("query embedding failed, searching by BM25 alone",
+                {{"code", error_code_name(code)}});
+    answer_.degraded_level = 1;
+    answer_.degraded_reasons.emplace_back("embedder_unavailable");
+    co_return Result<>();
+  }
+
+  net::Task<Result<model::Embeddings>> embed(std::vector<std::string> texts) {
+    auto begin = [this, &texts](net::Completion<model::Embeddings> done) {
+      parts_.embedder.submit(std::move(texts), model::EmbeddingPriority::kQuery, request_.deadline,
+                             [done](Result<model::Embeddings> made) {
+                               done.deliver(std::move(made));
+                             });
+    };
+    co_return co_await net::await_completion<model::Embeddings>(std::move(begin));
+  }
+
+  net::Task<Result<>> retrieve_sources() {
+    if (auto ok = begin_stage(); !ok) co_return ok;
+    store::SearchRequest search;
+    search.collection = request_.collection;
+    search.query_vector = query_vector_;
+    search.query_text = normalise_query(request_.query);
+    search.filter = request_.filter;
+    search.candidates = std::max(pipeline_.config_.candidates, request_.top_k);
+    auto work = [&store = parts_.store, search = std::move(search),
+                 fusion = pipeline_.config_.fusion,
+                 top_k = request_.top_k] { return retrieve(store, search, fusion, top_k); };
+    auto retrieved = co_await net::offload(parts_.search, std::move(work));
+    end_stage("retrieve");
+    if (!retrieved) co_return forward_error(retrieved);
+    answer_.generation = retrieved->generation;
+    answer_.sources = std::move(retrieved->sources);
+    answer_.found = !answer_.sources.empty();
+    co_return Result<>();
+  }
+
+  net::Task<Result<>> compose_answer();
+
+  void store_answer() {
+    auto answer = std::make_shared<const Answer>(std::move(answer_));
+    reply_.answer = answer;
+    if (request_.cache == CacheMode::kBypass || answer->degraded_level > 0) return;
+    pipeline_.query_cache_.insert(key(answer->generation), answer, answer_bytes(*answer),
+                                  parts_.clock.now());
+  }
+
+  QueryReply finish() {
+    reply_.total = parts_.clock.now() - started_;
+    return std::move(reply_);
+  }
+
+  Pipeline& pipeline_;
+  Parts& parts_;
+  QueryRequest request_;
+  QueryReply reply_;
+  Answer answer_;
+  std::vector<float> query_vector_;
+  MonotonicTime started_{};
+  MonotonicTime stage_started_{};
+};
+
+Pipeline::Pipeline(PipelineConfig config, Parts parts)
+    : config_(std::move(config)), parts_(std::move(parts)), query_cache_(config_.query_cache) {}
+
+net::Task<Result<QueryReply>> Pipeline::run(QueryRequest request) {
+  Run run(*this, std::move(request));
+  co_return co_await run.run();
+}
+
+} // namespace raglan::rag

@@ -1,0 +1,69 @@
+// A question's way from text to cited answer.
+//
+//   generation → query cache → embed → search, fuse, read passages → answer → query cache
+//
+// Each stage has a deadline check before it (no stage starts when the deadline has passed), its time in
+// the reply, and a fallback: without an embedder the search is BM25 alone (level 1). A degraded answer
+// never enters the cache; an answer enters it under the generation that was searched, so a write that
+// happened meanwhile makes it unreachable, not stale.
+//
+// Thread safety: `run` may be called from any event loop, concurrently. Nothing here blocks: search and
+// SQL run on the executor behind `search`, inference behind the embedding queue.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "base/clock.h"
+#include "cache/local_cache.h"
+#include "model/embedding_queue.h"
+#include "net/offload.h"
+#include "net/task.h"
+#include "rag/extractive.h"
+#include "rag/fusion.h"
+#include "rag/query.h"
+#include "store/store.h"
+
+namespace raglan::rag {
+
+struct PipelineConfig {
+  std::uint32_t top_k = 5;
+  std::uint32_t candidates = 100; // taken from each side before fusing
+  FusionConfig fusion;
+  ExtractiveConfig extractive;
+  cache::LocalCacheConfig query_cache;
+};
+
+class Pipeline {
+ public:
+  struct Parts {
+    store::Store& store;
+    model::EmbeddingQueue& embedder;
+    net::Submit search; // the bounded executor for search and SQL
+    const Clock& clock;
+    // Called once for each stage that ran, for histograms; may be empty.
+    std::function<void(std::string_view stage, Duration)> on_stage;
+  };
+
+  Pipeline(PipelineConfig config, Parts parts);
+
+  // Errors: kNotFound (no such collection), kNotCached, kDeadlineExceeded, kOverloaded, and what the
+  // store reports.
+  net::Task<Result<QueryReply>> run(QueryRequest request);
+
+  cache::LocalCacheStats query_cache_stats() const { return query_cache_.stats(); }
+
+ private:
+  class Run;
+
+  PipelineConfig config_;
+  Parts parts_;
+  cache::LocalCache<Answer> query_cache_;
+};
+
+// Runs of white space become one blank, and none remain at the ends: what two spellings of the same
+// question have in common. Case stays: it can carry meaning for a generator.
+std::string normalise_query(std::string_view query);
+
+} // namespace raglan::rag
