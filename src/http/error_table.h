@@ -1,0 +1,25 @@
+// The one table from error codes to what HTTP clients see.
+//
+// Bodies are the OpenAI shape, so that the official clients raise their own exception types:
+//   {"error":{"message","type","code","param"},"request_id"}
+#pragma once
+
+#include <chrono>
+#include <string_view>
+
+#include "base/result.h"
+#include "http/response.h"
+
+namespace raglan::http {
+
+struct ErrorMapping {
+  int status;
+  std::string_view type; // OpenAI's error.type
+};
+ErrorMapping error_mapping(ErrorCode code);
+
+// `param` is null when the error names none. 429 and 503 carry Retry-After.
+Response error_response(const Error& error, std::string_view request_id,
+                        std::chrono::seconds retry_after = std::chrono::seconds(1));
+
+} // namespace raglan::http

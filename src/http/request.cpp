@@ -1,0 +1,33 @@
+#include "http/request.h"
+
+namespace raglan::http {
+namespace {
+// A body larger than this gives its memory back when the request is over.
+constexpr std::size_t kKeptBodyBytes = 64 * 1024;
+} // namespace
+
+std::string_view Request::path_parameter(std::string_view name) const {
+  for (const auto& [key, value] : path_parameters) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+void Request::clear() {
+  method.clear();
+  target.clear();
+  path.clear();
+  query.clear();
+  headers.clear();
+  if (body.capacity() > kKeptBodyBytes) {
+    body = std::string();
+  } else {
+    body.clear();
+  }
+  minor_version = 1;
+  keep_alive = true;
+  route = {};
+  path_parameters.clear();
+}
+
+} // namespace raglan::http

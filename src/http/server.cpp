@@ -1,0 +1,83 @@
+#include "http/server.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <thread>
+#include <vector>
+
+#include "http/server_loop.h"
+
+namespace raglan::http {
+namespace {
+
+// How often a drain looks whether it is over.
+constexpr std::chrono::milliseconds kDrainPoll{5};
+// How long the destructor waits for cancelled coroutines to end.
+constexpr std::chrono::milliseconds kStopGrace{2'000};
+
+} // namespace
+
+struct Server::State {
+  std::shared_ptr<ServerShared> shared;
+  std::vector<std::shared_ptr<ServerLoop>> loops;
+
+  bool idle() const { return shared->connections == 0 && shared->accept_loops == 0; }
+};
+
+Server::Server(ServerConfig config, net::EventLoops& loops, Handler handler, ServerHooks hooks,
+               const Clock& clock)
+    : loops_(loops), state_(std::make_shared<State>()) {
+  state_->shared =
+      std::make_shared<ServerShared>(config, std::move(handler), std::move(hooks), clock);
+  for (std::size_t i = 0; i < loops.size(); ++i) {
+    state_->loops.push_back(std::make_shared<ServerLoop>(state_->shared, loops.executor(i)));
+    boost::asio::co_spawn(loops.executor(i), state_->loops[i]->sweep(), boost::asio::detached);
+  }
+}
+
+Server::~Server() {
+  drain(Deadline(MonotonicTime::min()));
+  const auto give_up = std::chrono::steady_clock::now() + kStopGrace;
+  while (!state_->idle() && loops_.running() && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(kDrainPoll);
+  }
+}
+
+Result<> Server::listen(net::Listener listener) {
+  std::vector<int> descriptors;
+  for (std::size_t i = 0; i < state_->loops.size(); ++i) {
+    auto descriptor = listener.duplicate();
+    if (!descriptor) return forward_error(descriptor);
+    descriptors.push_back(*descriptor);
+  }
+  for (std::size_t i = 0; i < state_->loops.size(); ++i) {
+    ++state_->shared->accept_loops;
+    boost::asio::co_spawn(loops_.executor(i),
+                          state_->loops[i]->accept(descriptors[i], listener.is_v6()),
+                          boost::asio::detached);
+  }
+  listener_ = std::move(listener);
+  return {};
+}
+
+bool Server::drain(Deadline deadline) {
+  const auto& shared = *state_->shared;
+  state_->shared->draining = true;
+  for (std::size_t i = 0; i < state_->loops.size(); ++i) {
+    loops_.post(i, [loop = state_->loops[i]] { loop->drain(); });
+  }
+  while (!state_->idle() && !deadline.expired(shared.clock.now())) {
+    std::this_thread::sleep_for(kDrainPoll);
+  }
+  listener_.reset();
+  state_->shared->stopped = true;
+  const bool drained = state_->idle();
+  for (std::size_t i = 0; i < state_->loops.size(); ++i) {
+    loops_.post(i, [loop = state_->loops[i]] { loop->abort(); });
+  }
+  return drained;
+}
+
+std::size_t Server::connections() const { return state_->shared->connections; }
+
+} // namespace raglan::http
