@@ -1,0 +1,32 @@
+// The tables, and how a database of an older version becomes one of this version.
+//
+// `user_version` counts the migrations that were applied; each runs in the one transaction that
+// opens the database for writing, so that processes that start together do not collide. A database
+// of a higher version is refused. `application_id` tells Raglan's databases from others.
+//
+//   meta         the store's epoch: 64 random bits, made with the file
+//   collections  counters and the seq of the last change; the embedding model, set by the first
+//   write documents    one row each, small, so that filters scan little; its chunks' ids are
+//   consecutive texts        the documents' whole texts        vectors   per document, chunk after
+//   chunk, f32 (LE) chunks       passages: text twice (here and in texts) so that a citation reads
+//   one small row fields       metadata as (key, kind, value) rows: what filters search
+//   (metadata_fields.h) changes      the change log: which chunks each write removed and added
+//
+// Every table is led by tenant and collection, or belongs to a document that is. Ids are
+// AUTOINCREMENT: never used twice, even after a delete.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "store/sqlite.h"
+
+namespace raglan::store {
+
+inline constexpr std::int64_t kApplicationId = 0x5261676c; // "Ragl"
+
+// Creates or migrates. Errors: kCorrupt when it is another program's database, kConflict when it
+// was written by a newer Raglan. Returns the store's epoch.
+Result<std::uint64_t> prepare_schema(Connection& connection);
+
+} // namespace raglan::store
