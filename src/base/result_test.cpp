@@ -1,0 +1,29 @@
+#include "base/result.h"
+
+#include <set>
+
+#include <gtest/gtest.h>
+
+namespace raglan {
+namespace {
+
+TEST(Result, EveryCodeHasItsOwnName) {
+  std::set<std::string_view> names;
+  const int count = static_cast<int>(ErrorCode::kCorrupt) + 1;
+  for (int code = 0; code < count; ++code) {
+    names.insert(error_code_name(static_cast<ErrorCode>(code)));
+  }
+  EXPECT_EQ(names.size(), static_cast<std::size_t>(count));
+}
+
+TEST(Result, ForwardingKeepsTheWholeError) {
+  Result<int> inner = fail(ErrorCode::kInvalidField, "must be positive", "/top_k");
+  const Result<std::string> outer = forward_error(inner);
+  ASSERT_FALSE(outer);
+  EXPECT_EQ(outer.error().code, ErrorCode::kInvalidField);
+  EXPECT_EQ(outer.error().message, "must be positive");
+  EXPECT_EQ(outer.error().param, "/top_k");
+}
+
+} // namespace
+} // namespace raglan
