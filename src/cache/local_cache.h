@@ -1,11 +1,12 @@
 // A cache in this process: sharded, bounded in bytes, least recently used out first, with a TTL.
 //
-// Keys are 128-bit hashes that already carry tenant, collection and generation, so that nothing here
-// needs to know about either, and an entry of an older generation is simply never asked for again.
-// Values are immutable and shared: a reader keeps its value alive even when it is evicted meanwhile.
+// Keys are 128-bit hashes that already carry tenant, collection and generation, so that nothing
+// here needs to know about either, and an entry of an older generation is simply never asked for
+// again. Values are immutable and shared: a reader keeps its value alive even when it is evicted
+// meanwhile.
 //
-// An entry costs what its owner says plus kEntryOverheadBytes. One that is larger than a shard's share
-// is not stored. Thread safe; a shard's lock is held for a map operation and nothing else.
+// An entry costs what its owner says plus kEntryOverheadBytes. One that is larger than a shard's
+// share is not stored. Thread safe; a shard's lock is held for a map operation and nothing else.
 //
 //   LocalCache<Reply> cache({.max_bytes = 64 << 20, .ttl = 1h});
 //   if (auto reply = cache.find(key, clock.now())) return *reply;

@@ -5,8 +5,8 @@
 #include <functional>
 #include <unordered_map>
 
-#include <boost/json/parse.hpp>
 #include <fmt/format.h>
+#include <boost/json/parse.hpp>
 
 namespace raglan::evaluation {
 namespace fs = std::filesystem;
@@ -25,8 +25,8 @@ Result<> for_each_line(const fs::path& path,
     if (!text.empty() && text.back() == '\r') text.pop_back();
     if (text.empty()) continue;
     if (auto ok = line(text, number); !ok) {
-      ok.error().message = fmt::format("{} line {}: {}", path.filename().string(), number,
-                                       ok.error().message);
+      ok.error().message =
+          fmt::format("{} line {}: {}", path.filename().string(), number, ok.error().message);
       return ok;
     }
   }
@@ -131,9 +131,11 @@ Result<BeirCollection> load_beir(const fs::path& folder) {
   auto qrels = find_qrels(folder / "qrels");
   if (!qrels) return forward_error(qrels);
   if (auto ok = read_qrels(*qrels, collection.queries); !ok) return forward_error(ok);
-  std::erase_if(collection.queries, [](const BeirQuery& query) { return query.judgements.empty(); });
+  std::erase_if(collection.queries,
+                [](const BeirQuery& query) { return query.judgements.empty(); });
   if (collection.documents.empty() || collection.queries.empty()) {
-    return fail(ErrorCode::kInvalidField, "the collection holds no documents or no judged questions");
+    return fail(ErrorCode::kInvalidField,
+                "the collection holds no documents or no judged questions");
   }
   return collection;
 }

@@ -4,8 +4,8 @@
 //   queries.jsonl   {"_id", "text"}                     one question a line
 //   qrels/*.tsv     query-id <tab> corpus-id <tab> score, after a heading line
 //
-// test.tsv is read when there is one, else the only .tsv file. Questions without a judgement above 0
-// are left out, as trec_eval leaves them out.
+// test.tsv is read when there is one, else the only .tsv file. Questions without a judgement above
+// 0 are left out, as trec_eval leaves them out.
 #pragma once
 
 #include <filesystem>

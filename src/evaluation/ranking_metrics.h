@@ -1,8 +1,8 @@
 // How good a ranking is, as trec_eval computes it. Pure.
 //
-// nDCG (Järvelin and Kekäläinen, 2002) with linear gains: the grade itself, divided by log2(rank + 1);
-// the ideal ranking holds the judged documents by falling grade. Documents without a judgement count
-// as not relevant. A ranking must not name a document twice.
+// nDCG (Järvelin and Kekäläinen, 2002) with linear gains: the grade itself, divided by log2(rank +
+// 1); the ideal ranking holds the judged documents by falling grade. Documents without a judgement
+// count as not relevant. A ranking must not name a document twice.
 #pragma once
 
 #include <cstddef>

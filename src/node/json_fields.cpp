@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include <boost/json/parse.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <boost/json/parse.hpp>
 
 namespace raglan::node {
 namespace json = boost::json;

@@ -5,9 +5,10 @@
 //   request.top_k = fields.integer("top_k", 5, 1, 100);
 //   if (auto ok = fields.finish(); !ok) return forward_error(ok);
 //
-// The first problem is kept and everything after it reads as its default, so that parsing code needs
-// no branch per field. `finish` also refuses fields that nobody asked for (a typo in an optional field
-// would otherwise be ignored in silence). Errors are kInvalidField with a JSON pointer in `param`.
+// The first problem is kept and everything after it reads as its default, so that parsing code
+// needs no branch per field. `finish` also refuses fields that nobody asked for (a typo in an
+// optional field would otherwise be ignored in silence). Errors are kInvalidField with a JSON
+// pointer in `param`.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@
 
 namespace raglan::node {
 
-// Parses a request body. kMalformedRequest when it is not JSON, too deeply nested, or not valid UTF-8.
+// Parses a request body. kMalformedRequest when it is not JSON, too deeply nested, or not valid
+// UTF-8.
 Result<boost::json::value> parse_json_body(std::string_view body);
 
 class JsonFields {

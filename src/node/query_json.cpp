@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
+#include <boost/json/serialize.hpp>
 
 #include "node/json_fields.h"
 #include "store/filter_parse.h"
@@ -39,10 +39,9 @@ rag::QueryRequest parse_parameters(JsonFields& fields, const std::string& tenant
   if (!is_valid_name(request.collection.name)) {
     fields.reject("collection", "not a valid collection name");
   }
-  request.top_k =
-      static_cast<std::uint32_t>(fields.integer("top_k", default_top_k, 1, kMaxTopK));
-  request.cache = static_cast<rag::CacheMode>(
-      fields.choice("cache", {"use", "refresh", "bypass", "only"}, 0));
+  request.top_k = static_cast<std::uint32_t>(fields.integer("top_k", default_top_k, 1, kMaxTopK));
+  request.cache =
+      static_cast<rag::CacheMode>(fields.choice("cache", {"use", "refresh", "bypass", "only"}, 0));
   request.explain = fields.boolean("explain", false);
   if (const json::value* filter = fields.value("filter")) {
     if (auto parsed = store::parse_filter(*filter, fields.pointer_to("filter"))) {
@@ -66,8 +65,8 @@ json::object timings_json(const rag::QueryReply& reply) {
 
 bool is_valid_name(std::string_view name) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
   };
   return !name.empty() && name.size() <= kMaxNameBytes && name.front() != '.' &&
          std::all_of(name.begin(), name.end(), allowed);
@@ -97,7 +96,8 @@ Result<ParsedQuery> parse_search(std::string_view body, const std::string& tenan
   JsonFields fields(*value, "");
   ParsedQuery parsed;
   std::vector<std::string> texts;
-  const json::value* query = value->is_object() ? value->get_object().if_contains("query") : nullptr;
+  const json::value* query =
+      value->is_object() ? value->get_object().if_contains("query") : nullptr;
   if (const json::array* array = query ? query->if_array() : nullptr) {
     fields.value("query");
     parsed.was_array = true;
@@ -107,8 +107,9 @@ Result<ParsedQuery> parse_search(std::string_view body, const std::string& tenan
     for (const json::value& element : *array) {
       const json::string* text = element.if_string();
       if (!text || text->size() > kMaxQueryBytes || is_blank(*text)) {
-        fields.reject("query", fmt::format("each query must be a non-empty string of at most {} bytes",
-                                           kMaxQueryBytes));
+        fields.reject("query",
+                      fmt::format("each query must be a non-empty string of at most {} bytes",
+                                  kMaxQueryBytes));
         break;
       }
       texts.emplace_back(*text);

@@ -1,9 +1,10 @@
 // Whether this node has started, can serve, or is on its way out: what /startup and /ready answer.
 //
-// A check says whether one dependency works. It may block, so checks run on an executor of their own,
-// never behind work, and their results are kept for kCheckLifetime, so that a fast prober costs
-// nothing. A failed check that is required makes the node not ready; one that is not required shows as
-// "degraded" and the node stays in service: one blip of an optional dependency must not drain a fleet.
+// A check says whether one dependency works. It may block, so checks run on an executor of their
+// own, never behind work, and their results are kept for kCheckLifetime, so that a fast prober
+// costs nothing. A failed check that is required makes the node not ready; one that is not required
+// shows as "degraded" and the node stays in service: one blip of an optional dependency must not
+// drain a fleet.
 //
 // Thread safety: all members may be called from any thread.
 #pragma once

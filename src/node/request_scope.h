@@ -28,8 +28,9 @@ inline http::Response error_reply(const Error& error, const http::Request& reque
   return http::error_response(error, request_id(request));
 }
 
-// The client's own timeout (`x-request-timeout-ms`) when it is below `max`, else `max`, counted from
-// when the request's head was complete. kMalformedRequest when the header is not a positive number.
+// The client's own timeout (`x-request-timeout-ms`) when it is below `max`, else `max`, counted
+// from when the request's head was complete. kMalformedRequest when the header is not a positive
+// number.
 Result<Deadline> request_deadline(const http::Request& request, Duration max);
 
 } // namespace raglan::node

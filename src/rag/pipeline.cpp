@@ -131,7 +131,9 @@ class Pipeline::Run {
 
   net::Task<Result<store::Generation>> current_generation() {
     if (auto ok = begin_stage(); !ok) co_return forward_error(ok);
-    auto read = [&store = parts_.store, key = request_.collection] { return store.generation(key); };
+    auto read = [&store = parts_.store, key = request_.collection] {
+      return store.generation(key);
+    };
     auto generation = co_await net::offload(parts_.search, std::move(read));
     end_stage("generation");
     co_return generation;
@@ -173,10 +175,9 @@ class Pipeline::Run {
 
   net::Task<Result<model::Embeddings>> embed(std::vector<std::string> texts) {
     auto begin = [this, &texts](net::Completion<model::Embeddings> done) {
-      parts_.embedder.submit(std::move(texts), model::EmbeddingPriority::kQuery, request_.deadline,
-                             [done](Result<model::Embeddings> made) {
-                               done.deliver(std::move(made));
-                             });
+      parts_.embedder.submit(
+          std::move(texts), model::EmbeddingPriority::kQuery, request_.deadline,
+          [done](Result<model::Embeddings> made) { done.deliver(std::move(made)); });
     };
     co_return co_await net::await_completion<model::Embeddings>(std::move(begin));
   }

@@ -50,7 +50,7 @@ struct Answer {
   std::optional<std::string> text; // absent in retrieve mode; empty text never: see kNothingFound
   bool found = false;              // false: no passage answers the question, and `text` says so
   std::vector<Source> sources;
-  store::Generation generation;    // of the data that was searched
+  store::Generation generation; // of the data that was searched
   std::uint32_t degraded_level = 0;
   std::vector<std::string> degraded_reasons;
   std::size_t embedding_tokens = 0;

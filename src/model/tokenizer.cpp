@@ -1,0 +1,207 @@
+#include "model/tokenizer.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "model/json_file.h"
+
+namespace raglan::model {
+namespace json = boost::json;
+namespace {
+
+const json::object* object_at(const json::object& parent, std::string_view name) {
+  const json::value* value = parent.if_contains(name);
+  return value ? value->if_object() : nullptr;
+}
+
+bool has_type(const json::object* object, std::string_view type) {
+  const json::value* value = object ? object->if_contains("type") : nullptr;
+  return value && value->is_string() && value->get_string() == type;
+}
+
+bool flag(const json::object& object, std::string_view name, bool fallback) {
+  const json::value* value = object.if_contains(name);
+  return value && value->is_bool() ? value->get_bool() : fallback;
+}
+
+std::optional<std::int64_t> id_of(const json::value& value) {
+  boost::system::error_code error;
+  if (!value.is_number()) return std::nullopt;
+  const auto id = value.to_number<std::int64_t>(error);
+  return error || id < 0 ? std::nullopt : std::optional(id);
+}
+
+void append_utf8(char32_t c, std::string& out) {
+  if (c < 0x80) {
+    out += static_cast<char>(c);
+  } else if (c < 0x800) {
+    out += static_cast<char>(0xc0 | c >> 6);
+    out += static_cast<char>(0x80 | (c & 0x3f));
+  } else if (c < 0x10000) {
+    out += static_cast<char>(0xe0 | c >> 12);
+    out += static_cast<char>(0x80 | (c >> 6 & 0x3f));
+    out += static_cast<char>(0x80 | (c & 0x3f));
+  } else {
+    out += static_cast<char>(0xf0 | c >> 18);
+    out += static_cast<char>(0x80 | (c >> 12 & 0x3f));
+    out += static_cast<char>(0x80 | (c >> 6 & 0x3f));
+    out += static_cast<char>(0x80 | (c & 0x3f));
+  }
+}
+
+} // namespace
+
+Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
+  auto file = read_json_object(path);
+  if (!file) return forward_error(file);
+  const auto corrupt = [](std::string_view what) {
+    return fail(ErrorCode::kCorrupt, fmt::format("tokenizer.json: {}", what));
+  };
+  const json::object* model = object_at(*file, "model");
+  const json::object* normalizer = object_at(*file, "normalizer");
+  if (!has_type(model, "WordPiece") || !has_type(normalizer, "BertNormalizer") ||
+      !has_type(object_at(*file, "pre_tokenizer"), "BertPreTokenizer")) {
+    return fail(ErrorCode::kNotImplemented,
+                "tokenizer.json: only BERT's normaliser, splitter and WordPiece are supported");
+  }
+  Tokenizer tokenizer;
+  tokenizer.normalizer_.clean_text = flag(*normalizer, "clean_text", true);
+  tokenizer.normalizer_.handle_chinese_chars = flag(*normalizer, "handle_chinese_chars", true);
+  tokenizer.normalizer_.lowercase = flag(*normalizer, "lowercase", true);
+  tokenizer.normalizer_.strip_accents =
+      flag(*normalizer, "strip_accents", tokenizer.normalizer_.lowercase);
+
+  const json::object* vocabulary = object_at(*model, "vocab");
+  if (!vocabulary) return corrupt("there is no vocabulary");
+  for (const auto& entry : *vocabulary) {
+    const auto id = id_of(entry.value());
+    if (!id) return corrupt("an id is no number");
+    std::string_view piece = entry.key();
+    const bool inner = piece.size() > 2 && piece.starts_with("##");
+    if (inner) piece.remove_prefix(2);
+    tokenizer.longest_piece_bytes_ = std::max(tokenizer.longest_piece_bytes_, piece.size());
+    (inner ? tokenizer.inner_pieces_ : tokenizer.first_pieces_).emplace(piece, *id);
+  }
+  if (const json::value* limit = model->if_contains("max_input_chars_per_word")) {
+    const auto characters = id_of(*limit);
+    if (!characters) return corrupt("max_input_chars_per_word is no number");
+    tokenizer.max_word_characters_ = static_cast<std::size_t>(*characters);
+  }
+  const json::value* added = file->if_contains("added_tokens");
+  for (const json::value& token : added && added->is_array() ? added->get_array() : json::array()) {
+    const json::object* object = token.if_object();
+    const json::value* content = object ? object->if_contains("content") : nullptr;
+    const auto id = object && object->contains("id") ? id_of(object->at("id")) : std::nullopt;
+    if (!content || !content->is_string() || content->get_string().empty() || !id) {
+      return corrupt("an added token has no content or id");
+    }
+    tokenizer.special_.emplace_back(content->get_string(), *id);
+  }
+  for (const auto& [name, id] :
+       {std::pair("[UNK]", &tokenizer.unknown_), std::pair("[CLS]", &tokenizer.cls_),
+        std::pair("[SEP]", &tokenizer.sep_)}) {
+    const auto found = tokenizer.first_pieces_.find(std::string_view(name));
+    if (found == tokenizer.first_pieces_.end()) {
+      return corrupt(fmt::format("the vocabulary has no {}", name));
+    }
+    *id = found->second;
+  }
+  return tokenizer;
+}
+
+TokenIds Tokenizer::encode(std::string_view text, std::size_t max_tokens) const {
+  TokenIds ids{cls_};
+  append_ids(text, std::max<std::size_t>(max_tokens, 2) - 1, ids);
+  ids.push_back(sep_);
+  return ids;
+}
+
+std::size_t Tokenizer::count(std::string_view text) const {
+  TokenIds ids;
+  append_ids(text, std::numeric_limits<std::size_t>::max(), ids);
+  return ids.size();
+}
+
+// Cuts the text at special tokens, which keep their own id; the leftmost wins, then the longest.
+void Tokenizer::append_ids(std::string_view text, std::size_t limit, TokenIds& ids) const {
+  while (!text.empty() && ids.size() < limit) {
+    std::size_t at = text.npos;
+    const std::pair<std::string, std::int64_t>* match = nullptr;
+    for (const auto& special : special_) {
+      const std::size_t found = text.find(special.first);
+      if (found == text.npos || found > at) continue;
+      if (found < at || special.first.size() > match->first.size()) {
+        at = found;
+        match = &special;
+      }
+    }
+    append_plain(text.substr(0, at), limit, ids);
+    if (!match || ids.size() >= limit) break;
+    ids.push_back(match->second);
+    text.remove_prefix(at + match->first.size());
+  }
+  if (ids.size() > limit) ids.resize(limit);
+}
+
+void Tokenizer::append_plain(std::string_view text, std::size_t limit, TokenIds& ids) const {
+  // Normalised a piece at a time, so that a long text costs no more than what is kept of it.
+  // Cutting at an ASCII blank changes nothing: no rule looks across one.
+  constexpr std::size_t kPieceBytes = 4096;
+  std::u32string normal;
+  while (!text.empty() && ids.size() < limit) {
+    std::size_t piece_bytes = text.size();
+    if (piece_bytes > kPieceBytes) {
+      const std::size_t blank = text.find(' ', kPieceBytes);
+      if (blank != text.npos) piece_bytes = blank;
+    }
+    normal.clear();
+    bert_normalise(text.substr(0, piece_bytes), normalizer_, normal);
+    text.remove_prefix(piece_bytes);
+    std::u32string_view rest = normal;
+    while (!rest.empty() && ids.size() < limit) {
+      std::size_t length = 0;
+      while (length < rest.size() && !is_unicode_white_space(rest[length]) &&
+             !is_bert_punctuation(rest[length])) {
+        ++length;
+      }
+      if (length == 0 && !is_unicode_white_space(rest.front())) length = 1; // punctuation
+      if (length > 0) append_word(rest.substr(0, length), ids);
+      rest.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+  }
+}
+
+void Tokenizer::append_word(std::u32string_view word, TokenIds& ids) const {
+  if (word.size() > max_word_characters_) {
+    ids.push_back(unknown_);
+    return;
+  }
+  std::string bytes;
+  for (const char32_t c : word) append_utf8(c, bytes);
+  const std::size_t before = ids.size();
+  std::size_t start = 0;
+  while (start < bytes.size()) {
+    const Vocabulary& pieces = start == 0 ? first_pieces_ : inner_pieces_;
+    const std::string_view rest = std::string_view(bytes).substr(start);
+    std::size_t length = utf8_boundary(rest, longest_piece_bytes_);
+    auto found = pieces.end();
+    while (length > 0) {
+      found = pieces.find(rest.substr(0, length));
+      if (found != pieces.end()) break;
+      length = utf8_boundary(rest, length - 1);
+    }
+    if (length == 0) { // no piece fits: the whole word is unknown
+      ids.resize(before);
+      ids.push_back(unknown_);
+      return;
+    }
+    ids.push_back(found->second);
+    start += length;
+  }
+}
+
+} // namespace raglan::model
