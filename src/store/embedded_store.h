@@ -25,17 +25,11 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "store/embedding_space.h"
 #include "store/store.h"
 #include "store/store_config.h"
 
 namespace raglan::store {
-
-// The model whose vectors this process writes and searches with. A collection keeps that of its
-// first write; vectors of different models cannot be compared.
-struct EmbeddingSpace {
-  std::string embedder_id;
-  std::size_t dimension = 0;
-};
 
 struct LoadProgress {
   std::uint64_t chunks_loaded = 0;

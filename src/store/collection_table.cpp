@@ -1,0 +1,147 @@
+#include "store/collection_table.h"
+
+#include <algorithm>
+
+#include "base/utf8.h"
+#include "store/store.h"
+
+namespace raglan::store {
+namespace {
+
+CollectionRow read_row(const Statement& row) {
+  return {.id = row.integer(0),
+          .name = std::string(row.text(1)),
+          .embedder_id = std::string(row.text(2)),
+          .dimension = static_cast<std::size_t>(row.integer(3)),
+          .documents = row.unsigned_integer(4),
+          .chunks = row.unsigned_integer(5),
+          .seq = row.unsigned_integer(6),
+          .created_at_ms = row.integer(7)};
+}
+
+std::unexpected<Error> no_such_collection() {
+  return fail(ErrorCode::kNotFound, "no such collection");
+}
+
+} // namespace
+
+std::int64_t to_unix_milliseconds(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+WallTime from_unix_milliseconds(std::int64_t milliseconds) {
+  return WallTime(std::chrono::milliseconds(milliseconds));
+}
+
+CollectionStats stats_of(const CollectionRow& row, std::uint64_t epoch) {
+  return {.name = row.name,
+          .documents = row.documents,
+          .chunks = row.chunks,
+          .generation = {epoch, row.seq},
+          .created_at = from_unix_milliseconds(row.created_at_ms)};
+}
+
+Result<> check_collection_key(const CollectionKey& key) {
+  for (const std::string_view name : {std::string_view(key.tenant), std::string_view(key.name)}) {
+    const bool printable =
+        std::ranges::none_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    if (name.empty() || name.size() > kMaxCollectionNameBytes || !printable ||
+        !is_valid_utf8(name)) {
+      return fail(ErrorCode::kInvalidField, "not a collection's name", "collection");
+    }
+  }
+  return {};
+}
+
+Result<CollectionRow> find_collection(Connection& connection, const CollectionKey& key) {
+  auto select = connection.prepare(
+      "SELECT collection_id, name, embedder_id, dimension, documents, chunks, seq, created_at_ms "
+      "FROM collections WHERE tenant = ? AND name = ?");
+  if (!select) return forward_error(select);
+  select->bind(std::string_view(key.tenant), std::string_view(key.name));
+  auto row = select->step();
+  if (!row) return forward_error(row);
+  if (!*row) return no_such_collection();
+  return read_row(*select);
+}
+
+Result<std::vector<CollectionRow>> list_collections(Connection& connection,
+                                                    std::string_view tenant) {
+  auto select = connection.prepare(
+      "SELECT collection_id, name, embedder_id, dimension, documents, chunks, seq, created_at_ms "
+      "FROM collections WHERE tenant = ? ORDER BY name");
+  if (!select) return forward_error(select);
+  select->bind(tenant);
+  std::vector<CollectionRow> rows;
+  while (true) {
+    auto row = select->step();
+    if (!row) return forward_error(row);
+    if (!*row) return rows;
+    rows.push_back(read_row(*select));
+  }
+}
+
+Result<std::vector<CollectionKey>> all_collections(Connection& connection) {
+  auto select = connection.prepare("SELECT tenant, name FROM collections ORDER BY collection_id");
+  if (!select) return forward_error(select);
+  std::vector<CollectionKey> keys;
+  while (true) {
+    auto row = select->step();
+    if (!row) return forward_error(row);
+    if (!*row) return keys;
+    keys.push_back({std::string(select->text(0)), std::string(select->text(1))});
+  }
+}
+
+Result<> insert_collection(Connection& connection, const CollectionKey& key, WallTime now) {
+  auto ok = connection.run(
+      "INSERT INTO collections (tenant, name, created_at_ms) VALUES (?, ?, ?) "
+      "ON CONFLICT DO NOTHING",
+      std::string_view(key.tenant), std::string_view(key.name), to_unix_milliseconds(now));
+  if (!ok) return ok;
+  if (connection.changes() == 0) return fail(ErrorCode::kConflict, "the collection exists");
+  return record_change(connection, key.tenant, connection.last_insert_rowid(), {.op = "create"});
+}
+
+Result<CollectionRow> find_or_insert_collection(Connection& connection, const CollectionKey& key,
+                                                WallTime now) {
+  auto row = find_collection(connection, key);
+  if (row || row.error().code != ErrorCode::kNotFound) return row;
+  if (auto ok = insert_collection(connection, key, now); !ok) return forward_error(ok);
+  return find_collection(connection, key);
+}
+
+Result<> drop_collection(Connection& connection, const CollectionKey& key) {
+  auto row = find_collection(connection, key);
+  if (!row) return forward_error(row);
+  const std::string_view tenant = key.tenant;
+  auto ok = record_change(connection, tenant, row->id, {.op = "drop"});
+  if (ok) {
+    ok = connection.run("DELETE FROM fields WHERE tenant = ? AND collection_id = ?", tenant,
+                        row->id);
+  }
+  if (ok) { // chunks, texts and vectors go with their documents
+    ok = connection.run("DELETE FROM documents WHERE tenant = ? AND collection_id = ?", tenant,
+                        row->id);
+  }
+  if (ok) ok = connection.run("DELETE FROM collections WHERE collection_id = ?", row->id);
+  return ok;
+}
+
+Result<> record_change(Connection& connection, std::string_view tenant, std::int64_t collection_id,
+                       const Change& change) {
+  auto ok = connection.run(
+      "INSERT INTO changes (tenant, collection_id, op, document_id, removed_first_id, "
+      "removed_count, added_first_id, added_count) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      tenant, collection_id, change.op, change.document_id, change.removed.first_id,
+      change.removed.count, change.added.first_id, change.added.count);
+  if (!ok) return ok;
+  const auto chunks_delta = static_cast<std::int64_t>(change.added.count) -
+                            static_cast<std::int64_t>(change.removed.count);
+  return connection.run(
+      "UPDATE collections SET seq = ?, documents = documents + ?, chunks = chunks + ? "
+      "WHERE collection_id = ?",
+      connection.last_insert_rowid(), change.documents_delta, chunks_delta, collection_id);
+}
+
+} // namespace raglan::store

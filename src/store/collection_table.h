@@ -1,0 +1,69 @@
+// The rows of `collections` and the change log that moves their seq.
+//
+// Thread safety: that of the connection.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "store/sqlite.h"
+#include "store/types.h"
+
+namespace raglan::store {
+
+struct CollectionRow {
+  std::int64_t id = 0;
+  std::string name;
+  std::string embedder_id;   // empty before the first write
+  std::size_t dimension = 0; // 0 before the first write
+  std::uint64_t documents = 0;
+  std::uint64_t chunks = 0;
+  std::uint64_t seq = 0;
+  std::int64_t created_at_ms = 0;
+};
+
+// Consecutive chunk ids.
+struct ChunkRange {
+  std::uint64_t first_id = 0;
+  std::uint64_t count = 0;
+};
+
+struct Change {
+  std::string_view op; // "create", "put", "remove", "drop"
+  std::string_view document_id;
+  ChunkRange removed;
+  ChunkRange added;
+  int documents_delta = 0;
+};
+
+std::int64_t to_unix_milliseconds(WallTime time);
+WallTime from_unix_milliseconds(std::int64_t milliseconds);
+CollectionStats stats_of(const CollectionRow& row, std::uint64_t epoch);
+
+// kInvalidField when the name of the collection or of the tenant breaks the rules of store.h.
+Result<> check_collection_key(const CollectionKey& key);
+
+// kNotFound.
+Result<CollectionRow> find_collection(Connection& connection, const CollectionKey& key);
+Result<std::vector<CollectionRow>> list_collections(Connection& connection,
+                                                    std::string_view tenant);
+Result<std::vector<CollectionKey>> all_collections(Connection& connection);
+
+// These belong inside a write transaction.
+// kConflict when it exists.
+Result<> insert_collection(Connection& connection, const CollectionKey& key, WallTime now);
+// The row, inserted when there is none.
+Result<CollectionRow> find_or_insert_collection(Connection& connection, const CollectionKey& key,
+                                                WallTime now);
+// With everything in it. kNotFound.
+Result<> drop_collection(Connection& connection, const CollectionKey& key);
+// Appends to the change log, and moves the collection's seq and counters.
+Result<> record_change(Connection& connection, std::string_view tenant, std::int64_t collection_id,
+                       const Change& change);
+
+} // namespace raglan::store

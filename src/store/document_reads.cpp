@@ -1,0 +1,136 @@
+#include "store/document_reads.h"
+
+#include <algorithm>
+
+#include "base/json_escape.h"
+#include "store/collection_table.h"
+#include "store/document_writes.h"
+
+namespace raglan::store {
+namespace {
+
+Hash128 read_hash(std::span<const std::byte> blob) {
+  Hash128 hash;
+  const auto bytes = std::as_writable_bytes(std::span(hash.bytes));
+  std::ranges::copy(blob.first(std::min(blob.size(), bytes.size())), bytes.begin());
+  return hash;
+}
+
+// Columns: id, title, uri, metadata, content_hash, updated_at_ms, chunk_count.
+Document read_header(const Statement& row) {
+  return {.id = std::string(row.text(0)),
+          .title = std::string(row.text(1)),
+          .uri = std::string(row.text(2)),
+          .metadata_json = std::string(row.text(3)),
+          .content_hash = read_hash(row.blob(4)),
+          .updated_at = from_unix_milliseconds(row.integer(5)),
+          .chunk_count = static_cast<std::uint32_t>(row.integer(6))};
+}
+
+// The ids as a JSON array, which json_each turns into rows: one parameter for any number of ids.
+// What can be no id becomes null, which equals nothing.
+std::string json_array_of(std::span<const std::string> ids) {
+  std::string json = "[";
+  for (const std::string& id : ids) {
+    if (json.size() > 1) json += ',';
+    json += is_document_id(id) ? '"' + json_escape(id) + '"' : "null";
+  }
+  return json + ']';
+}
+
+} // namespace
+
+Result<Document> read_document(Connection& connection, const CollectionKey& key,
+                               std::string_view document_id) {
+  auto select = connection.prepare(
+      "SELECT d.id, d.title, d.uri, d.metadata, d.content_hash, d.updated_at_ms, d.chunk_count, "
+      "t.text FROM collections c JOIN documents d "
+      "ON d.tenant = c.tenant AND d.collection_id = c.collection_id JOIN texts t USING "
+      "(document_key) "
+      "WHERE c.tenant = ? AND c.name = ? AND d.id = ?");
+  if (!select) return forward_error(select);
+  select->bind(std::string_view(key.tenant), std::string_view(key.name), document_id);
+  auto row = select->step();
+  if (!row) return forward_error(row);
+  if (!*row) return fail(ErrorCode::kNotFound, "no such document");
+  Document document = read_header(*select);
+  document.text = select->text(7);
+  return document;
+}
+
+Result<DocumentPage> read_page(Connection& connection, const CollectionKey& key,
+                               std::string_view after_id, std::uint32_t limit) {
+  auto snapshot = ReadTransaction::begin(connection); // the total belongs to the page
+  if (!snapshot) return forward_error(snapshot);
+  auto collection = find_collection(connection, key);
+  if (!collection) return forward_error(collection);
+  auto select = connection.prepare(
+      "SELECT id, title, uri, metadata, content_hash, updated_at_ms, chunk_count FROM documents "
+      "WHERE tenant = ? AND collection_id = ? AND id > ? ORDER BY id LIMIT ?");
+  if (!select) return forward_error(select);
+  const std::uint32_t page_size = std::min(limit, kMaxPageSize);
+  select->bind(std::string_view(key.tenant), collection->id, after_id, page_size + 1);
+  DocumentPage page{.total = collection->documents};
+  while (true) {
+    auto row = select->step();
+    if (!row) return forward_error(row);
+    if (!*row) return page;
+    if (page.documents.size() == page_size) {
+      page.more = true;
+      return page;
+    }
+    page.documents.push_back(read_header(*select));
+  }
+}
+
+Result<std::vector<std::optional<Hash128>>> read_content_hashes(
+    Connection& connection, const CollectionKey& key, std::span<const std::string> document_ids) {
+  std::vector<std::optional<Hash128>> hashes(document_ids.size());
+  auto select = connection.prepare(
+      "SELECT wanted.key, d.content_hash FROM collections c "
+      "CROSS JOIN json_each(?3) wanted CROSS JOIN documents d "
+      "ON d.tenant = c.tenant AND d.collection_id = c.collection_id AND d.id = wanted.value "
+      "WHERE c.tenant = ?1 AND c.name = ?2");
+  if (!select) return forward_error(select);
+  const std::string wanted = json_array_of(document_ids);
+  select->bind(std::string_view(key.tenant), std::string_view(key.name), std::string_view(wanted));
+  while (true) {
+    auto row = select->step();
+    if (!row) return forward_error(row);
+    if (!*row) return hashes;
+    hashes.at(select->unsigned_integer(0)) = read_hash(select->blob(1));
+  }
+}
+
+Result<std::vector<Passage>> read_passages(Connection& connection, const CollectionKey& key,
+                                           std::span<const std::uint64_t> chunk_ids) {
+  auto select = connection.prepare(
+      "SELECT h.chunk_id, d.id, h.ordinal, h.title_path, h.text, h.start_byte, h.end_byte, "
+      "d.title, "
+      "d.uri FROM collections c CROSS JOIN json_each(?3) wanted "
+      "CROSS JOIN chunks h ON h.chunk_id = wanted.value CROSS JOIN documents d "
+      "ON d.document_key = h.document_key AND d.tenant = c.tenant "
+      "AND d.collection_id = c.collection_id "
+      "WHERE c.tenant = ?1 AND c.name = ?2 ORDER BY wanted.key");
+  if (!select) return forward_error(select);
+  const std::string wanted = fmt::format("[{}]", fmt::join(chunk_ids, ","));
+  select->bind(std::string_view(key.tenant), std::string_view(key.name), std::string_view(wanted));
+  std::vector<Passage> passages;
+  passages.reserve(chunk_ids.size());
+  while (true) {
+    auto row = select->step();
+    if (!row) return forward_error(row);
+    if (!*row) return passages;
+    passages.push_back({.chunk = {.id = select->unsigned_integer(0),
+                                  .document_id = std::string(select->text(1)),
+                                  .ordinal = static_cast<std::uint32_t>(select->integer(2)),
+                                  .title_path = std::string(select->text(3)),
+                                  .text = std::string(select->text(4)),
+                                  .start = select->unsigned_integer(5),
+                                  .end = select->unsigned_integer(6)},
+                        .title = std::string(select->text(7)),
+                        .uri = std::string(select->text(8))});
+  }
+}
+
+} // namespace raglan::store

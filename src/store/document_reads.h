@@ -1,0 +1,28 @@
+// Reading documents and passages. One statement each, whatever the number of ids.
+//
+// Thread safety: that of the connection.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "store/sqlite.h"
+#include "store/store.h"
+
+namespace raglan::store {
+
+Result<Document> read_document(Connection& connection, const CollectionKey& key,
+                               std::string_view document_id);
+Result<DocumentPage> read_page(Connection& connection, const CollectionKey& key,
+                               std::string_view after_id, std::uint32_t limit);
+Result<std::vector<std::optional<Hash128>>> read_content_hashes(
+    Connection& connection, const CollectionKey& key, std::span<const std::string> document_ids);
+Result<std::vector<Passage>> read_passages(Connection& connection, const CollectionKey& key,
+                                           std::span<const std::uint64_t> chunk_ids);
+
+} // namespace raglan::store

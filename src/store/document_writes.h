@@ -1,0 +1,35 @@
+// Writing documents: checks on the caller's thread, SQL on the writer's.
+//
+// Thread safety: `check_document` any thread; the others that of the connection.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "store/embedding_space.h"
+#include "store/metadata_fields.h"
+#include "store/sqlite.h"
+#include "store/types.h"
+
+namespace raglan::store {
+
+// False for what can be no document's id: empty, too long, not UTF-8, or with control characters.
+bool is_document_id(std::string_view id);
+
+// Whether the document keeps the rules of types.h; the metadata's fields when it does.
+// kInvalidField or kTooLarge otherwise.
+Result<std::vector<Field>> check_document(const PreparedDocument& prepared, std::size_t dimension,
+                                          std::size_t max_metadata_bytes);
+
+// Both belong inside a write transaction, in which they leave everything or (after an error that
+// the caller rolls back) nothing.
+Result<WriteState> put_document(Connection& connection, const CollectionKey& key,
+                                const EmbeddingSpace& space, const PreparedDocument& prepared,
+                                const std::vector<Field>& fields, WallTime now);
+Result<> remove_document(Connection& connection, const CollectionKey& key,
+                         std::string_view document_id);
+
+} // namespace raglan::store

@@ -1,0 +1,330 @@
+#include "store/embedded_store.h"
+
+#include <system_error>
+#include <utility>
+
+#include "base/log.h"
+#include "store/collection_table.h"
+#include "store/document_reads.h"
+#include "store/document_writes.h"
+#include "store/file_lock.h"
+#include "store/filter_query.h"
+#include "store/index_shelf.h"
+#include "store/reader_pool.h"
+#include "store/schema.h"
+#include "store/upkeep.h"
+#include "store/writer.h"
+
+namespace raglan::store {
+namespace {
+
+// A filter and the index that it is used with should be of the same commit; under constant writes
+// the last attempt is taken as it is.
+constexpr int kMaxFilterAttempts = 3;
+
+std::filesystem::path with_suffix(std::filesystem::path path, std::string_view suffix) {
+  path += suffix;
+  return path;
+}
+
+// Damage shows as an SQLite error or as the check's own text.
+Result<> check_pages(Connection& connection) {
+  auto check = connection.prepare("PRAGMA quick_check(1)");
+  if (!check) return forward_error(check);
+  auto row = check->step();
+  if (!row) return forward_error(row);
+  if (*row && check->text(0) == "ok") return {};
+  return fail(ErrorCode::kCorrupt, "the store's file is damaged");
+}
+
+struct Opened {
+  Connection connection;
+  std::uint64_t epoch = 0;
+};
+
+// One process at a time: creating a file and switching it to WAL is not safe against another one
+// that does the same.
+Result<Opened> open_database(const std::filesystem::path& path, const StoreConfig& config,
+                             Connection::Options options) {
+  std::error_code error;
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
+  auto lock = FileLock::acquire(with_suffix(path, ".opening"));
+  if (!lock) return forward_error(lock);
+  options.create = true;
+  auto connection = Connection::open(path, options);
+  if (!connection) return forward_error(connection);
+  const auto size_bytes = std::filesystem::file_size(path, error);
+  if (!error && size_bytes <= config.check_at_open_bytes) {
+    if (auto ok = check_pages(*connection); !ok) return forward_error(ok);
+  }
+  auto epoch = prepare_schema(*connection);
+  if (!epoch) return forward_error(epoch);
+  return Opened{std::move(*connection), *epoch};
+}
+
+Result<> check_query(const SearchRequest& request, const CollectionRow& row,
+                     const EmbeddingSpace& space) {
+  if (request.query_vector.empty()) return {};
+  if (row.embedder_id != space.embedder_id) {
+    return fail(ErrorCode::kConflict, fmt::format("collection \"{}\" was embedded by {}, not by {}",
+                                                  row.name, row.embedder_id, space.embedder_id));
+  }
+  if (request.query_vector.size() != row.dimension) {
+    return fail(ErrorCode::kInvalidField, "the query's vector has the wrong dimension");
+  }
+  return {};
+}
+
+} // namespace
+
+struct EmbeddedStore::Parts {
+  // What one search needs from the database.
+  struct Prepared {
+    std::uint64_t seq = 0; // of the commit that `allowed` belongs to
+    std::optional<std::vector<std::uint64_t>> allowed;
+    std::shared_ptr<const CollectionIndex> index; // null: nothing was ever written
+  };
+
+  Parts(const std::filesystem::path& path, EmbeddingSpace embedding_space, StoreConfig store_config,
+        const Clock& system_clock, std::unique_ptr<std::atomic<std::uint64_t>> statement_count,
+        Opened opened)
+      : statements(std::move(statement_count)),
+        space(std::move(embedding_space)),
+        config(store_config),
+        clock(system_clock),
+        epoch(opened.epoch),
+        readers({path, config.readers, {false, config.busy_timeout, statements.get()}}),
+        shelf(with_suffix(path, ".snapshots"), epoch, IndexConfig{}),
+        writer(std::move(opened.connection), {path, config.write_queue, config.checkpoint_bytes},
+               clock),
+        upkeep(config.upkeep_interval, [this] { keep_indexes_level(); }) {}
+
+  void keep_indexes_level() {
+    if (auto reader = readers.acquire()) shelf.keep_level(**reader, config.snapshot_after_chunks);
+  }
+
+  Result<Prepared> prepare(const SearchRequest& request) {
+    auto reader = readers.acquire();
+    if (!reader) return forward_error(reader);
+    auto row = (*reader)->collection(request.collection);
+    if (!row) return forward_error(row);
+    Prepared prepared{.seq = row->seq};
+    if (row->dimension == 0) return prepared;
+    if (auto ok = check_query(request, *row, space); !ok) return forward_error(ok);
+    Connection& connection = (*reader)->connection();
+    if (request.filter) {
+      auto ok = match(connection, request, prepared);
+      if (!ok) return forward_error(ok);
+    }
+    auto index = shelf.at_least(connection, request.collection, *row);
+    if (!index) return forward_error(index);
+    prepared.index = std::move(*index);
+    return prepared;
+  }
+
+  static Result<> match(Connection& connection, const SearchRequest& request, Prepared& prepared) {
+    auto snapshot = ReadTransaction::begin(connection);
+    if (!snapshot) return forward_error(snapshot);
+    auto row = find_collection(connection, request.collection);
+    if (!row) return forward_error(row);
+    prepared.seq = row->seq;
+    auto allowed = matching_chunks(connection, request.collection.tenant, row->id, *request.filter);
+    if (!allowed) return forward_error(allowed);
+    prepared.allowed = std::move(*allowed);
+    return {};
+  }
+
+  // Before everything that counts into it.
+  std::unique_ptr<std::atomic<std::uint64_t>> statements;
+  const EmbeddingSpace space;
+  const StoreConfig config;
+  const Clock& clock;
+  const std::uint64_t epoch;
+  ReaderPool readers;
+  IndexShelf shelf;
+  Writer writer;
+  Upkeep upkeep; // last: its thread uses the others
+};
+
+EmbeddedStore::EmbeddedStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+EmbeddedStore::~EmbeddedStore() { close(); }
+
+Result<std::unique_ptr<EmbeddedStore>> EmbeddedStore::open(const std::filesystem::path& path,
+                                                           EmbeddingSpace space, StoreConfig config,
+                                                           const Clock& clock) {
+  auto statements = std::make_unique<std::atomic<std::uint64_t>>(0);
+  auto opened = open_database(path, config, {true, config.busy_timeout, statements.get()});
+  if (!opened) return forward_error(opened);
+  std::error_code ignored; // without the folder, saving snapshots fails and is reported then
+  std::filesystem::create_directories(with_suffix(path, ".snapshots"), ignored);
+  return std::unique_ptr<EmbeddedStore>(new EmbeddedStore(std::make_unique<Parts>(
+      path, std::move(space), config, clock, std::move(statements), std::move(*opened))));
+}
+
+void EmbeddedStore::close() {
+  parts_->writer.stop();
+  parts_->upkeep.stop();
+  if (auto ok = parts_->shelf.save(parts_->config.snapshot_at_close_chunks); !ok) {
+    log_warning("index snapshot not saved", {{"reason", ok.error().message}});
+  }
+}
+
+Result<> EmbeddedStore::load_indexes(const std::function<void(LoadProgress)>& progress) {
+  auto reader = parts_->readers.acquire();
+  if (!reader) return forward_error(reader);
+  auto keys = all_collections((*reader)->connection());
+  if (!keys) return forward_error(keys);
+  std::vector<std::pair<CollectionKey, CollectionRow>> collections;
+  LoadProgress total;
+  for (CollectionKey& key : *keys) {
+    auto row = (*reader)->collection(key);
+    if (!row || row->dimension == 0) continue; // deleted meanwhile, or never written to
+    total.chunks_total += row->chunks;
+    collections.emplace_back(std::move(key), std::move(*row));
+  }
+  std::uint64_t chunks_before = 0;
+  for (const auto& [key, row] : collections) {
+    const auto count = [&](std::size_t chunks) {
+      total.chunks_loaded += chunks;
+      if (progress) progress(total);
+    };
+    auto index = parts_->shelf.at_least((*reader)->connection(), key, row, count);
+    if (!index && index.error().code != ErrorCode::kNotFound) return forward_error(index);
+    chunks_before += row.chunks;
+    total.chunks_loaded = chunks_before; // what came from a snapshot was not counted
+    if (progress) progress(total);
+  }
+  return {};
+}
+
+Result<> EmbeddedStore::save_snapshots() { return parts_->shelf.save(1); }
+
+std::uint64_t EmbeddedStore::statements_total() const { return parts_->statements->load(); }
+
+std::size_t EmbeddedStore::write_queue_depth() const { return parts_->writer.waiting(); }
+
+Result<> EmbeddedStore::create_collection(const CollectionKey& key) {
+  if (auto ok = check_collection_key(key); !ok) return ok;
+  return parts_->writer.write([&](Connection& connection) {
+    return insert_collection(connection, key, parts_->clock.wall_now());
+  });
+}
+
+Result<std::vector<CollectionStats>> EmbeddedStore::list_collections(std::string_view tenant) {
+  auto reader = parts_->readers.acquire();
+  if (!reader) return forward_error(reader);
+  auto rows = store::list_collections((*reader)->connection(), tenant);
+  if (!rows) return forward_error(rows);
+  std::vector<CollectionStats> collections;
+  for (const CollectionRow& row : *rows) collections.push_back(stats_of(row, parts_->epoch));
+  return collections;
+}
+
+Result<CollectionStats> EmbeddedStore::collection(const CollectionKey& key) {
+  auto reader = parts_->readers.acquire();
+  if (!reader) return forward_error(reader);
+  auto row = (*reader)->collection(key);
+  if (!row) return forward_error(row);
+  return stats_of(*row, parts_->epoch);
+}
+
+Result<> EmbeddedStore::delete_collection(const CollectionKey& key) {
+  return parts_->writer.write(
+      [&](Connection& connection) { return drop_collection(connection, key); });
+}
+
+Result<WriteState> EmbeddedStore::put(const CollectionKey& key, const PreparedDocument& document) {
+  return std::move(put_many(key, {&document, 1}).front());
+}
+
+std::vector<Result<WriteState>> EmbeddedStore::put_many(
+    const CollectionKey& key, std::span<const PreparedDocument> documents) {
+  std::vector<Result<WriteState>> states(documents.size(), WriteState::kUnchanged);
+  if (auto ok = check_collection_key(key); !ok) {
+    states.assign(documents.size(), forward_error(ok));
+    return states;
+  }
+  std::vector<std::vector<Field>> fields(documents.size());
+  std::vector<std::size_t> positions; // of the works' documents
+  std::vector<Writer::Work> works;
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    auto checked =
+        check_document(documents[i], parts_->space.dimension, parts_->config.max_metadata_bytes);
+    if (!checked) {
+      states[i] = forward_error(checked);
+      continue;
+    }
+    fields[i] = std::move(*checked);
+    positions.push_back(i);
+    works.emplace_back([&, i](Connection& connection) -> Result<> {
+      states[i] = put_document(connection, key, parts_->space, documents[i], fields[i],
+                               parts_->clock.wall_now());
+      return states[i] ? Result<>{} : std::unexpected(states[i].error());
+    });
+  }
+  std::vector<Result<>> outcomes = parts_->writer.write_all(works);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (!outcomes[i]) states[positions[i]] = forward_error(outcomes[i]);
+  }
+  return states;
+}
+
+Result<> EmbeddedStore::remove(const CollectionKey& key, std::string_view document_id) {
+  return parts_->writer.write(
+      [&](Connection& connection) { return remove_document(connection, key, document_id); });
+}
+
+Result<Document> EmbeddedStore::get(const CollectionKey& key, std::string_view document_id) {
+  auto reader = parts_->readers.acquire();
+  if (!reader) return forward_error(reader);
+  return read_document((*reader)->connection(), key, document_id);
+}
+
+Result<DocumentPage> EmbeddedStore::list(const CollectionKey& key, std::string_view after_id,
+                                         std::uint32_t limit) {
+  auto reader = parts_->readers.acquire();
+  if (!reader) return forward_error(reader);
+  return read_page((*reader)->connection(), key, after_id, limit);
+}
+
+Result<std::vector<std::optional<Hash128>>> EmbeddedStore::content_hashes(
+    const CollectionKey& key, std::span<const std::string> document_ids) {
+  auto reader = parts_->readers.acquire();
+  if (!reader) return forward_error(reader);
+  return read_content_hashes((*reader)->connection(), key, document_ids);
+}
+
+Result<std::vector<Passage>> EmbeddedStore::passages(const CollectionKey& key,
+                                                     std::span<const std::uint64_t> chunk_ids) {
+  auto reader = parts_->readers.acquire();
+  if (!reader) return forward_error(reader);
+  return read_passages((*reader)->connection(), key, chunk_ids);
+}
+
+Result<Generation> EmbeddedStore::generation(const CollectionKey& key) {
+  auto stats = collection(key);
+  if (!stats) return forward_error(stats);
+  return stats->generation;
+}
+
+Result<SearchResult> EmbeddedStore::search(const SearchRequest& request) {
+  for (int attempt = 1;; ++attempt) {
+    auto prepared = parts_->prepare(request);
+    if (!prepared) return forward_error(prepared);
+    SearchResult result;
+    result.generation.seq = prepared->seq;
+    if (prepared->index != nullptr) {
+      CollectionIndex::Query query{.vector = request.query_vector,
+                                   .text = request.query_text,
+                                   .candidates = request.candidates,
+                                   .exact = request.exact};
+      if (prepared->allowed) query.allowed_chunk_ids = *prepared->allowed;
+      result = prepared->index->search(query);
+    }
+    result.generation.epoch = parts_->epoch;
+    const bool same_commit = !prepared->allowed || result.generation.seq == prepared->seq;
+    if (same_commit || attempt == kMaxFilterAttempts) return result;
+  }
+}
+
+} // namespace raglan::store

@@ -1,0 +1,58 @@
+// The live indexes of a process, by collection.
+//
+//   auto index = shelf.at_least(connection, key, row);   // level with the row that was read
+//
+// Thread safety: all members may be called from any thread.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "base/guarded.h"
+#include "base/result.h"
+#include "store/collection_table.h"
+#include "store/live_index.h"
+#include "store/reader_pool.h"
+
+namespace raglan::store {
+
+class IndexShelf {
+ public:
+  // Snapshots are kept in `folder`.
+  IndexShelf(std::filesystem::path folder, std::uint64_t store_epoch, IndexConfig config)
+      : folder_(std::move(folder)), store_epoch_(store_epoch), config_(config) {}
+
+  // The collection's index at row.seq or later. The collection must have a dimension: something was
+  // once written to it. kNotFound when it has been deleted since.
+  Result<std::shared_ptr<const CollectionIndex>> at_least(Connection& connection,
+                                                          const CollectionKey& key,
+                                                          const CollectionRow& row,
+                                                          const LiveIndex::Progress& progress = {});
+  // Brings the loaded indexes level with the database, saves those that changed by at least
+  // `save_after_chunks`, and forgets those of deleted collections with their snapshots.
+  void keep_level(Reader& reader, std::uint64_t save_after_chunks);
+  // The first error; the others are saved all the same.
+  Result<> save(std::uint64_t min_chunks);
+
+ private:
+  struct Entry {
+    CollectionKey key;
+    LiveIndex index;
+  };
+  using Entries = std::map<std::int64_t, std::shared_ptr<Entry>>;
+
+  std::shared_ptr<Entry> entry(const CollectionKey& key, const CollectionRow& row);
+  Entries entries() const {
+    return entries_.with([](const Entries& all) { return all; });
+  }
+  void keep_level(Reader& reader, std::int64_t collection_id, Entry& kept);
+
+  const std::filesystem::path folder_;
+  const std::uint64_t store_epoch_;
+  const IndexConfig config_;
+  Guarded<Entries> entries_;
+};
+
+} // namespace raglan::store

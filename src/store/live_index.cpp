@@ -1,0 +1,93 @@
+#include "store/live_index.h"
+
+#include <system_error>
+
+#include "base/log.h"
+
+namespace raglan::store {
+namespace {
+
+Result<std::uint64_t> committed_seq(Connection& connection, const FeedSource& source) {
+  auto select =
+      connection.prepare("SELECT seq FROM collections WHERE tenant = ? AND collection_id = ?");
+  if (!select) return forward_error(select);
+  select->bind(std::string_view(source.tenant), source.collection_id);
+  auto row = select->step();
+  if (!row) return forward_error(row);
+  if (!*row) return fail(ErrorCode::kNotFound, "no such collection");
+  return select->unsigned_integer(0);
+}
+
+} // namespace
+
+Result<std::shared_ptr<const CollectionIndex>> LiveIndex::at_least(Connection& connection,
+                                                                   std::uint64_t seq,
+                                                                   const Progress& progress) {
+  if (auto index = current(); index != nullptr && index->seq() >= seq) return index;
+  const std::lock_guard lock(catching_up_);
+  auto index = current();
+  if (index != nullptr && index->seq() >= seq) return index;
+
+  auto snapshot = ReadTransaction::begin(connection);
+  if (!snapshot) return forward_error(snapshot);
+  auto to_seq = committed_seq(connection, source_);
+  if (!to_seq) return forward_error(to_seq);
+  if (index == nullptr) index = load_snapshot(*to_seq);
+  if (index == nullptr) index = std::make_shared<CollectionIndex>(source_.dimension, config_);
+  if (index->seq() < *to_seq) {
+    if (auto ok = catch_up(connection, *index, *to_seq, progress); !ok) {
+      // It may have been given some of the chunks: the next search starts over.
+      index_.with([](auto& published) { published = nullptr; });
+      return forward_error(ok);
+    }
+  }
+  index_.with([&](auto& published) { published = index; });
+  return index;
+}
+
+// A snapshot from after the last commit belongs to another history of this file: a restored backup.
+std::shared_ptr<CollectionIndex> LiveIndex::load_snapshot(std::uint64_t committed) {
+  std::error_code error;
+  if (!std::filesystem::exists(snapshot_path_, error)) return nullptr;
+  auto loaded = CollectionIndex::load(snapshot_path_, stamp_, config_);
+  if (loaded && (*loaded)->seq() <= committed) return std::move(*loaded);
+  log_info("index snapshot not used", {{"collection", source_.collection_id},
+                                       {"reason", loaded ? "too new" : loaded.error().message}});
+  return nullptr;
+}
+
+Result<> LiveIndex::catch_up(Connection& connection, CollectionIndex& index, std::uint64_t to_seq,
+                             const Progress& progress) {
+  const std::uint64_t from_seq = index.seq();
+  IndexBatch batch;
+  const auto apply = [&](std::span<const std::uint64_t> removed, std::uint64_t seq) {
+    index.apply(batch.entries(), removed, seq);
+    unsaved_chunks_ += batch.size() + removed.size();
+    if (progress) progress(batch.size());
+    batch.clear();
+  };
+  auto ok = read_added_chunks(connection, source_, from_seq, batch, [&] { apply({}, from_seq); });
+  if (!ok) return ok;
+  auto removed = read_removed_chunks(connection, source_, from_seq);
+  if (!removed) return forward_error(removed);
+  apply(*removed, to_seq);
+  return {};
+}
+
+Result<> LiveIndex::save(std::uint64_t min_chunks) {
+  const std::lock_guard lock(saving_);
+  const auto index = current();
+  const std::uint64_t unsaved = unsaved_chunks_;
+  if (index == nullptr || unsaved == 0 || unsaved < min_chunks) return {};
+  auto ok = index->save(snapshot_path_, stamp_);
+  if (ok) unsaved_chunks_ -= unsaved;
+  return ok;
+}
+
+void LiveIndex::erase_snapshot() {
+  const std::lock_guard lock(saving_);
+  std::error_code ignored;
+  std::filesystem::remove(snapshot_path_, ignored);
+}
+
+} // namespace raglan::store
