@@ -1,0 +1,111 @@
+// A metric with labels: one instrument per combination of label values.
+//
+// The number of combinations is bounded, because label values come from outside: the one that would
+// exceed the maximum, and all new ones after it, share one series whose label values are all
+// "other". Values are made valid UTF-8 and cut to kMaxLabelBytes.
+//
+// `with` takes a lock and a search (under 100 ns); what it returns is lock-free and lives as long
+// as the family, so a hot path keeps the reference. Thread safe.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "base/guarded.h"
+#include "telemetry/exposition.h"
+#include "telemetry/histogram.h"
+#include "telemetry/metrics.h"
+
+namespace raglan::telemetry {
+
+inline constexpr std::size_t kMaxSeries = 256;
+inline constexpr std::size_t kMaxLabelBytes = 128;
+
+// The value as it stands in a label.
+std::string label_value(std::string_view text);
+
+// What the registry knows of every metric.
+class Metric {
+ public:
+  virtual ~Metric() = default;
+  virtual void write(std::string_view name, Exposition& out) const = 0;
+};
+
+template <typename Instrument, std::size_t N>
+class Family final : public Metric {
+ public:
+  using Names = std::array<std::string, N>;
+  using Values = std::array<std::string, N>;
+  using Make = std::function<std::unique_ptr<Instrument>()>;
+
+  Family(Names labels, std::size_t max_series, Make make)
+      : labels_(std::move(labels)), max_series_(max_series), make_(std::move(make)) {}
+
+  const Names& labels() const { return labels_; }
+
+  // One value per label, in the order of the labels' names.
+  template <std::convertible_to<std::string_view>... Texts>
+    requires(sizeof...(Texts) == N)
+  Instrument& with(const Texts&... values) {
+    const std::array<std::string_view, N> key{std::string_view(values)...};
+    return *series_.with([&](Series& series) {
+      const auto found = series.find(key);
+      return found != series.end() ? found->second.get() : add(series, key);
+    });
+  }
+
+  // Calls visit(values, instrument) for every series, in the order of their values. The lock is
+  // held: `visit` must not come back to this family.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    series_.with([&](const Series& series) {
+      for (const auto& [values, instrument] : series) visit(values, std::as_const(*instrument));
+    });
+  }
+
+  void write(std::string_view name, Exposition& out) const override {
+    for_each([&](const Values& values, const Instrument& instrument) {
+      Labels labels;
+      for (std::size_t i = 0; i < N; ++i) labels.emplace_back(labels_[i], values[i]);
+      if constexpr (std::is_same_v<Instrument, Histogram>) {
+        out.histogram(name, labels, instrument.snapshot());
+      } else {
+        out.sample(name, labels, instrument.value());
+      }
+    });
+  }
+
+ private:
+  struct Less {
+    using is_transparent = void; // finds by views, without making strings
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+    }
+  };
+  using Series = std::map<Values, std::unique_ptr<Instrument>, Less>;
+
+  Instrument* add(Series& series, const std::array<std::string_view, N>& key) {
+    Values values;
+    for (std::size_t i = 0; i < N; ++i) values[i] = label_value(key[i]);
+    if (!series.contains(values) && series.size() + 1 >= max_series_) values.fill("other");
+    auto& instrument = series[values];
+    if (instrument == nullptr) instrument = make_();
+    return instrument.get();
+  }
+
+  const Names labels_;
+  const std::size_t max_series_; // "other" among them
+  const Make make_;
+  Guarded<Series> series_;
+};
+
+} // namespace raglan::telemetry
