@@ -1,0 +1,89 @@
+#include "node/collection_routes.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "node/document_json.h"
+#include "node/json_fields.h"
+#include "node/query_json.h"
+#include "node/request_scope.h"
+
+namespace raglan::node {
+namespace json = boost::json;
+namespace {
+
+json::object collection_json(const store::CollectionStats& stats) {
+  return {{"name", stats.name},
+          {"documents", stats.documents},
+          {"chunks", stats.chunks},
+          {"created_at", iso_time(stats.created_at)}};
+}
+
+store::CollectionKey key_of(std::string name) {
+  return {std::string(store::kDefaultTenant), std::move(name)};
+}
+
+net::Task<http::Response> list(store::Store& store, net::Submit storage, http::Request& request) {
+  auto read = [&store] { return store.list_collections(store::kDefaultTenant); };
+  auto collections = co_await net::offload(storage, std::move(read));
+  if (!collections) co_return error_reply(collections.error(), request);
+  json::array array;
+  for (const store::CollectionStats& stats : *collections) array.push_back(collection_json(stats));
+  const json::object body{{"collections", std::move(array)}};
+  co_return http::json_response(200, json::serialize(body));
+}
+
+net::Task<http::Response> create(store::Store& store, net::Submit storage,
+                                 http::Request& request) {
+  auto body = parse_json_body(request.body);
+  if (!body) co_return error_reply(body.error(), request);
+  JsonFields fields(*body, "");
+  const std::string name = fields.required_string("name", kMaxNameBytes);
+  if (!is_valid_name(name)) {
+    fields.reject("name",
+                  "a name is 1 to 128 letters, digits, '.', '_' or '-', and starts with no '.'");
+  }
+  if (auto ok = fields.finish(); !ok) co_return error_reply(ok.error(), request);
+  auto write = [&store, name]() -> Result<store::CollectionStats> {
+    if (auto ok = store.create_collection(key_of(name)); !ok) return forward_error(ok);
+    return store.collection(key_of(name));
+  };
+  auto created = co_await net::offload(storage, std::move(write));
+  if (!created) co_return error_reply(created.error(), request);
+  co_return http::json_response(201, json::serialize(collection_json(*created)));
+}
+
+net::Task<http::Response> get(store::Store& store, net::Submit storage, http::Request& request) {
+  auto read = [&store, name = std::string(request.path_parameter("name"))] {
+    return store.collection(key_of(name));
+  };
+  auto stats = co_await net::offload(storage, std::move(read));
+  if (!stats) co_return error_reply(stats.error(), request);
+  co_return http::json_response(200, json::serialize(collection_json(*stats)));
+}
+
+net::Task<http::Response> remove(store::Store& store, net::Submit storage,
+                                 http::Request& request) {
+  const std::string name(request.path_parameter("name"));
+  auto write = [&store, name] { return store.delete_collection(key_of(name)); };
+  auto removed = co_await net::offload(storage, std::move(write));
+  if (!removed) co_return error_reply(removed.error(), request);
+  const json::object body{{"name", name}, {"deleted", true}};
+  co_return http::json_response(200, json::serialize(body));
+}
+
+} // namespace
+
+void add_collection_routes(http::Router& router, store::Store& store, net::Submit storage) {
+  const auto bind = [&store, &storage](auto function) {
+    return [&store, storage, function](http::Request& request) {
+      return function(store, storage, request);
+    };
+  };
+  router.add("GET", "/v1/collections", bind(list));
+  router.add("POST", "/v1/collections", bind(create));
+  router.add("GET", "/v1/collections/{name}", bind(get));
+  router.add("DELETE", "/v1/collections/{name}", bind(remove));
+}
+
+} // namespace raglan::node

@@ -1,0 +1,176 @@
+#include "node/document_routes.h"
+
+#include <charconv>
+
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include "node/request_scope.h"
+
+namespace raglan::node {
+namespace json = boost::json;
+namespace {
+
+constexpr std::uint32_t kDefaultPageSize = 100;
+
+std::string_view state_name(DocumentState state) {
+  switch (state) {
+    case DocumentState::kIndexed: return "indexed";
+    case DocumentState::kUnchanged: return "unchanged";
+    case DocumentState::kFailed: break;
+  }
+  return "failed";
+}
+
+json::object status_json(const DocumentStatus& status) {
+  json::object object{{"id", status.id},
+                      {"state", state_name(status.state)},
+                      {"chunks", status.chunks}};
+  if (status.error) {
+    object["error"] = {{"code", error_code_name(status.error->code)},
+                       {"message", status.error->message},
+                       {"param", status.error->param.empty() ? json::value(nullptr)
+                                                             : json::value(status.error->param)}};
+  }
+  return object;
+}
+
+struct ListParameters {
+  store::CollectionKey collection;
+  std::string after;
+  std::uint32_t limit = kDefaultPageSize;
+};
+
+Result<ListParameters> list_parameters(const http::Request& request, const std::string& tenant) {
+  auto collection = collection_parameter(request, tenant);
+  if (!collection) return forward_error(collection);
+  ListParameters list{std::move(*collection), "", kDefaultPageSize};
+  auto parameters = request.query_parameters();
+  if (!parameters) return forward_error(parameters);
+  for (const auto& [name, value] : *parameters) {
+    if (name == "after") list.after = value;
+    if (name != "limit") continue;
+    const char* end = value.data() + value.size();
+    const auto [stop, error] = std::from_chars(value.data(), end, list.limit);
+    if (error != std::errc() || stop != end || list.limit == 0 ||
+        list.limit > store::kMaxPageSize) {
+      return fail(ErrorCode::kInvalidField,
+                  fmt::format("'limit' must be a whole number from 1 to {}", store::kMaxPageSize),
+                  "limit");
+    }
+  }
+  return list;
+}
+
+class DocumentRoutes {
+ public:
+  explicit DocumentRoutes(DocumentRouteParts parts) : parts_(std::move(parts)) {}
+
+  net::Task<http::Response> post(http::Request& request) const {
+    auto parsed = parse_documents(request, tenant());
+    if (!parsed) co_return error_reply(parsed.error(), request);
+    co_return co_await write(request, std::move(*parsed));
+  }
+
+  // The id is the path's; one in the body must be the same.
+  net::Task<http::Response> put(http::Request& request) const {
+    auto parsed = parse_documents(request, tenant());
+    if (!parsed) co_return error_reply(parsed.error(), request);
+    const std::string id(request.path_parameter("id"));
+    if (parsed->many) {
+      const Error error{ErrorCode::kInvalidField, "PUT takes one document", "documents"};
+      co_return error_reply(error, request);
+    }
+    ParsedDocument& document = parsed->documents.front();
+    if (!document.id.empty() && document.id != id) {
+      const Error error{ErrorCode::kInvalidField, "the body's id is not the path's", "/id"};
+      co_return error_reply(error, request);
+    }
+    document.id = id;
+    if (document.document) document.document->id = id;
+    co_return co_await write(request, std::move(*parsed));
+  }
+
+  net::Task<http::Response> list(http::Request& request) const {
+    auto parameters = list_parameters(request, tenant());
+    if (!parameters) co_return error_reply(parameters.error(), request);
+    auto read = [&store = parts_.store, list = *parameters] {
+      return store.list(list.collection, list.after, list.limit);
+    };
+    auto page = co_await net::offload(parts_.storage, std::move(read));
+    if (!page) co_return error_reply(page.error(), request);
+    json::array documents;
+    for (const store::Document& document : page->documents) {
+      documents.push_back(document_json(document, false));
+    }
+    const json::value next = page->more && !page->documents.empty()
+                                 ? json::value(page->documents.back().id)
+                                 : json::value(nullptr);
+    const json::object body{
+        {"documents", std::move(documents)}, {"total", page->total}, {"next_after", next}};
+    co_return http::json_response(200, json::serialize(body));
+  }
+
+  net::Task<http::Response> get(http::Request& request) const {
+    auto collection = collection_parameter(request, tenant());
+    if (!collection) co_return error_reply(collection.error(), request);
+    auto read = [&store = parts_.store, key = *collection,
+                 id = std::string(request.path_parameter("id"))] { return store.get(key, id); };
+    auto document = co_await net::offload(parts_.storage, std::move(read));
+    if (!document) co_return error_reply(document.error(), request);
+    co_return http::json_response(200, json::serialize(document_json(*document, true)));
+  }
+
+  net::Task<http::Response> remove(http::Request& request) const {
+    auto collection = collection_parameter(request, tenant());
+    if (!collection) co_return error_reply(collection.error(), request);
+    const std::string id(request.path_parameter("id"));
+    auto write = [&store = parts_.store, key = *collection, id] { return store.remove(key, id); };
+    auto removed = co_await net::offload(parts_.storage, std::move(write));
+    if (!removed) co_return error_reply(removed.error(), request);
+    const json::object body{{"id", id}, {"deleted", true}};
+    co_return http::json_response(200, json::serialize(body));
+  }
+
+ private:
+  // Until authentication says otherwise.
+  static std::string tenant() { return std::string(store::kDefaultTenant); }
+
+  net::Task<http::Response> write(http::Request& request, ParsedDocuments parsed) const {
+    const auto deadline = request_deadline(request, parts_.write_timeout);
+    if (!deadline) co_return error_reply(deadline.error(), request);
+    auto parameters = request.query_parameters();
+    const bool dry_run =
+        parameters && std::find(parameters->begin(), parameters->end(),
+                                std::pair<std::string, std::string>("dry_run", "true")) !=
+                          parameters->end();
+    const auto statuses = co_await parts_.writer.write(
+        std::move(parsed.collection), std::move(parsed.documents), dry_run, *deadline);
+    if (!parsed.many && statuses.front().error) {
+      co_return error_reply(*statuses.front().error, request);
+    }
+    json::array documents;
+    for (const DocumentStatus& status : statuses) documents.push_back(status_json(status));
+    const json::object body{{"documents", std::move(documents)}};
+    co_return http::json_response(200, json::serialize(body));
+  }
+
+  DocumentRouteParts parts_;
+};
+
+} // namespace
+
+void add_document_routes(http::Router& router, DocumentRouteParts parts) {
+  const auto routes = std::make_shared<const DocumentRoutes>(std::move(parts));
+  const auto bind = [&routes](auto member) {
+    return [routes, member](http::Request& request) { return ((*routes).*member)(request); };
+  };
+  router.add("POST", "/v1/documents", bind(&DocumentRoutes::post));
+  router.add("GET", "/v1/documents", bind(&DocumentRoutes::list));
+  router.add("GET", "/v1/documents/{id}", bind(&DocumentRoutes::get));
+  router.add("PUT", "/v1/documents/{id}", bind(&DocumentRoutes::put));
+  router.add("DELETE", "/v1/documents/{id}", bind(&DocumentRoutes::remove));
+}
+
+} // namespace raglan::node

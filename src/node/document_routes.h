@@ -1,0 +1,22 @@
+// /v1/documents: write (one, many, NDJSON), list, get, put, delete.
+//
+// POST answers when the documents can be found. `?dry_run=true` says what would be done and does
+// nothing. A request of many documents is answered 200 with a status for each; one document that fails
+// is answered with its error.
+#pragma once
+
+#include "http/router.h"
+#include "node/document_writer.h"
+
+namespace raglan::node {
+
+struct DocumentRouteParts {
+  DocumentWriter& writer;
+  store::Store& store;
+  net::Submit storage;
+  Duration write_timeout = std::chrono::minutes(10); // embedding a large request takes its time
+};
+
+void add_document_routes(http::Router& router, DocumentRouteParts parts);
+
+} // namespace raglan::node

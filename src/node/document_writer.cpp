@@ -1,0 +1,178 @@
+#include "node/document_writer.h"
+
+#include <set>
+#include <utility>
+
+#include "base/ids.h"
+#include "net/completion.h"
+
+namespace raglan::node {
+namespace {
+
+// Chunk texts a single embedding request may hold.
+constexpr std::size_t kTextsPerRequest = 64;
+
+} // namespace
+
+// A document on its way. Once `status.state` is decided it takes no further part.
+struct DocumentWriter::Item {
+  DocumentStatus status;
+  bool pending = true;
+  ingest::SourceDocument source;
+  store::PreparedDocument prepared;
+
+  void fail(Error error) {
+    pending = false;
+    status.state = DocumentState::kFailed;
+    status.error = std::move(error);
+  }
+};
+
+net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKey collection,
+                                                             std::vector<ParsedDocument> documents,
+                                                             bool dry_run, Deadline deadline) {
+  std::vector<Item> items(documents.size());
+  std::set<std::string_view> seen;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    items[i].status.id = std::move(documents[i].id);
+    if (!documents[i].document) {
+      items[i].fail(std::move(documents[i].document.error()));
+      continue;
+    }
+    items[i].source = std::move(*documents[i].document);
+    if (items[i].source.id.empty()) items[i].source.id = make_uuid7(parts_.clock.wall_now());
+    items[i].status.id = items[i].source.id;
+    if (!seen.insert(items[i].status.id).second) {
+      items[i].fail({ErrorCode::kConflict, "this id occurs more than once in the request", "id"});
+    }
+  }
+  co_await prepare(items);
+  co_await skip_unchanged(collection, items);
+  std::vector<Item*> group;
+  std::size_t chunks = 0;
+  for (Item& item : items) {
+    if (!item.pending) continue;
+    item.status.chunks = item.prepared.chunks.size();
+    if (dry_run) {
+      item.status.state = DocumentState::kIndexed;
+      continue;
+    }
+    group.push_back(&item);
+    chunks += item.prepared.chunks.size();
+    if (chunks >= kChunksPerGroup) {
+      co_await write_group(collection, group, deadline);
+      group.clear();
+      chunks = 0;
+    }
+  }
+  if (!group.empty()) co_await write_group(collection, group, deadline);
+  std::vector<DocumentStatus> statuses;
+  for (Item& item : items) statuses.push_back(std::move(item.status));
+  co_return statuses;
+}
+
+net::Task<void> DocumentWriter::prepare(std::vector<Item>& items) {
+  const model::Embedder& embedder = parts_.embedder.embedder();
+  for (Item& item : items) {
+    if (!item.pending) continue;
+    auto work = [source = std::move(item.source), chunker = parts_.chunker, &embedder] {
+      const auto count = [&embedder](std::string_view text) { return embedder.count_tokens(text); };
+      return ingest::prepare_document(source, chunker, count, embedder.id());
+    };
+    auto prepared = co_await net::offload(parts_.extraction, std::move(work));
+    if (prepared) {
+      item.prepared = std::move(*prepared);
+    } else {
+      item.fail(std::move(prepared.error()));
+    }
+  }
+}
+
+net::Task<void> DocumentWriter::skip_unchanged(const store::CollectionKey& collection,
+                                               std::vector<Item>& items) {
+  std::vector<std::string> ids;
+  for (const Item& item : items) {
+    if (item.pending) ids.push_back(item.status.id);
+  }
+  if (ids.empty()) co_return;
+  auto read = [&store = parts_.store, collection, ids = std::move(ids)] {
+    return store.content_hashes(collection, ids);
+  };
+  auto hashes = co_await net::offload(parts_.storage, std::move(read));
+  std::size_t at = 0;
+  for (Item& item : items) {
+    if (!item.pending) continue;
+    if (!hashes) {
+      item.fail(hashes.error());
+    } else if (const auto& stored = (*hashes)[at++];
+               stored == item.prepared.document.content_hash) {
+      item.pending = false;
+      item.status.state = DocumentState::kUnchanged;
+      item.status.chunks = item.prepared.chunks.size();
+    }
+  }
+}
+
+net::Task<Result<std::vector<float>>> DocumentWriter::embed(std::vector<std::string> texts,
+                                                            Deadline deadline) {
+  std::vector<float> vectors;
+  for (std::size_t first = 0; first < texts.size(); first += kTextsPerRequest) {
+    const std::size_t last = std::min(texts.size(), first + kTextsPerRequest);
+    const auto at = [&](std::size_t i) { return std::make_move_iterator(texts.begin() + i); };
+    std::vector<std::string> some(at(first), at(last));
+    auto begin = [&](net::Completion<model::Embeddings> done) {
+      auto deliver = [done](Result<model::Embeddings> made) { done.deliver(std::move(made)); };
+      parts_.embedder.submit(std::move(some), model::EmbeddingPriority::kIngest, deadline,
+                             std::move(deliver));
+    };
+    auto made = co_await net::await_completion<model::Embeddings>(std::move(begin));
+    if (!made) co_return forward_error(made);
+    vectors.insert(vectors.end(), made->values.begin(), made->values.end());
+  }
+  co_return vectors;
+}
+
+net::Task<void> DocumentWriter::write_group(const store::CollectionKey& collection,
+                                            std::span<Item*> group, Deadline deadline) {
+  std::vector<std::string> texts;
+  for (const Item* item : group) {
+    for (const store::Chunk& chunk : item->prepared.chunks) {
+      texts.push_back(ingest::embedding_text(item->prepared.document, chunk));
+    }
+  }
+  auto vectors = co_await embed(std::move(texts), deadline);
+  if (!vectors) {
+    for (Item* item : group) item->fail(vectors.error());
+    co_return;
+  }
+  const std::size_t dimension = parts_.embedder.embedder().dimension();
+  std::vector<store::PreparedDocument> documents;
+  auto next = vectors->begin();
+  for (Item* item : group) {
+    const auto count = static_cast<std::ptrdiff_t>(item->prepared.chunks.size() * dimension);
+    item->prepared.vectors.assign(next, next + count);
+    next += count;
+    documents.push_back(std::move(item->prepared));
+  }
+  using States = std::vector<Result<store::WriteState>>;
+  auto put = [&store = parts_.store, collection,
+              documents = std::move(documents)]() -> Result<States> {
+    return store.put_many(collection, documents);
+  };
+  auto states = co_await net::offload(parts_.storage, std::move(put));
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    Item& item = *group[i];
+    item.pending = false;
+    if (!states) {
+      item.fail(states.error());
+    } else if (!(*states)[i]) {
+      item.fail((*states)[i].error());
+    } else {
+      item.status.state = *(*states)[i] == store::WriteState::kUnchanged
+                              ? DocumentState::kUnchanged
+                              : DocumentState::kIndexed;
+    }
+  }
+}
+
+} // namespace raglan::node

@@ -1,0 +1,69 @@
+// From documents as they were sent to documents that can be found: extract and chunk, skip what is
+// unchanged, embed the rest, write.
+//
+// Documents succeed and fail alone, each with a status. Extraction and SQL run on executors, embedding
+// goes through the shared queue as ingest work (behind questions); nothing here blocks. When it
+// returns, every document that is `indexed` is durable and found by the next search.
+//
+// Bounds: at most kChunksPerGroup chunks are embedded and written at a time, so that a large request
+// costs time and not memory.
+//
+// Thread safety: `write` may be called from any event loop, concurrently.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ingest/prepare.h"
+#include "model/embedding_queue.h"
+#include "net/offload.h"
+#include "node/document_json.h"
+#include "store/store.h"
+
+namespace raglan::node {
+
+enum class DocumentState : std::uint8_t { kIndexed, kUnchanged, kFailed };
+
+struct DocumentStatus {
+  std::string id;
+  DocumentState state = DocumentState::kFailed;
+  std::size_t chunks = 0;
+  std::optional<Error> error; // when it failed
+};
+
+class DocumentWriter {
+ public:
+  static constexpr std::size_t kChunksPerGroup = 64;
+
+  struct Parts {
+    store::Store& store;
+    model::EmbeddingQueue& embedder;
+    net::Submit extraction; // CPU work: text extraction and chunking
+    net::Submit storage;    // SQL
+    ingest::ChunkerConfig chunker;
+    const Clock& clock;
+  };
+
+  explicit DocumentWriter(Parts parts) : parts_(std::move(parts)) {}
+
+  // One status per document, in their order. With `dry_run` nothing is embedded or written, and the
+  // status says what would happen. `deadline` bounds each wait.
+  net::Task<std::vector<DocumentStatus>> write(store::CollectionKey collection,
+                                               std::vector<ParsedDocument> documents, bool dry_run,
+                                               Deadline deadline);
+
+ private:
+  struct Item;
+
+  net::Task<void> prepare(std::vector<Item>& items);
+  net::Task<void> skip_unchanged(const store::CollectionKey& collection, std::vector<Item>& items);
+  net::Task<void> write_group(const store::CollectionKey& collection, std::span<Item*> group,
+                              Deadline deadline);
+  net::Task<Result<std::vector<float>>> embed(std::vector<std::string> texts, Deadline deadline);
+
+  Parts parts_;
+};
+
+} // namespace raglan::node

@@ -1,0 +1,143 @@
+#include "node/openai_routes.h"
+
+#include <openssl/evp.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include "net/completion.h"
+#include "node/json_fields.h"
+#include "node/query_json.h"
+#include "node/request_scope.h"
+
+namespace raglan::node {
+namespace json = boost::json;
+namespace {
+
+struct EmbeddingRequest {
+  std::vector<std::string> inputs;
+  bool base64 = false;
+};
+
+std::string_view model_name(const model::Embedder& embedder) {
+  return embedder.id().substr(0, embedder.id().find(':'));
+}
+
+std::string to_base64(std::span<const float> values) {
+  const auto bytes = std::as_bytes(values);
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0'); // EVP ends it with a NUL
+  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                     reinterpret_cast<const unsigned char*>(bytes.data()),
+                                     static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(length));
+  return text;
+}
+
+void add_input(JsonFields& fields, EmbeddingRequest& request, const json::value& value) {
+  const json::string* text = value.if_string();
+  if (!text) {
+    fields.reject("input", "'input' must be a string or an array of strings");
+  } else if (text->empty() || text->size() > kMaxEmbeddingInputBytes) {
+    fields.reject("input",
+                  fmt::format("each input must have 1 to {} bytes", kMaxEmbeddingInputBytes));
+  } else {
+    request.inputs.emplace_back(*text);
+  }
+}
+
+Result<EmbeddingRequest> parse_embedding_request(std::string_view body,
+                                                 const model::Embedder& embedder) {
+  auto value = parse_json_body(body);
+  if (!value) return forward_error(value);
+  JsonFields fields(*value, "");
+  EmbeddingRequest request;
+  const std::string model = fields.string("model", model_name(embedder), kMaxNameBytes);
+  if (!fields.failed() && model != model_name(embedder)) {
+    return fail(ErrorCode::kNotFound,
+                fmt::format("there is no model of that name; this node has {}",
+                            model_name(embedder)),
+                "model");
+  }
+  request.base64 = fields.choice("encoding_format", {"float", "base64"}, 0) == 1;
+  fields.optional_string("user", kMaxNameBytes);
+  const auto dimension = static_cast<std::int64_t>(embedder.dimension());
+  fields.integer("dimensions", dimension, dimension, dimension);
+  const json::value* input = fields.value("input");
+  const json::array* array = input ? input->if_array() : nullptr;
+  if (!input || (array && (array->empty() || array->size() > kMaxEmbeddingInputs))) {
+    fields.reject("input", fmt::format("'input' must hold 1 to {} texts", kMaxEmbeddingInputs));
+  } else if (array) {
+    for (const json::value& element : *array) add_input(fields, request, element);
+  } else {
+    add_input(fields, request, *input);
+  }
+  if (auto ok = fields.finish(); !ok) return forward_error(ok);
+  return request;
+}
+
+json::object embeddings_json(const model::Embeddings& made, std::string_view model, bool base64) {
+  json::array list;
+  for (std::size_t row = 0; row < made.rows(); ++row) {
+    const auto vector = std::span(made.values).subspan(row * made.dimension, made.dimension);
+    json::object entry{{"object", "embedding"}, {"index", row}};
+    if (base64) {
+      entry["embedding"] = to_base64(vector);
+    } else {
+      entry["embedding"] = json::array(vector.begin(), vector.end());
+    }
+    list.push_back(std::move(entry));
+  }
+  return {{"object", "list"},
+          {"data", std::move(list)},
+          {"model", model},
+          {"usage", {{"prompt_tokens", made.tokens}, {"total_tokens", made.tokens}}}};
+}
+
+net::Task<http::Response> create_embeddings(model::EmbeddingQueue& queue, Duration timeout,
+                                            http::Request& request) {
+  const auto deadline = request_deadline(request, timeout);
+  if (!deadline) co_return error_reply(deadline.error(), request);
+  auto parsed = parse_embedding_request(request.body, queue.embedder());
+  if (!parsed) co_return error_reply(parsed.error(), request);
+  // One text is somebody waiting for a query; an array is bulk work and goes behind questions.
+  const auto priority = parsed->inputs.size() == 1 ? model::EmbeddingPriority::kQuery
+                                                   : model::EmbeddingPriority::kIngest;
+  auto begin = [&](net::Completion<model::Embeddings> done) {
+    auto deliver = [done](Result<model::Embeddings> made) { done.deliver(std::move(made)); };
+    queue.submit(std::move(parsed->inputs), priority, *deadline, std::move(deliver));
+  };
+  auto made = co_await net::await_completion<model::Embeddings>(std::move(begin));
+  if (!made) co_return error_reply(made.error(), request);
+  const json::object body = embeddings_json(*made, model_name(queue.embedder()), parsed->base64);
+  co_return http::json_response(200, json::serialize(body));
+}
+
+json::object model_json(std::string_view name) {
+  return {{"id", name}, {"object", "model"}, {"created", 0}, {"owned_by", "raglan"}};
+}
+
+} // namespace
+
+void add_openai_routes(http::Router& router, model::EmbeddingQueue& embedder,
+                       Duration request_timeout) {
+  router.add("POST", "/v1/embeddings", [&embedder, request_timeout](http::Request& request) {
+    return create_embeddings(embedder, request_timeout, request);
+  });
+  router.add("GET", "/v1/models", [&embedder](http::Request&) -> net::Task<http::Response> {
+    const json::object body{{"object", "list"},
+                            {"data", json::array{model_json(model_name(embedder.embedder()))}}};
+    co_return http::json_response(200, json::serialize(body));
+  });
+  router.add("GET", "/v1/models/{id}",
+             [&embedder](http::Request& request) -> net::Task<http::Response> {
+               if (request.path_parameter("id") == model_name(embedder.embedder())) {
+                 co_return http::json_response(
+                     200, json::serialize(model_json(model_name(embedder.embedder()))));
+               }
+               const Error error{ErrorCode::kNotFound, "there is no model of that name", "model"};
+               co_return error_reply(error, request);
+             });
+}
+
+} // namespace raglan::node
