@@ -1,0 +1,442 @@
+#include "model/embedding_queue.h"
+
+#include <future>
+#include <optional>
+
+#include <gtest/gtest.h>
+
+namespace raglan::model {
+namespace {
+
+using namespace std::chrono_literals;
+using Texts = std::vector<std::string>;
+
+constexpr auto kQuery = EmbeddingPriority::kQuery;
+constexpr auto kIngest = EmbeddingPriority::kIngest;
+
+// A text of n characters has n tokens (two more with the special ones); its vector is {n, first
+// character}. While closed, the gate holds every call of `embed`.
+class FakeEmbedder final : public Embedder {
+ public:
+  explicit FakeEmbedder(bool open = true) : open_(open) {}
+  std::string_view id() const override { return "fake"; }
+  std::size_t dimension() const override { return 2; }
+  std::size_t max_tokens() const override { return 256; }
+  std::size_t count_tokens(std::string_view text) const override { return text.size(); }
+
+  Result<Embeddings> embed(const std::vector<std::string_view>& texts, Deadline) override {
+    std::unique_lock lock(mutex_);
+    calls_.emplace_back(texts.begin(), texts.end());
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_ || released_ >= calls_.size(); });
+    if (failure_) return fail(*failure_, "the fake fails");
+    Embeddings made{2, {}, 0};
+    for (const std::string_view text : texts) {
+      made.values.push_back(static_cast<float>(text.size()));
+      made.values.push_back(static_cast<float>(text.empty() ? 0 : text.front()));
+    }
+    if (short_) made.values.pop_back();
+    return made;
+  }
+
+  void await_calls(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return calls_.size() >= count; });
+  }
+  void release_one() {
+    const std::lock_guard lock(mutex_);
+    ++released_;
+    changed_.notify_all();
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  void fail_with(ErrorCode code) {
+    const std::lock_guard lock(mutex_);
+    failure_ = code;
+  }
+  void return_too_little() {
+    const std::lock_guard lock(mutex_);
+    short_ = true;
+  }
+  std::vector<Texts> calls() const {
+    const std::lock_guard lock(mutex_);
+    return calls_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Texts> calls_;
+  std::size_t released_ = 0;
+  bool open_;
+  bool short_ = false;
+  std::optional<ErrorCode> failure_;
+};
+
+// A submitted request, and what its callback got.
+struct Submitted {
+  EmbeddingQueue::Ticket ticket = 0;
+  std::future<Result<Embeddings>> future;
+  Result<Embeddings> get() { return future.get(); }
+  bool answered() const { return future.wait_for(0s) == std::future_status::ready; }
+};
+
+Submitted submit(EmbeddingQueue& queue, Texts texts, EmbeddingPriority priority = kQuery,
+                 Deadline deadline = {}) {
+  std::promise<Result<Embeddings>> promise;
+  Submitted submitted;
+  submitted.future = promise.get_future();
+  submitted.ticket = queue.submit(std::move(texts), priority, deadline,
+                                  [promise = std::move(promise)](Result<Embeddings> made) mutable {
+                                    promise.set_value(std::move(made));
+                                  });
+  return submitted;
+}
+
+std::string text(char letter, std::size_t tokens_with_special) {
+  return std::string(tokens_with_special - 2, letter);
+}
+
+EmbeddingQueueConfig no_window() {
+  EmbeddingQueueConfig config;
+  config.batch_window = 0ms;
+  return config;
+}
+
+TEST(EmbeddingQueue, VectorsComeInTheTextsOrder) {
+  FakeEmbedder embedder;
+  EmbeddingQueue queue(embedder, no_window());
+  const auto made = submit(queue, {"aa", "b", "cccc", ""}).get();
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->values, (std::vector<float>{2, 'a', 1, 'b', 4, 'c', 0, 0}));
+  EXPECT_EQ(made->dimension, 2u);
+  EXPECT_EQ(made->tokens, 2u + 1 + 4 + 0 + 4 * 2);
+}
+
+TEST(EmbeddingQueue, NoTextsGiveNoVectorsAtOnce) {
+  FakeEmbedder embedder(false);
+  EmbeddingQueue queue(embedder, no_window());
+  Submitted none = submit(queue, {});
+  ASSERT_TRUE(none.answered());
+  EXPECT_EQ(none.get()->rows(), 0u);
+  EXPECT_EQ(queue.stats().batches, 0u);
+}
+
+TEST(EmbeddingQueue, ALoneRequestNeverWaitsForCompany) {
+  FakeEmbedder embedder;
+  EmbeddingQueueConfig config;
+  config.batch_window = std::chrono::hours(1);
+  EmbeddingQueue queue(embedder, config);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(submit(queue, {"a"}).get());
+  EXPECT_EQ(queue.stats().batches, 5u);
+}
+
+TEST(EmbeddingQueue, ConcurrentRequestsShareABatch) {
+  FakeEmbedder embedder(false);
+  EmbeddingQueue queue(embedder, no_window());
+  Submitted first = submit(queue, {"a"});
+  embedder.await_calls(1);
+  Submitted second = submit(queue, {"bb", "b"});
+  Submitted third = submit(queue, {"ccc"});
+  embedder.open();
+  EXPECT_EQ(first.get()->values, (std::vector<float>{1, 'a'}));
+  EXPECT_EQ(second.get()->values, (std::vector<float>{2, 'b', 1, 'b'}));
+  EXPECT_EQ(third.get()->values, (std::vector<float>{3, 'c'}));
+  EXPECT_EQ(embedder.calls()[1], (Texts{"bb", "b", "ccc"}));
+}
+
+TEST(EmbeddingQueue, WhileBusyABatchWaitsForCompanyUntilItIsFull) {
+  FakeEmbedder embedder(false);
+  EmbeddingQueueConfig config;
+  config.batch_window = std::chrono::hours(1);
+  config.batch_tokens = 30;
+  EmbeddingQueue queue(embedder, config);
+  Submitted first = submit(queue, {"a"});
+  embedder.await_calls(1);
+  Submitted second = submit(queue, {text('b', 10)});
+  Submitted third = submit(queue, {text('c', 10)});
+  embedder.open();
+  ASSERT_TRUE(first.get());
+  EXPECT_FALSE(second.answered()); // 20 of 30 tokens: its hour has begun
+  EXPECT_EQ(embedder.calls().size(), 1u);
+  Submitted fourth = submit(queue, {text('d', 10)});
+  EXPECT_TRUE(fourth.get());
+  EXPECT_TRUE(second.get());
+  EXPECT_TRUE(third.get());
+  EXPECT_EQ(embedder.calls()[1].size(), 3u);
+}
+
+TEST(EmbeddingQueue, ABatchHoldsThePaddedTokensOfItsBudgetAndNotOneMore) {
+  FakeEmbedder embedder;
+  EmbeddingQueueConfig config = no_window();
+  config.batch_tokens = 40;
+  EmbeddingQueue queue(embedder, config);
+  // Longest first: 20, then 20 more; 10 would make three rows of 20.
+  ASSERT_TRUE(submit(queue, {text('a', 10), text('b', 20), text('c', 20), text('d', 10)}).get());
+  EXPECT_EQ(embedder.calls(),
+            (std::vector<Texts>{{text('b', 20), text('c', 20)}, {text('a', 10), text('d', 10)}}));
+}
+
+TEST(EmbeddingQueue, ATextOverTheBudgetGoesAlone) {
+  FakeEmbedder embedder;
+  EmbeddingQueueConfig config = no_window();
+  config.batch_tokens = 16;
+  EmbeddingQueue queue(embedder, config);
+  ASSERT_TRUE(submit(queue, {text('a', 17), text('b', 16), text('c', 8), text('d', 8)}).get());
+  EXPECT_EQ(embedder.calls(),
+            (std::vector<Texts>{{text('a', 17)}, {text('b', 16)}, {text('c', 8), text('d', 8)}}));
+}
+
+TEST(EmbeddingQueue, TokensAreCountedAsTheModelCutsThem) {
+  FakeEmbedder embedder;
+  EmbeddingQueue queue(embedder, no_window());
+  EXPECT_EQ(submit(queue, {std::string(5000, 'a')}).get()->tokens, 256u);
+}
+
+TEST(EmbeddingQueue, AQueryWaitsBehindAtMostOneIngestBatch) {
+  FakeEmbedder embedder(false);
+  EmbeddingQueueConfig config = no_window();
+  config.batch_tokens = 20;
+  EmbeddingQueue queue(embedder, config);
+  Submitted ingest = submit(queue, Texts(6, text('i', 10)), kIngest);
+  embedder.await_calls(1);
+  Submitted query = submit(queue, {"q"});
+  embedder.open();
+  ASSERT_TRUE(query.get());
+  ASSERT_TRUE(ingest.get());
+  const auto calls = embedder.calls();
+  ASSERT_EQ(calls.size(), 4u);
+  EXPECT_EQ(calls[0].size(), 2u);
+  EXPECT_EQ(calls[1], Texts{"q"});
+}
+
+TEST(EmbeddingQueue, IngestGetsATurnUnderEndlessQueries) {
+  FakeEmbedder embedder(false);
+  EmbeddingQueueConfig config = no_window();
+  config.batch_tokens = 10;
+  EmbeddingQueue queue(embedder, config);
+  Submitted first = submit(queue, {text('f', 10)});
+  embedder.await_calls(1);
+  Submitted ingest = submit(queue, {text('i', 10)}, kIngest);
+  Submitted queries = submit(queue, Texts(40, text('q', 10)));
+  embedder.open();
+  ASSERT_TRUE(queries.get());
+  ASSERT_TRUE(ingest.get());
+  const auto calls = embedder.calls();
+  const auto turn = std::ranges::find(calls, Texts{text('i', 10)}) - calls.begin();
+  EXPECT_EQ(turn, EmbeddingQueue::kQueryBatchesInARow);
+}
+
+TEST(EmbeddingQueue, AFullQueueRefusesAndTheOtherPriorityHasItsOwnShare) {
+  FakeEmbedder embedder(false);
+  EmbeddingQueueConfig config = no_window();
+  config.max_queued_texts = 2;
+  EmbeddingQueue queue(embedder, config);
+  Submitted running = submit(queue, {"r"});
+  embedder.await_calls(1);
+  Submitted queued = submit(queue, {"a", "b"}, kIngest);
+  Submitted refused = submit(queue, {"c"}, kIngest);
+  ASSERT_TRUE(refused.answered());
+  EXPECT_EQ(refused.get().error().code, ErrorCode::kOverloaded);
+  EXPECT_EQ(refused.ticket, 0u);
+  Submitted query = submit(queue, {"q"});
+  EXPECT_EQ(queue.stats().queued_texts, 3u);
+  EXPECT_EQ(queue.stats().rejected, 1u);
+  embedder.open();
+  EXPECT_TRUE(running.get() && queued.get() && query.get());
+  EXPECT_EQ(queue.stats().queued_texts, 0u);
+  EXPECT_EQ(queue.stats().queued_tokens, 0u);
+}
+
+TEST(EmbeddingQueue, IsBoundedInTokens) {
+  FakeEmbedder embedder(false);
+  EmbeddingQueueConfig config = no_window();
+  config.max_queued_tokens = 20;
+  EmbeddingQueue queue(embedder, config);
+  Submitted running = submit(queue, {"r"});
+  embedder.await_calls(1);
+  Submitted exactly = submit(queue, {text('a', 20)});
+  Submitted over = submit(queue, {"b"});
+  EXPECT_EQ(over.get().error().code, ErrorCode::kOverloaded);
+  embedder.open();
+  EXPECT_TRUE(exactly.get());
+}
+
+TEST(EmbeddingQueue, WhatCouldNeverFitIsTooLarge) {
+  FakeEmbedder embedder;
+  EmbeddingQueueConfig config = no_window();
+  config.max_queued_texts = 2;
+  config.max_queued_tokens = 20;
+  EmbeddingQueue queue(embedder, config);
+  EXPECT_EQ(submit(queue, {"a", "b", "c"}).get().error().code, ErrorCode::kTooLarge);
+  EXPECT_EQ(submit(queue, {text('a', 21)}).get().error().code, ErrorCode::kTooLarge);
+  EXPECT_TRUE(submit(queue, {text('a', 20)}).get());
+}
+
+TEST(EmbeddingQueue, ExpiredRequestsAreNotEmbedded) {
+  FakeEmbedder embedder(false);
+  ManualClock clock;
+  EmbeddingQueue queue(embedder, no_window(), {}, clock);
+  Submitted late = submit(queue, {"late"}, kQuery, Deadline(clock.now()));
+  ASSERT_TRUE(late.answered());
+  EXPECT_EQ(late.get().error().code, ErrorCode::kDeadlineExceeded);
+  Submitted running = submit(queue, {"r"}, kQuery, Deadline::after(1s, clock.now()));
+  embedder.await_calls(1);
+  Submitted expires = submit(queue, {"e"}, kQuery, Deadline::after(1s, clock.now()));
+  Submitted lives = submit(queue, {"l"}, kQuery, Deadline::after(2s, clock.now()));
+  clock.advance(1s);
+  embedder.open();
+  EXPECT_TRUE(running.get()); // started in time
+  EXPECT_EQ(expires.get().error().code, ErrorCode::kDeadlineExceeded);
+  EXPECT_TRUE(lives.get());
+  EXPECT_EQ(embedder.calls()[1], Texts{"l"});
+  EXPECT_EQ(queue.stats().expired, 2u);
+}
+
+TEST(EmbeddingQueue, ARequestThatExpiresHalfWayGetsOneError) {
+  FakeEmbedder embedder(false);
+  ManualClock clock;
+  EmbeddingQueueConfig config = no_window();
+  config.batch_tokens = 10;
+  EmbeddingQueue queue(embedder, config, {}, clock);
+  Submitted ingest =
+      submit(queue, Texts(3, text('i', 10)), kIngest, Deadline::after(1s, clock.now()));
+  embedder.await_calls(1);
+  clock.advance(1s);
+  embedder.open();
+  EXPECT_EQ(ingest.get().error().code, ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ(embedder.calls().size(), 1u);
+  EXPECT_EQ(queue.stats().queued_texts, 0u);
+}
+
+TEST(EmbeddingQueue, ACancelledRequestIsAnsweredAtOnceAndNotEmbedded) {
+  FakeEmbedder embedder(false);
+  EmbeddingQueue queue(embedder, no_window());
+  Submitted running = submit(queue, {"r"});
+  embedder.await_calls(1);
+  Submitted queued = submit(queue, {"a"});
+  Submitted other = submit(queue, {"b"});
+  EXPECT_TRUE(queue.cancel(queued.ticket));
+  ASSERT_TRUE(queued.answered());
+  EXPECT_EQ(queued.get().error().code, ErrorCode::kClientClosed);
+  EXPECT_FALSE(queue.cancel(queued.ticket));
+  embedder.open();
+  EXPECT_TRUE(other.get());
+  EXPECT_EQ(embedder.calls()[1], Texts{"b"});
+  EXPECT_FALSE(queue.cancel(other.ticket));
+  EXPECT_FALSE(queue.cancel(0));
+}
+
+TEST(EmbeddingQueue, CancellingWhatRunsDropsItsResultAndItsRest) {
+  FakeEmbedder embedder(false);
+  EmbeddingQueueConfig config = no_window();
+  config.batch_tokens = 10;
+  EmbeddingQueue queue(embedder, config);
+  Submitted running = submit(queue, Texts(3, text('r', 10)));
+  embedder.await_calls(1);
+  EXPECT_TRUE(queue.cancel(running.ticket));
+  EXPECT_EQ(running.get().error().code, ErrorCode::kClientClosed);
+  EXPECT_EQ(queue.stats().queued_texts, 0u);
+  embedder.open();
+  EXPECT_TRUE(submit(queue, {"next"}).get());
+  EXPECT_EQ(embedder.calls().size(), 2u);
+}
+
+TEST(EmbeddingQueue, AFailedBatchFailsItsRequestsAndNoOthers) {
+  FakeEmbedder embedder(false);
+  EmbeddingQueueConfig config = no_window();
+  config.batch_tokens = 10;
+  EmbeddingQueue queue(embedder, config);
+  Submitted fails = submit(queue, Texts(3, text('r', 10)));
+  embedder.await_calls(1);
+  embedder.fail_with(ErrorCode::kUnavailable);
+  embedder.release_one();
+  EXPECT_EQ(fails.get().error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(embedder.calls().size(), 1u);
+  EXPECT_EQ(queue.stats().failed, 1u);
+  EXPECT_EQ(queue.stats().queued_texts, 0u);
+}
+
+TEST(EmbeddingQueue, AnEmbedderThatReturnsTooLittleIsAnError) {
+  FakeEmbedder embedder;
+  embedder.return_too_little();
+  EmbeddingQueue queue(embedder, no_window());
+  EXPECT_EQ(submit(queue, {"a"}).get().error().code, ErrorCode::kUpstream);
+}
+
+TEST(EmbeddingQueue, StoppingFinishesTheRunningBatchAndRefusesTheRest) {
+  FakeEmbedder embedder(false);
+  EmbeddingQueue queue(embedder, no_window());
+  Submitted running = submit(queue, {"r"});
+  embedder.await_calls(1);
+  Submitted queued = submit(queue, {"a"});
+  std::thread stopping([&] { queue.stop(); });
+  // Until the stop has begun, submissions are accepted; each is answered all the same.
+  while (true) {
+    Submitted probe = submit(queue, {"p"});
+    if (probe.ticket == 0 && probe.get().error().code == ErrorCode::kDraining) break;
+  }
+  embedder.open();
+  stopping.join();
+  EXPECT_TRUE(running.get());
+  EXPECT_EQ(queued.get().error().code, ErrorCode::kDraining);
+  EXPECT_EQ(submit(queue, {"late"}).get().error().code, ErrorCode::kDraining);
+  queue.stop();
+}
+
+TEST(EmbeddingQueue, ReportsItsBatches) {
+  FakeEmbedder embedder(false);
+  ManualClock clock;
+  std::vector<EmbeddingBatch> batches;
+  EmbeddingQueue queue(
+      embedder, no_window(), [&](const EmbeddingBatch& batch) { batches.push_back(batch); }, clock);
+  Submitted first = submit(queue, {"a"});
+  embedder.await_calls(1);
+  Submitted second = submit(queue, {"b", "bb"}, kIngest);
+  clock.advance(5ms);
+  Submitted third = submit(queue, {"c"}, kIngest);
+  clock.advance(1ms);
+  embedder.open();
+  EXPECT_TRUE(first.get() && second.get() && third.get());
+  queue.stop();
+  ASSERT_EQ(batches.size(), 2u);
+  EXPECT_EQ(batches[0].priority, kQuery);
+  EXPECT_EQ(batches[0].elapsed, 6ms);
+  EXPECT_EQ(batches[1].priority, kIngest);
+  EXPECT_EQ(batches[1].requests, 2u);
+  EXPECT_EQ(batches[1].texts, 3u);
+  EXPECT_EQ(batches[1].tokens, 3u + 4 + 3);
+  EXPECT_EQ(batches[1].waited, 6ms);
+  EXPECT_EQ(queue.stats().batches, 2u);
+  EXPECT_EQ(queue.stats().texts, 4u);
+}
+
+TEST(EmbeddingQueue, EveryOneOfManySubmissionsIsAnsweredOnce) {
+  FakeEmbedder embedder;
+  EmbeddingQueueConfig config = no_window();
+  config.batch_tokens = 64;
+  EmbeddingQueue queue(embedder, config);
+  std::atomic<int> answers = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int i = 0; i < 500; ++i) {
+          const auto ticket =
+              queue.submit(Texts(1 + i % 5, text('x', 3 + i % 20)), thread % 2 ? kQuery : kIngest,
+                           Deadline(), [&](const Result<Embeddings>&) { ++answers; });
+          if (i % 7 == 0) queue.cancel(ticket);
+        }
+      });
+    }
+  }
+  queue.stop();
+  EXPECT_EQ(answers, 2000);
+  EXPECT_EQ(queue.stats().queued_tokens, 0u);
+}
+
+} // namespace
+} // namespace raglan::model
