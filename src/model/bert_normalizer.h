@@ -2,12 +2,10 @@
 // of white space a blank, blanks around CJK ideographs, accents stripped (NFD without nonspacing
 // marks), lower case.
 //
-// The reference library's Unicode tables are older than ours in places; where that would change a
-// token id, bert_unicode.cpp lists the code points. tests/reference compares every code point.
-// Pure; thread safe.
+// Decomposition and case are utf8proc's (Unicode 15), with the reference's where it knows more or
+// less; categories are model/bert_unicode.h's. Pure; thread safe.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -20,14 +18,8 @@ struct BertNormalizerOptions {
   bool lowercase = true;
 };
 
-// Appends to `out` the code points of `text` (valid UTF-8), normalised. White space is ' '.
+// Appends to `out` the code points of `text` (valid UTF-8), normalised.
 void bert_normalise(std::string_view text, const BertNormalizerOptions& options,
                     std::u32string& out);
-
-// What BERT splits off as a token of its own: ASCII symbols, and Unicode's P categories.
-bool is_bert_punctuation(char32_t c);
-
-// Unicode's White_Space property.
-bool is_unicode_white_space(char32_t c);
 
 } // namespace raglan::model

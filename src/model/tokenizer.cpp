@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/utf8.h"
+#include "model/bert_unicode.h"
 #include "model/json_file.h"
 
 namespace raglan::model {
@@ -58,9 +59,6 @@ void append_utf8(char32_t c, std::string& out) {
 Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
   auto file = read_json_object(path);
   if (!file) return forward_error(file);
-  const auto corrupt = [](std::string_view what) {
-    return fail(ErrorCode::kCorrupt, fmt::format("tokenizer.json: {}", what));
-  };
   const json::object* model = object_at(*file, "model");
   const json::object* normalizer = object_at(*file, "normalizer");
   if (!has_type(model, "WordPiece") || !has_type(normalizer, "BertNormalizer") ||
@@ -74,43 +72,64 @@ Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
   tokenizer.normalizer_.lowercase = flag(*normalizer, "lowercase", true);
   tokenizer.normalizer_.strip_accents =
       flag(*normalizer, "strip_accents", tokenizer.normalizer_.lowercase);
+  for (auto ok : {tokenizer.read_vocabulary(*model), tokenizer.read_added_tokens(*file)}) {
+    if (!ok) return fail(ok.error().code, "tokenizer.json: " + ok.error().message);
+  }
+  return tokenizer;
+}
 
-  const json::object* vocabulary = object_at(*model, "vocab");
-  if (!vocabulary) return corrupt("there is no vocabulary");
+Result<> Tokenizer::read_vocabulary(const json::object& model) {
+  const json::object* vocabulary = object_at(model, "vocab");
+  if (!vocabulary) return fail(ErrorCode::kCorrupt, "there is no vocabulary");
   for (const auto& entry : *vocabulary) {
     const auto id = id_of(entry.value());
-    if (!id) return corrupt("an id is no number");
+    if (!id) return fail(ErrorCode::kCorrupt, "an id is no number");
     std::string_view piece = entry.key();
     const bool inner = piece.size() > 2 && piece.starts_with("##");
     if (inner) piece.remove_prefix(2);
-    tokenizer.longest_piece_bytes_ = std::max(tokenizer.longest_piece_bytes_, piece.size());
-    (inner ? tokenizer.inner_pieces_ : tokenizer.first_pieces_).emplace(piece, *id);
+    longest_piece_bytes_ = std::max(longest_piece_bytes_, piece.size());
+    largest_id_ = std::max(largest_id_, *id);
+    (inner ? inner_pieces_ : first_pieces_).emplace(piece, *id);
   }
-  if (const json::value* limit = model->if_contains("max_input_chars_per_word")) {
+  if (const json::value* limit = model.if_contains("max_input_chars_per_word")) {
     const auto characters = id_of(*limit);
-    if (!characters) return corrupt("max_input_chars_per_word is no number");
-    tokenizer.max_word_characters_ = static_cast<std::size_t>(*characters);
-  }
-  const json::value* added = file->if_contains("added_tokens");
-  for (const json::value& token : added && added->is_array() ? added->get_array() : json::array()) {
-    const json::object* object = token.if_object();
-    const json::value* content = object ? object->if_contains("content") : nullptr;
-    const auto id = object && object->contains("id") ? id_of(object->at("id")) : std::nullopt;
-    if (!content || !content->is_string() || content->get_string().empty() || !id) {
-      return corrupt("an added token has no content or id");
-    }
-    tokenizer.special_.emplace_back(content->get_string(), *id);
+    if (!characters) return fail(ErrorCode::kCorrupt, "max_input_chars_per_word is no number");
+    max_word_characters_ = static_cast<std::size_t>(*characters);
   }
   for (const auto& [name, id] :
-       {std::pair("[UNK]", &tokenizer.unknown_), std::pair("[CLS]", &tokenizer.cls_),
-        std::pair("[SEP]", &tokenizer.sep_)}) {
-    const auto found = tokenizer.first_pieces_.find(std::string_view(name));
-    if (found == tokenizer.first_pieces_.end()) {
-      return corrupt(fmt::format("the vocabulary has no {}", name));
+       {std::pair("[UNK]", &unknown_), std::pair("[CLS]", &cls_), std::pair("[SEP]", &sep_)}) {
+    const auto found = first_pieces_.find(std::string_view(name));
+    if (found == first_pieces_.end()) {
+      return fail(ErrorCode::kCorrupt, fmt::format("the vocabulary has no {}", name));
     }
     *id = found->second;
   }
-  return tokenizer;
+  return {};
+}
+
+Result<> Tokenizer::read_added_tokens(const json::object& file) {
+  const json::value* added = file.if_contains("added_tokens");
+  if (!added || !added->is_array()) return {};
+  for (const json::value& token : added->get_array()) {
+    const json::object* object = token.if_object();
+    const json::value* content = object ? object->if_contains("content") : nullptr;
+    const json::value* number = object ? object->if_contains("id") : nullptr;
+    const auto id = number ? id_of(*number) : std::nullopt;
+    if (!content || !content->is_string() || content->get_string().empty() || !id) {
+      return fail(ErrorCode::kCorrupt, "an added token has no content or id");
+    }
+    // Taking blanks along (lstrip, rstrip) changes no id: blanks give none.
+    if (flag(*object, "normalized", false) || flag(*object, "single_word", false)) {
+      return fail(ErrorCode::kNotImplemented,
+                  "added tokens matched in normalised text or as whole words are not supported");
+    }
+    largest_id_ = std::max(largest_id_, *id);
+    special_tokens_.emplace_back(content->get_string(), *id);
+    special_starts_ += content->get_string().front();
+  }
+  std::ranges::sort(special_tokens_, std::ranges::greater{},
+                    [](const SpecialToken& token) { return token.first.size(); });
+  return {};
 }
 
 TokenIds Tokenizer::encode(std::string_view text, std::size_t max_tokens) const {
@@ -128,22 +147,21 @@ std::size_t Tokenizer::count(std::string_view text) const {
 
 // Cuts the text at special tokens, which keep their own id; the leftmost wins, then the longest.
 void Tokenizer::append_ids(std::string_view text, std::size_t limit, TokenIds& ids) const {
-  while (!text.empty() && ids.size() < limit) {
-    std::size_t at = text.npos;
-    const std::pair<std::string, std::int64_t>* match = nullptr;
-    for (const auto& special : special_) {
-      const std::size_t found = text.find(special.first);
-      if (found == text.npos || found > at) continue;
-      if (found < at || special.first.size() > match->first.size()) {
-        at = found;
-        match = &special;
-      }
+  std::size_t plain_from = 0;
+  std::size_t at = text.find_first_of(special_starts_);
+  while (at != text.npos && ids.size() < limit) {
+    const std::string_view rest = text.substr(at);
+    const auto special = std::ranges::find_if(
+        special_tokens_, [&](const SpecialToken& token) { return rest.starts_with(token.first); });
+    std::size_t next = at + 1;
+    if (special != special_tokens_.end()) {
+      append_plain(text.substr(plain_from, at - plain_from), limit, ids);
+      ids.push_back(special->second);
+      plain_from = next = at + special->first.size();
     }
-    append_plain(text.substr(0, at), limit, ids);
-    if (!match || ids.size() >= limit) break;
-    ids.push_back(match->second);
-    text.remove_prefix(at + match->first.size());
+    at = text.find_first_of(special_starts_, next);
   }
+  append_plain(text.substr(plain_from), limit, ids);
   if (ids.size() > limit) ids.resize(limit);
 }
 
@@ -164,11 +182,11 @@ void Tokenizer::append_plain(std::string_view text, std::size_t limit, TokenIds&
     std::u32string_view rest = normal;
     while (!rest.empty() && ids.size() < limit) {
       std::size_t length = 0;
-      while (length < rest.size() && !is_unicode_white_space(rest[length]) &&
+      while (length < rest.size() && !is_bert_space(rest[length]) &&
              !is_bert_punctuation(rest[length])) {
         ++length;
       }
-      if (length == 0 && !is_unicode_white_space(rest.front())) length = 1; // punctuation
+      if (length == 0 && !is_bert_space(rest.front())) length = 1; // punctuation
       if (length > 0) append_word(rest.substr(0, length), ids);
       rest.remove_prefix(std::max<std::size_t>(length, 1));
     }

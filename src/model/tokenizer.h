@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include <boost/json/object.hpp>
+
 #include "base/result.h"
 #include "model/bert_normalizer.h"
 
@@ -34,6 +36,8 @@ class Tokenizer {
   TokenIds encode(std::string_view text, std::size_t max_tokens) const;
   // Tokens of the text alone, uncut.
   std::size_t count(std::string_view text) const;
+  // No id is larger: what the model's table of words must cover.
+  std::int64_t largest_id() const { return largest_id_; }
 
  private:
   // Hashes std::string and std::string_view alike, so that looking a piece up copies nothing.
@@ -45,14 +49,20 @@ class Tokenizer {
   };
   using Vocabulary = std::unordered_map<std::string, std::int64_t, TextHash, std::equal_to<>>;
 
+  using SpecialToken = std::pair<std::string, std::int64_t>;
+
+  Result<> read_vocabulary(const boost::json::object& model);
+  Result<> read_added_tokens(const boost::json::object& file);
   // Appends the ids of `text` until there are `limit`.
   void append_ids(std::string_view text, std::size_t limit, TokenIds& ids) const;
   void append_plain(std::string_view text, std::size_t limit, TokenIds& ids) const;
   void append_word(std::u32string_view word, TokenIds& ids) const;
 
-  Vocabulary first_pieces_;                                   // at a word's start
-  Vocabulary inner_pieces_;                                   // after it, without the "##"
-  std::vector<std::pair<std::string, std::int64_t>> special_; // matched in the raw text
+  Vocabulary first_pieces_;                  // at a word's start
+  Vocabulary inner_pieces_;                  // after it, without the "##"
+  std::vector<SpecialToken> special_tokens_; // matched in the raw text; longest first
+  std::string special_starts_;               // their first bytes
+  std::int64_t largest_id_ = 0;
   BertNormalizerOptions normalizer_;
   std::size_t max_word_characters_ = 100;
   std::size_t longest_piece_bytes_ = 0;
