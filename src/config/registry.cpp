@@ -172,6 +172,7 @@ bool Registry::is_table(std::string_view path) const {
 
 std::string Registry::unknown_key(const std::string& key) const {
   std::vector<std::string> known;
+  known.reserve(sections_.size() + slots_.size());
   for (const auto& section : sections_) known.push_back(section->name);
   for (const auto& [name, slot] : slots_) known.push_back(name);
   auto near = closest(key, known);
