@@ -16,6 +16,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 enum class Eviction { kLru, kTtl };
 
@@ -249,9 +250,20 @@ TEST_F(RegistryTest, AQuotedKeyWithADotIsNotAPath) {
 TEST_F(RegistryTest, ASyntaxErrorHasItsLine) {
   const auto problems = load_toml("[server]\nthreads = = 3\n");
   ASSERT_EQ(problems.size(), 1u);
-  EXPECT_THAT(problems[0], ::testing::StartsWith("raglan.toml:2: "));
+  EXPECT_THAT(problems[0], StartsWith("raglan.toml:2: "));
   EXPECT_THAT(load_toml("[server]\nthreads = 1\nthreads = 2\n"), Not(IsEmpty()));
-  EXPECT_THAT(load_toml("[server]\nlisten = \"\xff\"\n"), Not(IsEmpty()));
+  for (const char* text : {"[server]\nlisten = \"\xff\"\n", "\n[\n", "\n[\vserver]\n",
+                           "\n[[[1]]]\n", "\n[$server]\n", "\n[server.]\n", "\nserver. = 1\n"}) {
+    EXPECT_THAT(load_toml(text), ElementsAre(StartsWith("raglan.toml:2: "))) << text;
+  }
+}
+
+TEST_F(RegistryTest, LettersBeyondAsciiMayStandAnywhere) {
+  EXPECT_THAT(load_toml("# \u00e9\n[server]\nlisten = \"\u00e9:1\" # \u00fc\n"), IsEmpty());
+  EXPECT_EQ(server_.listen, "\u00e9:1");
+  EXPECT_THAT(load_toml("[server]\nlisten = \"\"\"\\\n\u00a7:1\"\"\"\n"), IsEmpty());
+  EXPECT_EQ(server_.listen, "\u00a7:1");
+  EXPECT_THAT(load_toml("abc\u0322 = 1\n"), Not(IsEmpty()));
 }
 
 TEST_F(RegistryTest, AVariableWithOneUnderscoreIsAnError) {

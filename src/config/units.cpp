@@ -42,10 +42,9 @@ constexpr std::string_view kBytesAdvice =
 // there.
 bool take_quantity(std::string_view& text, long double& number, std::string_view& unit) {
   const std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + digits, value);
+  // A long double holds every 64-bit count exactly; a double would round above 2^53.
+  const auto [end, error] = std::from_chars(text.data(), text.data() + digits, number);
   if (digits == 0 || error != std::errc{} || end != text.data() + digits) return false;
-  number = value;
   text.remove_prefix(digits);
   const std::size_t letters = std::min(text.find_first_of("0123456789."), text.size());
   unit = text.substr(0, letters);
@@ -112,16 +111,13 @@ Parsed<std::uint64_t> parse_bytes(std::string_view text) {
     return std::unexpected(fmt::format("{}: {}", what, kBytesAdvice));
   };
   std::string_view rest = trimmed(text);
-  // Whole numbers go by integer arithmetic: a double would round above 2^53.
-  std::uint64_t whole = 0;
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), whole);
-  if (error == std::errc{} && end == rest.data() + rest.size()) return whole;
   long double number = 0;
   std::string_view name;
   if (!take_quantity(rest, number, name) || !rest.empty()) return wrong("is not a number of bytes");
   name = trimmed(name);
+  if (name.empty()) name = "B";
+  if (name == "KB") name = "kB";
   const Unit* unit = find_unit(kByteUnits, name);
-  if (name == "KB") unit = find_unit(kByteUnits, "kB");
   if (unit == nullptr) return wrong(fmt::format("has the unknown unit \"{}\"", name));
   const long double total = number * unit->factor;
   if (total >= 0x1.0p63L) return std::unexpected(std::string("is too large"));

@@ -71,13 +71,16 @@ TEST(Bytes, UnitsOfTenAndOfTwoDiffer) {
 
 TEST(Bytes, ABareNumberIsExactToTheLastByte) {
   EXPECT_EQ(parse_bytes("0"), 0u);
-  EXPECT_EQ(parse_bytes("9007199254740993"), 9007199254740993u); // 2^53 + 1
+  EXPECT_EQ(parse_bytes("9007199254740993"), 9007199254740993u);       // 2^53 + 1
+  EXPECT_EQ(parse_bytes("9223372036854775807"), 9223372036854775807u); // 2^63 - 1, the maximum
+  EXPECT_EQ(parse_bytes("9007199254740993B"), 9007199254740993u);
 }
 
 TEST(Bytes, AmbiguousOrImpossibleAmountsAreRefused) {
   EXPECT_THAT(parse_bytes("64M").error(), HasSubstr("unknown unit \"M\""));
   EXPECT_THAT(parse_bytes("64M").error(), HasSubstr("MiB"));
-  for (const char* text : {"", "-1", "MB", "0.5B", "1MB2", "99999999TiB", "1.2.3MB"}) {
+  for (const char* text :
+       {"", "-1", "MB", "0.5B", "1MB2", "99999999TiB", "9223372036854775808", "1.2.3MB"}) {
     EXPECT_FALSE(parse_bytes(text)) << text;
   }
 }
