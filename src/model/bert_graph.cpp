@@ -47,12 +47,10 @@ class BertBuilder {
   Result<std::shared_ptr<ov::Model>> build() {
     // The feed-forward size is not in every config.json; the tensor itself says it.
     const Tensor* inner = find("encoder.layer.0.intermediate.dense.weight");
-    if (!inner || inner->shape.size() != 2 || !find("embeddings.word_embeddings.weight") ||
-        find("embeddings.word_embeddings.weight")->shape.empty()) {
+    if (!inner || inner->shape.size() != 2) {
       return fail(ErrorCode::kCorrupt, "model.safetensors holds no BERT encoder");
     }
     inner_size_ = inner->shape[0];
-    vocabulary_size_ = find("embeddings.word_embeddings.weight")->shape[0];
     auto ids = std::make_shared<op::Parameter>(ov::element::i64, ov::PartialShape{-1, -1});
     auto mask = std::make_shared<op::Parameter>(ov::element::i64, ov::PartialShape{-1, -1});
     ids->get_output_tensor(0).set_names({"input_ids"});
@@ -89,8 +87,11 @@ class BertBuilder {
       if (error_.empty()) error_ = fmt::format("{} has the type {}", name, tensor->dtype);
       return scalar_f32(0);
     }
+    // Shared with the mapping, or copied when an odd header length put the file's numbers askew.
+    const bool aligned = reinterpret_cast<std::uintptr_t>(tensor->bytes) % alignof(float) == 0;
     const ov::Tensor shared(type, shape, const_cast<std::byte*>(tensor->bytes));
-    const Node constant = std::make_shared<op::Constant>(shared);
+    const Node constant = aligned ? std::make_shared<op::Constant>(shared)
+                                  : std::make_shared<op::Constant>(type, shape, tensor->bytes);
     if (type == ov::element::f32) return constant;
     return std::make_shared<op::Convert>(constant, ov::element::f32);
   }
@@ -114,7 +115,7 @@ class BertBuilder {
     const std::size_t hidden = folder_.hidden_size;
     const Node axis = op::Constant::create(ov::element::i64, {}, {0});
     const Node words = std::make_shared<op::Gather>(
-        weight("embeddings.word_embeddings.weight", {vocabulary_size_, hidden}), ids, axis);
+        weight("embeddings.word_embeddings.weight", {folder_.vocabulary_size, hidden}), ids, axis);
     const Node length =
         std::make_shared<op::Gather>(std::make_shared<op::ShapeOf>(ids), constant_i64({1}), axis);
     const Node positions = std::make_shared<op::Slice>(
@@ -175,7 +176,6 @@ class BertBuilder {
   const ModelFolder& folder_;
   const Safetensors& weights_;
   std::size_t inner_size_ = 0;
-  std::size_t vocabulary_size_ = 0;
   std::string error_;
 };
 

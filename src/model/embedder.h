@@ -1,7 +1,7 @@
 // The seam for everything that turns text into vectors: the in-process model, or a remote API.
 //
-// Thread safety: all members may be called from any thread. `embed` blocks; event loops never call it
-// (model/embedding_queue.h batches on a bounded executor and posts the result back).
+// Thread safety: all members may be called from any thread. `embed` blocks; event loops never call
+// it (model/embedding_queue.h batches on a bounded executor and posts the result back).
 #pragma once
 
 #include <cstddef>
@@ -32,7 +32,8 @@ class Embedder {
   virtual std::size_t max_tokens() const = 0;
   // Tokens of one text without the special ones; what chunk budgets are counted in.
   virtual std::size_t count_tokens(std::string_view text) const = 0;
-  // One vector per text, in the texts' order. Valid UTF-8 expected; an empty text gets a vector too.
+  // One vector per text, in the texts' order. Valid UTF-8 expected; an empty text gets a vector
+  // too.
   virtual Result<Embeddings> embed(const std::vector<std::string_view>& texts,
                                    Deadline deadline) = 0;
 };

@@ -81,6 +81,9 @@ Result<std::unique_ptr<LocalEmbedder>> LocalEmbedder::load(const fs::path& path,
   if (!folder) return forward_error(folder);
   auto tokenizer = Tokenizer::load(path / "tokenizer.json");
   if (!tokenizer) return forward_error(tokenizer);
+  if (static_cast<std::size_t>(tokenizer->largest_id()) >= folder->vocabulary_size) {
+    return fail(ErrorCode::kCorrupt, "tokenizer.json has more tokens than the model has words");
+  }
   auto id = make_id(*folder);
   if (!id) return forward_error(id);
   std::shared_ptr<const Safetensors> weights;

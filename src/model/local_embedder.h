@@ -24,7 +24,7 @@ namespace raglan::model {
 
 struct LocalEmbedderConfig {
   std::size_t threads = 0;         // 0: one per core
-  std::size_t batch_tokens = 2048; // padded tokens of one batch
+  std::size_t batch_tokens = 1024; // padded tokens of one batch
 };
 
 class LocalEmbedder final : public Embedder {

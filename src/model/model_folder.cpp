@@ -36,16 +36,18 @@ Result<> require_text(const json::object& object, std::string_view name,
 Result<> read_sizes(const json::object& config, ModelFolder& folder) {
   if (auto ok = require_text(config, "model_type", "bert"); !ok) return ok;
   if (auto ok = require_text(config, "hidden_act", "gelu"); !ok) return ok;
+  const auto vocabulary = size_field(config, "vocab_size", 0);
   const auto hidden = size_field(config, "hidden_size", 0);
   const auto layers = size_field(config, "num_hidden_layers", 0);
   const auto heads = size_field(config, "num_attention_heads", 0);
   const auto positions = size_field(config, "max_position_embeddings", 0);
-  for (const auto* size : {&hidden, &layers, &heads, &positions}) {
+  for (const auto* size : {&vocabulary, &hidden, &layers, &heads, &positions}) {
     if (!*size) return std::unexpected(size->error());
   }
   if (*hidden % *heads != 0) {
     return fail(ErrorCode::kCorrupt, "hidden_size is no multiple of num_attention_heads");
   }
+  folder.vocabulary_size = *vocabulary;
   folder.hidden_size = *hidden;
   folder.layers = *layers;
   folder.heads = *heads;

@@ -24,6 +24,7 @@ struct ModelFolder {
   std::filesystem::path path;
   std::string name;           // the folder's
   std::filesystem::path onnx; // empty: the weights are model.safetensors
+  std::size_t vocabulary_size = 0;
   std::size_t hidden_size = 0;
   std::size_t layers = 0;
   std::size_t heads = 0;
