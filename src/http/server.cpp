@@ -56,6 +56,7 @@ Result<> Server::listen(net::Listener listener) {
                           state_->loops[i]->accept(descriptors[i], listener.is_v6()),
                           boost::asio::detached);
   }
+  port_ = listener.port();
   listener_ = std::move(listener);
   return {};
 }
@@ -66,10 +67,10 @@ bool Server::drain(Deadline deadline) {
   for (std::size_t i = 0; i < state_->loops.size(); ++i) {
     loops_.post(i, [loop = state_->loops[i]] { loop->drain(); });
   }
+  listener_.reset(); // the loops' duplicates close when they have taken what is in the backlog
   while (!state_->idle() && !deadline.expired(shared.clock.now())) {
     std::this_thread::sleep_for(kDrainPoll);
   }
-  listener_.reset();
   state_->shared->stopped = true;
   const bool drained = state_->idle();
   for (std::size_t i = 0; i < state_->loops.size(); ++i) {

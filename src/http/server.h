@@ -81,7 +81,8 @@ class Server {
 
   // Accepts from the listener on every loop; once.
   Result<> listen(net::Listener listener);
-  std::uint16_t port() const { return listener_ ? listener_->port() : 0; }
+  // Of the listener; 0 before there is one.
+  std::uint16_t port() const { return port_; }
 
   // Stops accepting, closes idle connections, lets requests in flight (streams included) be
   // answered to their last byte, and blocks until no connection is left: true. At the deadline the
@@ -95,7 +96,8 @@ class Server {
 
   net::EventLoops& loops_;
   std::shared_ptr<State> state_;
-  std::optional<net::Listener> listener_;
+  std::optional<net::Listener> listener_; // until the drain
+  std::uint16_t port_ = 0;
 };
 
 } // namespace raglan::http

@@ -17,13 +17,13 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -42,7 +42,7 @@ class Completion {
  private:
   struct Wait {
     boost::asio::any_io_executor executor;
-    boost::asio::any_completion_handler<void(Result<T>)> handler; // the loop's; empty once resumed
+    std::move_only_function<void(Result<T>)> resume; // the loop's; empty once called
     std::atomic<bool> cancelled = false;
   };
 
@@ -52,7 +52,8 @@ class Completion {
     Once& operator=(const Once&) = delete;
     ~Once() { deliver(fail(ErrorCode::kUnavailable, "the work was dropped before it was done")); }
     void deliver(Result<T> value) {
-      if (!delivered.exchange(true)) resume_with(wait, std::move(value));
+      if (delivered.exchange(true) || wait->cancelled) return;
+      resume_with(wait, std::move(value));
     }
     std::shared_ptr<Wait> wait;
     std::atomic<bool> delivered = false;
@@ -60,9 +61,7 @@ class Completion {
 
   static void resume_with(const std::shared_ptr<Wait>& wait, Result<T> value) {
     boost::asio::post(wait->executor, [wait, value = std::move(value)]() mutable {
-      if (auto handler = std::exchange(wait->handler, nullptr)) {
-        std::move(handler)(std::move(value));
-      }
+      if (auto resume = std::exchange(wait->resume, nullptr)) resume(std::move(value));
     });
   }
 
@@ -84,7 +83,7 @@ Task<Result<T>> await_completion(Begin begin) {
     auto wait = std::make_shared<Wait>();
     wait->executor = executor;
     auto slot = boost::asio::get_associated_cancellation_slot(handler);
-    wait->handler = std::move(handler);
+    wait->resume = std::move(handler);
     if (slot.is_connected()) {
       // Weak: the slot lives in the coroutine that the wait keeps alive.
       slot.assign([weak = std::weak_ptr<Wait>(wait)](boost::asio::cancellation_type) {

@@ -1,0 +1,226 @@
+#include "http/server.h"
+
+#include "http/server_fixture_test.h"
+
+namespace raglan::http {
+namespace {
+
+std::string hello(std::string_view date) {
+  return "HTTP/1.1 200 OK\r\ndate: " + std::string(date) +
+         "\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 5\r\n\r\nhello";
+}
+
+std::string date_of(const std::string& response) {
+  const auto at = response.find("date: ") + 6;
+  return response.substr(at, response.find("\r\n", at) - at);
+}
+
+TEST_F(ServerTest, AnswersWithExactlyTheseBytes) {
+  start();
+  RawClient client(port());
+  client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto response = client.read_response();
+  EXPECT_EQ(response, hello(date_of(response)));
+  EXPECT_EQ(date_of(response).size(), 29U);
+  EXPECT_THAT(date_of(response), EndsWith(" GMT"));
+}
+
+TEST_F(ServerTest, KeepsTheConnectionForTheNextRequest) {
+  start();
+  RawClient client(port());
+  for (int i = 0; i < 3; ++i) {
+    client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_THAT(client.read_response(), EndsWith("hello"));
+  }
+  EXPECT_EQ(server_->connections(), 1U);
+}
+
+TEST_F(ServerTest, AnswersPipelinedRequestsInOrder) {
+  start();
+  RawClient client(port());
+  std::string requests;
+  for (int i = 0; i < 200; ++i) {
+    const auto body = std::to_string(i);
+    requests += "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) +
+                "\r\n\r\n" + body;
+  }
+  client.send(requests);
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_THAT(client.read_response(), EndsWith("\r\n\r\n" + std::to_string(i)));
+  }
+}
+
+TEST_F(ServerTest, ReadsARequestThatArrivesByteByByte) {
+  start();
+  RawClient client(port());
+  const std::string_view request =
+      "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "3;a=b\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: t\r\n\r\n";
+  for (const char byte : request) client.send({&byte, 1});
+  EXPECT_THAT(client.read_response(), EndsWith("\r\n\r\nabcde"));
+}
+
+TEST_F(ServerTest, AsksForTheBodyWhenTheClientExpectsIt) {
+  start();
+  RawClient client(port());
+  client.send(
+      "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+  EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  client.send("body");
+  EXPECT_THAT(client.read_response(), EndsWith("\r\n\r\nbody"));
+}
+
+TEST_F(ServerTest, DoesNotAskForABodyThatItRefuses) {
+  config_.limits.max_body_bytes = 3;
+  start();
+  RawClient client(port());
+  client.send(
+      "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+  EXPECT_THAT(client.read_response(), StartsWith("HTTP/1.1 413 "));
+}
+
+TEST_F(ServerTest, HeadGetsTheHeadOfGet) {
+  start();
+  RawClient client(port());
+  client.send("HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto head = client.read_until("\r\n\r\n");
+  EXPECT_THAT(head, HasSubstr("content-length: 5\r\n"));
+  EXPECT_THAT(client.read_response(), StartsWith("HTTP/1.1 200 OK\r\n"));
+}
+
+TEST_F(ServerTest, NoContentHasNeitherBodyNorLength) {
+  start();
+  RawClient client(port());
+  client.send("GET /empty HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(client.read_to_end(), Not(HasSubstr("content-length")));
+}
+
+TEST_F(ServerTest, Http10ClosesUnlessAskedToKeepAlive) {
+  start();
+  RawClient client(port());
+  client.send("GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_THAT(client.read_response(), HasSubstr("\r\nconnection: keep-alive\r\n"));
+  client.send("GET /hello HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(client.read_to_end(), HasSubstr("\r\nconnection: close\r\n"));
+}
+
+TEST_F(ServerTest, ConnectionCloseIsObeyed) {
+  start();
+  RawClient client(port());
+  client.send("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(client.read_to_end(), EndsWith("hello"));
+}
+
+TEST_F(ServerTest, ClosesAfterTheConfiguredNumberOfRequests) {
+  config_.max_requests_per_connection = 2;
+  start();
+  RawClient client(port());
+  client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.read_response(), Not(HasSubstr("connection: close")));
+  client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.read_to_end(), HasSubstr("\r\nconnection: close\r\n"));
+}
+
+TEST_F(ServerTest, StreamsInChunks) {
+  start();
+  RawClient client(port());
+  client.send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.read_until("\r\n\r\n"), HasSubstr("\r\ntransfer-encoding: chunked\r\n"));
+  EXPECT_EQ(client.read_until("0\r\n\r\n"), "3\r\none\r\nc\r\ntwelve bytes\r\n0\r\n\r\n");
+  client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.read_response(), EndsWith("hello"));
+}
+
+TEST_F(ServerTest, StreamsToHttp10UntilTheConnectionCloses) {
+  start();
+  RawClient client(port());
+  client.send("GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  const auto response = client.read_to_end();
+  EXPECT_THAT(response, Not(HasSubstr("transfer-encoding")));
+  EXPECT_THAT(response, EndsWith("\r\n\r\nonetwelve bytes"));
+}
+
+TEST_F(ServerTest, ABrokenStreamHasNoLastChunk) {
+  start();
+  RawClient client(port());
+  client.send("GET /broken-stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.read_until("\r\n\r\n");
+  EXPECT_THAT(client.read_to_end(), Not(HasSubstr("0\r\n\r\n")));
+}
+
+TEST_F(ServerTest, AThrowingHandlerIsAnInternalError) {
+  configure_log(LogLevel::kOff, LogFormat::kText);
+  start();
+  RawClient client(port());
+  client.send("GET /throw HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto response = client.read_response();
+  EXPECT_THAT(response, StartsWith("HTTP/1.1 500 "));
+  EXPECT_THAT(response, HasSubstr(R"({"error":{"message":"internal error","type":"server_error",)"
+                                  R"("code":"internal","param":null},"request_id":")"));
+}
+
+TEST_F(ServerTest, SendsALargeBodyWhole) {
+  start();
+  RawClient client(port());
+  client.send("GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const auto response = client.read_to_end();
+  EXPECT_EQ(response.size() - response.find("\r\n\r\n") - 4, 32U * 1024 * 1024);
+}
+
+TEST_F(ServerTest, AStreamWaitsForItsReader) {
+  start();
+  RawClient client(port(), 16 * 1024);
+  client.send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.read_bytes(1024 * 1024);
+  // What the writer is ahead of us fits into the two socket buffers.
+  EXPECT_LT(endless_bytes_, 16U * 1024 * 1024);
+  client.close();
+  ASSERT_TRUE(wait_for_completion());
+  EXPECT_THAT(statuses(), testing::ElementsAre(499));
+}
+
+TEST_F(ServerTest, CancelsTheHandlerOfAClientThatLeaves) {
+  start();
+  RawClient client(port());
+  client.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_TRUE(wait_until_held());
+  client.close();
+  ASSERT_TRUE(wait_for_completion());
+  EXPECT_TRUE(handler_cancelled_);
+  EXPECT_THAT(statuses(), testing::ElementsAre(499));
+}
+
+TEST_F(ServerTest, CancelsTheHandlerOfAClientThatResets) {
+  start();
+  RawClient client(port());
+  client.send("GET /held-stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_TRUE(wait_until_held());
+  client.reset_on_close();
+  client.close();
+  ASSERT_TRUE(wait_for_completion());
+  EXPECT_TRUE(handler_cancelled_);
+}
+
+TEST_F(ServerTest, ASlowHandlerIsNotCancelledWhileItsClientWaits) {
+  start();
+  RawClient client(port());
+  client.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_TRUE(wait_until_held());
+  clock_.advance(std::chrono::hours(1));
+  std::this_thread::sleep_for(milliseconds(20)); // several sweeps
+  release();
+  EXPECT_THAT(client.read_response(), EndsWith("held"));
+}
+
+TEST_F(ServerTest, ReportsEveryRequestOnce) {
+  start();
+  RawClient client(port());
+  client.send(
+      "GET /hello HTTP/1.1\r\nHost: x\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: x\r\n\r\nbad\r\n");
+  client.read_to_end();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(wait_for_completion());
+  EXPECT_THAT(statuses(), testing::ElementsAre(200, 404, 400));
+}
+
+} // namespace
+} // namespace raglan::http
