@@ -1,7 +1,7 @@
 // Time as a seam.
 //
-// Only this file's .cpp reads a clock. Policies take `now` as a parameter; components that must read
-// time hold a `Clock&`, so that tests and the simulator supply their own.
+// Only this file's .cpp reads a clock. Policies take `now` as a parameter; components that must
+// read time hold a `Clock&`, so that tests and the simulator supply their own.
 //
 // Two kinds of time, never mixed: `MonotonicTime` for durations, deadlines and timeouts, `WallTime`
 // for what a person or another machine reads (log lines, created_at, Retry-After dates).

@@ -4,7 +4,8 @@
 //   entries_.with([&](auto& entries) { entries.erase(key); });
 //
 // The lock is held for the call and no longer. Never do I/O, block, or call back into unknown code
-// inside it. `with` returns what the function returns; return values, not references into the state.
+// inside it. `with` returns what the function returns; return values, not references into the
+// state.
 #pragma once
 
 #include <mutex>

@@ -1,7 +1,7 @@
 // Identifiers that Raglan makes itself.
 //
-// UUID version 7 (RFC 9562): 48 bits of milliseconds, then random bits, so ids made later sort later
-// and need no coordination between nodes. Thread safe.
+// UUID version 7 (RFC 9562): 48 bits of milliseconds, then random bits, so ids made later sort
+// later and need no coordination between nodes. Thread safe.
 #pragma once
 
 #include <string>

@@ -50,12 +50,11 @@ void write_log(LogLevel level, std::string_view event, std::initializer_list<Log
   if (level < g_level.load(std::memory_order_relaxed) || level == LogLevel::kOff) return;
   std::string line;
   if (g_format.load(std::memory_order_relaxed) == LogFormat::kJson) {
-    line = fmt::format(R"({{"time":"{}","level":"{}","event":"{}")", timestamp(),
-                       level_name(level), json_escape(event));
+    line = fmt::format(R"({{"time":"{}","level":"{}","event":"{}")", timestamp(), level_name(level),
+                       json_escape(event));
     for (const LogField& field : fields) {
-      line += field.quoted
-                  ? fmt::format(R"(,"{}":"{}")", field.name, json_escape(field.value))
-                  : fmt::format(R"(,"{}":{})", field.name, field.value);
+      line += field.quoted ? fmt::format(R"(,"{}":"{}")", field.name, json_escape(field.value))
+                           : fmt::format(R"(,"{}":{})", field.name, field.value);
     }
     line += "}\n";
   } else {

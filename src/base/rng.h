@@ -1,8 +1,8 @@
 // Randomness as a seam.
 //
-// Policies take an `Rng&`; a test or a simulation seeds it and gets the same run again. The generator
-// is xoshiro256** (Blackman and Vigna, 2018) seeded by splitmix64. Not for secrets: tokens and ids
-// that must be unguessable come from `secure_random` below.
+// Policies take an `Rng&`; a test or a simulation seeds it and gets the same run again. The
+// generator is xoshiro256** (Blackman and Vigna, 2018) seeded by splitmix64. Not for secrets:
+// tokens and ids that must be unguessable come from `secure_random` below.
 //
 // Thread safety: none; one Rng belongs to one thread.
 #pragma once

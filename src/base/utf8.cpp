@@ -8,8 +8,8 @@ namespace {
 
 bool continuation(unsigned char c) { return (c & 0xc0) == 0x80; }
 
-// The length of the valid character at the front of `text`, or 0. `bad_bytes` receives the length of
-// the maximal invalid part when the result is 0.
+// The length of the valid character at the front of `text`, or 0. `bad_bytes` receives the length
+// of the maximal invalid part when the result is 0.
 std::size_t character_length(std::string_view text, std::size_t& bad_bytes) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(0);

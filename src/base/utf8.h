@@ -1,4 +1,5 @@
-// UTF-8 validity (Unicode 15, table 3-7): no overlong forms, surrogates, or code points past U+10FFFF.
+// UTF-8 validity (Unicode 15, table 3-7): no overlong forms, surrogates, or code points past
+// U+10FFFF.
 #pragma once
 
 #include <cstddef>
@@ -10,9 +11,7 @@ namespace raglan {
 // The length in bytes of the longest valid prefix; text.size() when all of it is valid.
 std::size_t valid_utf8_prefix(std::string_view text);
 
-inline bool is_valid_utf8(std::string_view text) {
-  return valid_utf8_prefix(text) == text.size();
-}
+inline bool is_valid_utf8(std::string_view text) { return valid_utf8_prefix(text) == text.size(); }
 
 // The text with every maximal invalid part replaced by U+FFFD.
 std::string replace_invalid_utf8(std::string_view text);

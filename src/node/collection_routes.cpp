@@ -33,8 +33,7 @@ net::Task<http::Response> list(store::Store& store, net::Submit storage, http::R
   co_return http::json_response(200, json::serialize(body));
 }
 
-net::Task<http::Response> create(store::Store& store, net::Submit storage,
-                                 http::Request& request) {
+net::Task<http::Response> create(store::Store& store, net::Submit storage, http::Request& request) {
   auto body = parse_json_body(request.body);
   if (!body) co_return error_reply(body.error(), request);
   JsonFields fields(*body, "");
@@ -62,8 +61,7 @@ net::Task<http::Response> get(store::Store& store, net::Submit storage, http::Re
   co_return http::json_response(200, json::serialize(collection_json(*stats)));
 }
 
-net::Task<http::Response> remove(store::Store& store, net::Submit storage,
-                                 http::Request& request) {
+net::Task<http::Response> remove(store::Store& store, net::Submit storage, http::Request& request) {
   const std::string name(request.path_parameter("name"));
   auto write = [&store, name] { return store.delete_collection(key_of(name)); };
   auto removed = co_await net::offload(storage, std::move(write));

@@ -2,9 +2,9 @@
 
 #include <ctime>
 
+#include <fmt/format.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <fmt/format.h>
 
 #include "base/utf8.h"
 #include "node/json_fields.h"
@@ -46,11 +46,11 @@ Result<ParsedDocuments> parse_json_documents(const http::Request& request, Parse
   auto body = parse_json_body(request.body);
   if (!body) return forward_error(body);
   JsonFields fields(*body, "");
-  const std::string name =
-      fields.string("collection", parsed.collection.name, kMaxNameBytes);
+  const std::string name = fields.string("collection", parsed.collection.name, kMaxNameBytes);
   if (!is_valid_name(name)) fields.reject("collection", "not a valid collection name");
   parsed.collection.name = name;
-  const json::value* list = body->is_object() ? body->get_object().if_contains("documents") : nullptr;
+  const json::value* list =
+      body->is_object() ? body->get_object().if_contains("documents") : nullptr;
   if (!list) {
     ingest::SourceDocument document = read_document(fields);
     if (auto ok = fields.finish(); !ok) return forward_error(ok);
@@ -84,9 +84,8 @@ Result<ParsedDocuments> parse_ndjson_documents(std::string_view body, ParsedDocu
                   fmt::format("more than {} documents in one request", kMaxDocumentsPerRequest));
     }
     auto value = parse_json_body(line);
-    ParsedDocument document = value
-                                  ? parse_document(*value, "")
-                                  : ParsedDocument{"", forward_error(value)};
+    ParsedDocument document =
+        value ? parse_document(*value, "") : ParsedDocument{"", forward_error(value)};
     if (!document.document) {
       Error& error = document.document.error();
       error.message = fmt::format("line {}: {}", number, error.message);

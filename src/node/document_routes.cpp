@@ -2,9 +2,9 @@
 
 #include <charconv>
 
+#include <fmt/format.h>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
-#include <fmt/format.h>
 
 #include "node/request_scope.h"
 
@@ -24,9 +24,8 @@ std::string_view state_name(DocumentState state) {
 }
 
 json::object status_json(const DocumentStatus& status) {
-  json::object object{{"id", status.id},
-                      {"state", state_name(status.state)},
-                      {"chunks", status.chunks}};
+  json::object object{
+      {"id", status.id}, {"state", state_name(status.state)}, {"chunks", status.chunks}};
   if (status.error) {
     object["error"] = {{"code", error_code_name(status.error->code)},
                        {"message", status.error->message},
@@ -141,10 +140,9 @@ class DocumentRoutes {
     const auto deadline = request_deadline(request, parts_.write_timeout);
     if (!deadline) co_return error_reply(deadline.error(), request);
     auto parameters = request.query_parameters();
-    const bool dry_run =
-        parameters && std::find(parameters->begin(), parameters->end(),
-                                std::pair<std::string, std::string>("dry_run", "true")) !=
-                          parameters->end();
+    const bool dry_run = parameters && std::find(parameters->begin(), parameters->end(),
+                                                 std::pair<std::string, std::string>(
+                                                     "dry_run", "true")) != parameters->end();
     const auto statuses = co_await parts_.writer.write(
         std::move(parsed.collection), std::move(parsed.documents), dry_run, *deadline);
     if (!parsed.many && statuses.front().error) {

@@ -1,8 +1,8 @@
 // /v1/documents: write (one, many, NDJSON), list, get, put, delete.
 //
 // POST answers when the documents can be found. `?dry_run=true` says what would be done and does
-// nothing. A request of many documents is answered 200 with a status for each; one document that fails
-// is answered with its error.
+// nothing. A request of many documents is answered 200 with a status for each; one document that
+// fails is answered with its error.
 #pragma once
 
 #include "http/router.h"

@@ -168,9 +168,8 @@ net::Task<void> DocumentWriter::write_group(const store::CollectionKey& collecti
     } else if (!(*states)[i]) {
       item.fail((*states)[i].error());
     } else {
-      item.status.state = *(*states)[i] == store::WriteState::kUnchanged
-                              ? DocumentState::kUnchanged
-                              : DocumentState::kIndexed;
+      item.status.state = *(*states)[i] == store::WriteState::kUnchanged ? DocumentState::kUnchanged
+                                                                         : DocumentState::kIndexed;
     }
   }
 }

@@ -1,12 +1,12 @@
 // From documents as they were sent to documents that can be found: extract and chunk, skip what is
 // unchanged, embed the rest, write.
 //
-// Documents succeed and fail alone, each with a status. Extraction and SQL run on executors, embedding
-// goes through the shared queue as ingest work (behind questions); nothing here blocks. When it
-// returns, every document that is `indexed` is durable and found by the next search.
+// Documents succeed and fail alone, each with a status. Extraction and SQL run on executors,
+// embedding goes through the shared queue as ingest work (behind questions); nothing here blocks.
+// When it returns, every document that is `indexed` is durable and found by the next search.
 //
-// Bounds: at most kChunksPerGroup chunks are embedded and written at a time, so that a large request
-// costs time and not memory.
+// Bounds: at most kChunksPerGroup chunks are embedded and written at a time, so that a large
+// request costs time and not memory.
 //
 // Thread safety: `write` may be called from any event loop, concurrently.
 #pragma once

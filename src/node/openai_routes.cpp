@@ -2,9 +2,9 @@
 
 #include <openssl/evp.h>
 
+#include <fmt/format.h>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
-#include <fmt/format.h>
 
 #include "net/completion.h"
 #include "node/json_fields.h"
@@ -54,10 +54,10 @@ Result<EmbeddingRequest> parse_embedding_request(std::string_view body,
   EmbeddingRequest request;
   const std::string model = fields.string("model", model_name(embedder), kMaxNameBytes);
   if (!fields.failed() && model != model_name(embedder)) {
-    return fail(ErrorCode::kNotFound,
-                fmt::format("there is no model of that name; this node has {}",
-                            model_name(embedder)),
-                "model");
+    return fail(
+        ErrorCode::kNotFound,
+        fmt::format("there is no model of that name; this node has {}", model_name(embedder)),
+        "model");
   }
   request.base64 = fields.choice("encoding_format", {"float", "base64"}, 0) == 1;
   fields.optional_string("user", kMaxNameBytes);

@@ -1,14 +1,14 @@
 // A fixed number of threads behind one bounded queue: where blocking work runs.
 //
-// A full queue refuses work at once (the caller answers 503); it never makes the caller wait, because
-// the caller is an event loop. Work runs in the order it came. Cancelling queued work is its owner's
-// business: the task looks at its own token when it starts (net/completion.h does).
+// A full queue refuses work at once (the caller answers 503); it never makes the caller wait,
+// because the caller is an event loop. Work runs in the order it came. Cancelling queued work is
+// its owner's business: the task looks at its own token when it starts (net/completion.h does).
 //
-// `stop` refuses new work, drops what is queued (destroying a task tells whoever waits for it), lets
-// what is running finish, and joins. The destructor stops.
+// `stop` refuses new work, drops what is queued (destroying a task tells whoever waits for it),
+// lets what is running finish, and joins. The destructor stops.
 //
-// Thread safety: all members may be called from any thread, stop and the destructor from one that is
-// not the executor's own.
+// Thread safety: all members may be called from any thread, stop and the destructor from one that
+// is not the executor's own.
 //
 //   Executor search({.name = "search", .threads = 2, .max_queued = 256});
 //   if (!search.try_submit([] { ... })) return overloaded();
@@ -42,13 +42,13 @@ class Executor {
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
-  // False, and the task destroyed, when the queue is full or the executor is stopped. A task must not
-  // throw.
+  // False, and the task destroyed, when the queue is full or the executor is stopped. A task must
+  // not throw.
   bool try_submit(Task task);
   void stop();
 
   const std::string& name() const { return config_.name; }
-  std::size_t queued() const;  // waiting, not running
+  std::size_t queued() const; // waiting, not running
   std::uint64_t rejected() const { return rejected_.load(std::memory_order_relaxed); }
 
  private:
