@@ -1,5 +1,6 @@
 #include "rag/pipeline.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/ids.h"
@@ -8,8 +9,6 @@
 
 namespace raglan::rag {
 namespace {
-
-constexpr std::string_view kNothingFound = "Nothing in this collection answers the question.";
 
 struct Retrieved {
   store::Generation generation;
@@ -23,7 +22,7 @@ Hash128 query_key(const QueryRequest& request, store::Generation generation,
   hasher.add(generation.epoch).add(generation.seq);
   hasher.add(normalise_query(request.query)).add(request.top_k).add(request.filter_json);
   hasher.add(static_cast<std::uint64_t>(request.mode)).add(embedder_id);
-  hasher.add(static_cast<std::uint64_t>(config.fusion.method));
+  hasher.add(static_cast<std::uint64_t>(config.retrieval.method));
   return hasher.finish();
 }
 
@@ -162,15 +161,19 @@ class Pipeline::Run {
       query_vector_ = std::move(embedded->values);
       co_return Result<>();
     }
-    const ErrorCode code = embedded.error().code;
+    co_return lose_embedder(embedded.error());
+  }
+
+  // Goes on without the embedder, at level 1; an error when nobody waits for the answer any more.
+  Result<> lose_embedder(const Error& error) {
+    const ErrorCode code = error.code;
     if (code == ErrorCode::kClientClosed || code == ErrorCode::kDeadlineExceeded) {
-      co_return forward_error(embedded);
+      return std::unexpected(error);
     }
-    log_warning("query embedding failed, searching by BM25 alone",
-                {{"code", error_code_name(code)}});
+    log_warning("embedding failed, going on by words alone", {{"code", error_code_name(code)}});
     answer_.degraded_level = 1;
     answer_.degraded_reasons.emplace_back("embedder_unavailable");
-    co_return Result<>();
+    return {};
   }
 
   net::Task<Result<model::Embeddings>> embed(std::vector<std::string> texts) {
@@ -189,9 +192,9 @@ class Pipeline::Run {
     search.query_vector = query_vector_;
     search.query_text = normalise_query(request_.query);
     search.filter = request_.filter;
-    search.candidates = std::max(pipeline_.config_.candidates, request_.top_k);
+    search.candidates = std::max(pipeline_.config_.retrieval.candidates, request_.top_k);
     auto work = [&store = parts_.store, search = std::move(search),
-                 fusion = pipeline_.config_.fusion,
+                 fusion = FusionConfig(pipeline_.config_.retrieval),
                  top_k = request_.top_k] { return retrieve(store, search, fusion, top_k); };
     auto retrieved = co_await net::offload(parts_.search, std::move(work));
     end_stage("retrieve");
@@ -226,6 +229,29 @@ class Pipeline::Run {
   MonotonicTime started_{};
   MonotonicTime stage_started_{};
 };
+
+net::Task<Result<>> Pipeline::Run::compose_answer() {
+  if (auto ok = begin_stage(); !ok) co_return ok;
+  const ExtractiveConfig& config = pipeline_.config_.extractive;
+  const auto candidates = candidate_sentences(request_.query, answer_.sources, config);
+  std::vector<float> vectors;
+  if (!query_vector_.empty() && !candidates.empty()) {
+    std::vector<std::string> texts;
+    for (const SentenceCandidate& candidate : candidates) texts.push_back(candidate.text);
+    auto embedded = co_await embed(std::move(texts));
+    if (embedded) {
+      answer_.embedding_tokens += embedded->tokens;
+      vectors = std::move(embedded->values);
+    } else {
+      if (auto ok = lose_embedder(embedded.error()); !ok) co_return ok;
+    }
+  }
+  ExtractiveAnswer composed = compose_extractive(query_vector_, candidates, vectors, config);
+  answer_.text = std::move(composed.text);
+  answer_.found = composed.found;
+  end_stage("answer");
+  co_return Result<>();
+}
 
 Pipeline::Pipeline(PipelineConfig config, Parts parts)
     : config_(std::move(config)), parts_(std::move(parts)), query_cache_(config_.query_cache) {}

@@ -21,16 +21,14 @@
 #include "net/offload.h"
 #include "net/task.h"
 #include "rag/extractive.h"
-#include "rag/fusion.h"
 #include "rag/query.h"
+#include "rag/retrieval_config.h"
 #include "store/store.h"
 
 namespace raglan::rag {
 
 struct PipelineConfig {
-  std::uint32_t top_k = 5;
-  std::uint32_t candidates = 100; // taken from each side before fusing
-  FusionConfig fusion;
+  RetrievalConfig retrieval;
   ExtractiveConfig extractive;
   cache::LocalCacheConfig query_cache;
 };

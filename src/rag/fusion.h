@@ -1,0 +1,43 @@
+// One ranking out of the two sides of a search.
+//
+// kScore adds what the sides say about a chunk: its cosine, and its BM25 as a share of the best
+// BM25 of the search (Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid
+// Retrieval", 2023: a convex combination of scores beats ranks). kRrf adds 1 / (k + rank) over the
+// sides that found the chunk (Cormack, Clarke and Büttcher, 2009).
+//
+// A side that is missing (no vector because the embedder is away, no text, no word in common)
+// leaves the other side's order as it is.
+//
+// Pure; thread safe. The result depends on the set of candidates only, not on their order; more
+// cosine or BM25 never ranks a chunk lower in kScore, nor does a better rank in kRrf.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "store/types.h"
+
+namespace raglan::rag {
+
+enum class FusionMethod : std::uint8_t { kScore, kRrf };
+
+struct FusionConfig {
+  FusionMethod method = FusionMethod::kScore;
+  double bm25_weight = 0.2; // kScore: what the best BM25 adds to a cosine
+  double rrf_k = 60;        // kRrf: how little the first ranks differ
+};
+
+// A chunk's place in the fused ranking, with what it came from.
+struct Ranked {
+  std::uint64_t chunk_id = 0;
+  double score = 0;
+  float cosine = 0;
+  float bm25 = 0;
+  std::uint32_t dense_rank = 0; // 0: not among that side's candidates
+  std::uint32_t lexical_rank = 0;
+};
+
+// Best first; equal scores by chunk id. Each candidate once.
+std::vector<Ranked> fuse(const store::SearchResult& found, const FusionConfig& config);
+
+} // namespace raglan::rag
