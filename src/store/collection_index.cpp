@@ -5,6 +5,8 @@
 
 #include "store/index_search.h"
 #include "store/index_segment.h"
+#include "store/index_snapshot.h"
+#include "store/snapshot_file.h"
 
 namespace raglan::store {
 namespace {
@@ -110,6 +112,30 @@ SearchResult CollectionIndex::search(const Query& query) const {
   SearchResult result = IndexSearch(current->parts, config_, dimension_).run(query);
   result.generation.seq = current->seq;
   return result;
+}
+
+Result<> CollectionIndex::save(const std::filesystem::path& path,
+                               const SnapshotStamp& stamp) const {
+  const auto current = state();
+  auto writer = SnapshotWriter::create(path);
+  if (!writer) return forward_error(writer);
+  write_index(*writer, stamp, {current->seq, current->parts});
+  return writer->finish();
+}
+
+Result<std::unique_ptr<CollectionIndex>> CollectionIndex::load(const std::filesystem::path& path,
+                                                               const SnapshotStamp& expected,
+                                                               IndexConfig config) {
+  auto reader = SnapshotReader::open(path);
+  if (!reader) return forward_error(reader);
+  auto snapshot = read_index(*reader, expected);
+  if (!snapshot) return forward_error(snapshot);
+  auto index = std::make_unique<CollectionIndex>(expected.dimension, config);
+  auto loaded = std::make_shared<State>();
+  loaded->parts = std::move(snapshot->parts);
+  loaded->seq = snapshot->seq;
+  index->publish(std::move(loaded));
+  return index;
 }
 
 } // namespace raglan::store

@@ -31,9 +31,9 @@ TEST_F(EmbeddedStoreTest, DocumentIsFoundOnceItIsAcknowledged) {
 
 TEST_F(EmbeddedStoreTest, EqualContentHashWritesNothing) {
   ASSERT_EQ(store_->put({}, make_document("a", "red apple")), WriteState::kIndexed);
-  const auto before = store_->generation({});
+  const Generation before = *store_->generation({});
   EXPECT_EQ(store_->put({}, make_document("a", "red apple")), WriteState::kUnchanged);
-  EXPECT_EQ(store_->generation({}), before);
+  EXPECT_EQ(*store_->generation({}), before);
 }
 
 TEST_F(EmbeddedStoreTest, SameIdReplacesEveryPartOfTheDocument) {
@@ -271,7 +271,7 @@ TEST_F(EmbeddedStoreTest, ContentsOutliveTheProcess) {
   const Generation generation = *store_->generation({});
   store_.reset();
   store_ = open_store(folder_);
-  EXPECT_EQ(store_->generation({}), generation);
+  EXPECT_EQ(*store_->generation({}), generation);
   EXPECT_EQ(found_texts(*store_, "pear"), Texts{"green pear"});
 }
 
