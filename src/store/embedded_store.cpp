@@ -7,6 +7,7 @@
 #include "store/collection_table.h"
 #include "store/document_reads.h"
 #include "store/document_writes.h"
+#include "store/embedded_probe.h"
 #include "store/file_lock.h"
 #include "store/filter_query.h"
 #include "store/index_shelf.h"
@@ -85,10 +86,11 @@ struct EmbeddedStore::Parts {
     std::shared_ptr<const CollectionIndex> index; // null: nothing was ever written
   };
 
-  Parts(const std::filesystem::path& path, EmbeddingSpace embedding_space, StoreConfig store_config,
-        const Clock& system_clock, std::unique_ptr<std::atomic<std::uint64_t>> statement_count,
-        Opened opened)
-      : statements(std::move(statement_count)),
+  Parts(const std::filesystem::path& database, EmbeddingSpace embedding_space,
+        StoreConfig store_config, const Clock& system_clock,
+        std::unique_ptr<std::atomic<std::uint64_t>> statement_count, Opened opened)
+      : path(database),
+        statements(std::move(statement_count)),
         space(std::move(embedding_space)),
         config(store_config),
         clock(system_clock),
@@ -134,6 +136,7 @@ struct EmbeddedStore::Parts {
     return {};
   }
 
+  const std::filesystem::path path;
   // Before everything that counts into it.
   std::unique_ptr<std::atomic<std::uint64_t>> statements;
   const EmbeddingSpace space;
@@ -305,6 +308,10 @@ Result<Generation> EmbeddedStore::generation(const CollectionKey& key) {
   auto stats = collection(key);
   if (!stats) return forward_error(stats);
   return stats->generation;
+}
+
+Result<std::unique_ptr<GenerationProbe>> EmbeddedStore::generation_probe() {
+  return EmbeddedProbe::open(parts_->path, parts_->epoch);
 }
 
 Result<SearchResult> EmbeddedStore::search(const SearchRequest& request) {

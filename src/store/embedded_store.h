@@ -74,6 +74,7 @@ class EmbeddedStore final : public Store {
   Result<std::vector<Passage>> passages(const CollectionKey& key,
                                         std::span<const std::uint64_t> chunk_ids) override;
   Result<Generation> generation(const CollectionKey& key) override;
+  Result<std::unique_ptr<GenerationProbe>> generation_probe() override;
   Result<SearchResult> search(const SearchRequest& request) override;
 
  private:

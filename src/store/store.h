@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,6 +23,7 @@
 
 #include "base/hash.h"
 #include "base/result.h"
+#include "store/generation_probe.h"
 #include "store/types.h"
 
 namespace raglan::store {
@@ -79,6 +81,9 @@ class Store {
                                                 std::span<const std::uint64_t> chunk_ids) = 0;
   // The collection's last committed change. kNotFound when there is no such collection.
   virtual Result<Generation> generation(const CollectionKey& key) = 0;
+  // For callers that must not block, one for each thread. Null when this store cannot tell a
+  // generation without waiting.
+  virtual Result<std::unique_ptr<GenerationProbe>> generation_probe() { return nullptr; }
   // Candidates of both sides over at least the data that was committed when the call began.
   // Errors: kNotFound (collection), kInvalidField (a vector of the wrong dimension, a bad filter),
   // kConflict (the collection was embedded by another model).
