@@ -177,18 +177,22 @@ asio::mutable_buffer Connection::free_space() {
 net::Task<> Connection::on_read_failure() {
   closing_ = true;
   if (cancelled_ || phase_ == Phase::kIdle) {
-    if (cancelled_ || timed_out_ || !shared().draining) co_return;
-    // Drained while idle. A request that came in this very moment is still answered.
-    boost::system::error_code failure;
-    const auto size_bytes = socket_.read_some(free_space(), failure);
-    if (failure || size_bytes == 0) co_return;
-    input_end_ += size_bytes;
-    closing_ = false;
+    if (!cancelled_ && !timed_out_ && shared().draining) close_unless_asked();
     co_return;
   }
   if (timed_out_) {
     co_await refuse({ErrorCode::kRequestTimeout, "the request did not arrive in time", {}});
   }
+}
+
+// Between two requests of a drain: a request that came in this very moment is still answered.
+void Connection::close_unless_asked() {
+  closing_ = false;
+  if (has_unread_input()) return;
+  boost::system::error_code failure;
+  const auto size_bytes = socket_.read_some(free_space(), failure);
+  input_end_ += size_bytes;
+  closing_ = failure || size_bytes == 0;
 }
 
 net::Task<> Connection::answer() {
@@ -216,6 +220,8 @@ net::Task<> Connection::answer() {
     input_ = std::vector<char>(kInputBytes);
   }
   wait_for_request();
+  // The drain began after the head had left without "Connection: close": during a stream, say.
+  if (shared().draining && !closing_) close_unless_asked();
 }
 
 // The edge at which exceptions end.

@@ -67,6 +67,7 @@ class Connection final : public StreamWriter {
   net::Task<> send_response(const Response& response);
   net::Task<> send_stream(const Response& response);
   net::Task<> on_read_failure();
+  void close_unless_asked();
   net::Task<> refuse(Error error);
   net::Task<bool> flush(Outgoing out);
   // Writes what the socket takes at once; false when the connection is broken.

@@ -37,8 +37,10 @@ Server::Server(ServerConfig config, net::EventLoops& loops, Handler handler, Ser
 
 Server::~Server() {
   drain(Deadline(MonotonicTime::min()));
-  const auto give_up = std::chrono::steady_clock::now() + kStopGrace;
-  while (!state_->idle() && loops_.running() && std::chrono::steady_clock::now() < give_up) {
+  // Real time, whatever clock the server was given: threads are waited for.
+  const Clock& clock = SystemClock::instance();
+  const auto give_up = clock.now() + kStopGrace;
+  while (!state_->idle() && loops_.running() && clock.now() < give_up) {
     std::this_thread::sleep_for(kDrainPoll);
   }
 }
