@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "config/table.h"
 #include "http/body_decoder.h"
 #include "http/message_fields.h"
 #include "http/request.h"
@@ -30,6 +31,27 @@ struct RequestLimits {
   std::size_t max_target_bytes = 8 * 1024;
   std::uint64_t max_body_bytes = 16 * 1024 * 1024;
 };
+
+inline void describe(config::Table<RequestLimits>& table) {
+  table
+      .bytes("max_header_bytes", &RequestLimits::max_header_bytes,
+             "request line and header fields together; more is answered 431")
+      .min(512)
+      .max(1024 * 1024);
+  table.field("max_headers", &RequestLimits::max_headers, "header fields; more are answered 431")
+      .min(10)
+      .max(10'000);
+  table
+      .bytes("max_target_bytes", &RequestLimits::max_target_bytes,
+             "path and query together; more is answered 414")
+      .min(64)
+      .max(1024 * 1024);
+  table
+      .bytes("max_body_bytes", &RequestLimits::max_body_bytes,
+             "body after decoding; more is answered 413")
+      .min(1)
+      .max(std::uint64_t{4} << 30);
+}
 
 class RequestParser {
  public:

@@ -34,6 +34,7 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/result.h"
+#include "config/table.h"
 #include "http/request_parser.h"
 #include "http/router.h"
 #include "net/event_loops.h"
@@ -55,6 +56,9 @@ struct ServerConfig {
   std::uint64_t min_bytes_per_second = 500;
   std::chrono::milliseconds sweep_interval{250};
 };
+
+// `limits` has a table of its own, for a section of its own.
+void describe(config::Table<ServerConfig>& table);
 
 // A request that is over, for metrics and logs. `status` is 499 when the client went away.
 struct CompletedRequest {

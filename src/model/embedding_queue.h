@@ -37,6 +37,7 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/result.h"
+#include "config/table.h"
 #include "model/embedder.h"
 
 namespace raglan::model {
@@ -49,6 +50,28 @@ struct EmbeddingQueueConfig {
   std::size_t max_queued_texts = 4096; // of each priority
   std::size_t max_queued_tokens = 512 * 1024;
 };
+
+inline void describe(config::Table<EmbeddingQueueConfig>& table) {
+  table
+      .field("batch_tokens", &EmbeddingQueueConfig::batch_tokens,
+             "computed at once, padding included; a question waits for at most so many of ingest")
+      .min(1)
+      .max(65'536);
+  table
+      .field("batch_window", &EmbeddingQueueConfig::batch_window,
+             "how long a batch that is not full waits for company while requests overlap")
+      .max(std::chrono::milliseconds(1000));
+  table
+      .field("max_queued_texts", &EmbeddingQueueConfig::max_queued_texts,
+             "waiting, of questions and of ingest each; more are answered 503")
+      .min(1)
+      .max(1'000'000);
+  table
+      .field("max_queued_tokens", &EmbeddingQueueConfig::max_queued_tokens,
+             "of the waiting texts, of questions and of ingest each; more are answered 503")
+      .min(512)
+      .max(1'000'000'000);
+}
 
 // What the queue holds now, and what it has done since it was made.
 struct EmbeddingQueueStats {

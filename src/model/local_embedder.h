@@ -18,6 +18,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "config/table.h"
 #include "model/embedder.h"
 
 namespace raglan::model {
@@ -26,6 +27,14 @@ struct LocalEmbedderConfig {
   std::size_t threads = 0;         // 0: one per core
   std::size_t batch_tokens = 1024; // padded tokens of one batch
 };
+
+// Not `batch_tokens`: in a node the embedding queue makes the batches, and smaller ones.
+inline void describe(config::Table<LocalEmbedderConfig>& table) {
+  table
+      .field("threads", &LocalEmbedderConfig::threads,
+             "that compute vectors in this process; 0 means one per core")
+      .max(256);
+}
 
 class LocalEmbedder final : public Embedder {
  public:

@@ -26,11 +26,17 @@
 #include <thread>
 #include <vector>
 
+#include "config/table.h"
+
 namespace raglan::net {
 
 struct EventLoopsConfig {
   std::size_t threads = 0; // 0: one per core
 };
+
+inline void describe(config::Table<EventLoopsConfig>& table) {
+  table.field("threads", &EventLoopsConfig::threads, "event loops; 0 means one per core").max(256);
+}
 
 class EventLoops {
  public:
