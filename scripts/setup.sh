@@ -9,7 +9,7 @@ readonly BUILD_PACKAGES=(
   libstemmer-dev libutf8proc-dev libgumbo-dev libmd4c-dev libhnswlib-dev libxxhash-dev
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev
 )
-readonly TEST_PACKAGES=(curl nginx-light wrk)
+readonly TEST_PACKAGES=(curl wrk)
 
 # step NAME COMMAND...: says what is being done, and how long it took when that is worth saying.
 step() {
@@ -90,18 +90,24 @@ python_environment() {
 
 # Documents that Debian ships, unpacked without being installed: some systems strip /usr/share/doc.
 setup_corpora() {
-  step "documents" unpack_packages postgresql-doc-15 python3.11-doc perl-doc
+  step "documents" unpack_packages "$DEPS/corpora" postgresql-doc-15 python3.11-doc perl-doc
 }
 
+# What the benchmarks compare with. Unpacked only: an installed nginx would start and take port 80.
+setup_peers() {
+  step "peers" unpack_packages "$DEPS/peers" nginx
+}
+
+# unpack_packages FOLDER PACKAGE...
 unpack_packages() {
-  local package folder
+  local into=$1 package folder work
+  shift
   for package in "$@"; do
-    folder=$DEPS/corpora/$package
+    folder=$into/$package
     [ -d "$folder" ] && continue
-    printf '   fetching the documents of %s\n' "$package"
-    local work
-    mkdir -p "$DEPS/corpora"
-    work=$(mktemp -d "$DEPS/corpora/.fetch.XXXXXX")
+    printf '   fetching %s\n' "$package"
+    mkdir -p "$into"
+    work=$(mktemp -d "$into/.fetch.XXXXXX")
     chmod 755 "$work"
     apt-cache show "$package" >/dev/null 2>&1 || quietly as_root apt-get update
     (cd "$work" && quietly apt-get -o APT::Sandbox::User=root download "$package")
