@@ -32,4 +32,11 @@ std::string_view error_code_name(ErrorCode code) {
   return "internal";
 }
 
+std::optional<ErrorCode> error_code_from_name(std::string_view name) {
+  for (int code = 0; code <= static_cast<int>(ErrorCode::kCorrupt); ++code) {
+    if (error_code_name(static_cast<ErrorCode>(code)) == name) return static_cast<ErrorCode>(code);
+  }
+  return std::nullopt;
+}
+
 } // namespace raglan

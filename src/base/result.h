@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +47,8 @@ enum class ErrorCode : std::uint8_t {
 
 // The stable snake_case name of a code: what clients see in `error.code`.
 std::string_view error_code_name(ErrorCode code);
+// The code of that name; empty when there is none.
+std::optional<ErrorCode> error_code_from_name(std::string_view name);
 
 struct Error {
   ErrorCode code = ErrorCode::kInternal;

@@ -11,9 +11,12 @@ TEST(Result, EveryCodeHasItsOwnName) {
   std::set<std::string_view> names;
   const int count = static_cast<int>(ErrorCode::kCorrupt) + 1;
   for (int code = 0; code < count; ++code) {
-    names.insert(error_code_name(static_cast<ErrorCode>(code)));
+    const std::string_view name = error_code_name(static_cast<ErrorCode>(code));
+    names.insert(name);
+    EXPECT_EQ(error_code_from_name(name), static_cast<ErrorCode>(code));
   }
   EXPECT_EQ(names.size(), static_cast<std::size_t>(count));
+  EXPECT_FALSE(error_code_from_name("no_such_code"));
 }
 
 TEST(Result, ForwardingKeepsTheWholeError) {
