@@ -22,19 +22,30 @@
 #include "base/clock.h"
 #include "base/guarded.h"
 #include "base/hash.h"
+#include "config/table.h"
 
 namespace raglan::cache {
 
 struct LocalCacheConfig {
   bool enabled = true;
   std::size_t max_bytes = 64 << 20;
-  Duration ttl = std::chrono::hours(1); // zero: entries do not expire
+  std::chrono::milliseconds ttl = std::chrono::hours(1); // zero: entries do not expire
 };
+
+inline void describe(config::Table<LocalCacheConfig>& table) {
+  table.field("enabled", &LocalCacheConfig::enabled, "whether anything is kept at all");
+  table.bytes("max_bytes", &LocalCacheConfig::max_bytes, "memory for all entries together")
+      .min(64 * 1024);
+  table.field("ttl", &LocalCacheConfig::ttl, "how long an entry lives; 0s means for ever")
+      .max(std::chrono::hours(24 * 365));
+}
 
 struct LocalCacheStats {
   std::size_t entries = 0;
   std::size_t bytes = 0;
   std::size_t evictions = 0;
+  std::size_t hits = 0;
+  std::size_t misses = 0; // expired entries among them
 };
 
 template <typename Value>
@@ -50,11 +61,13 @@ class LocalCache {
   ValuePtr find(const Hash128& key, MonotonicTime now) {
     return shard(key).with([&](Shard& shard) -> ValuePtr {
       const auto found = shard.entries.find(key);
-      if (found == shard.entries.end()) return nullptr;
-      if (now >= found->second->expires) {
-        shard.erase(found);
+      const bool present = found != shard.entries.end();
+      if (!present || now >= found->second->expires) {
+        ++shard.misses;
+        if (present) shard.erase(found);
         return nullptr;
       }
+      ++shard.hits;
       shard.order.splice(shard.order.begin(), shard.order, found->second);
       return found->second->value;
     });
@@ -66,7 +79,7 @@ class LocalCache {
     const std::size_t limit_bytes = config_.max_bytes / kShards;
     if (!config_.enabled || bytes > limit_bytes) return;
     const MonotonicTime expires =
-        config_.ttl == Duration::zero() ? MonotonicTime::max() : now + config_.ttl;
+        config_.ttl.count() == 0 ? MonotonicTime::max() : now + config_.ttl;
     shard(key).with([&](Shard& shard) {
       if (const auto old = shard.entries.find(key); old != shard.entries.end()) shard.erase(old);
       while (shard.bytes + bytes > limit_bytes) {
@@ -86,6 +99,8 @@ class LocalCache {
         total.entries += shard.entries.size();
         total.bytes += shard.bytes;
         total.evictions += shard.evictions;
+        total.hits += shard.hits;
+        total.misses += shard.misses;
       });
     }
     return total;
@@ -103,6 +118,8 @@ class LocalCache {
     std::unordered_map<Hash128, typename std::list<Entry>::iterator> entries;
     std::size_t bytes = 0;
     std::size_t evictions = 0;
+    std::size_t hits = 0;
+    std::size_t misses = 0;
     void erase(typename decltype(entries)::iterator at) {
       bytes -= at->second->bytes;
       order.erase(at->second);

@@ -43,7 +43,7 @@ TEST(LocalCache, ExpiresExactlyAtItsTtl) {
 }
 
 TEST(LocalCache, ZeroTtlNeverExpires) {
-  Cache cache({.ttl = Duration::zero()});
+  Cache cache({.ttl = 0ms});
   cache.insert(key(1), text("a"), 1, kStart);
   EXPECT_NE(cache.find(key(1), kStart + 100000h), nullptr);
 }

@@ -36,10 +36,14 @@ std::string cell(std::string_view text) {
 
 std::string Registry::markdown() const {
   std::string text(kPreface);
+  std::string_view name; // several structs may stand under one section
   for (const auto& section : sections_) {
-    text += fmt::format(
-        "\n## [{}]\n\n{}\n\n| key | default | allowed | meaning |\n| --- | --- | --- | --- |\n",
-        section->name, section->meaning);
+    if (section->name != name) {
+      text += fmt::format(
+          "\n## [{}]\n\n{}\n\n| key | default | allowed | meaning |\n| --- | --- | --- | --- |\n",
+          section->name, section->meaning);
+    }
+    name = section->name;
     for (std::size_t i = 0; i < section->fields.size(); ++i) {
       const Field& field = *section->fields[i];
       const std::string& value = section->defaults[i];

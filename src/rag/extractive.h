@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/table.h"
 #include "rag/query.h"
 
 namespace raglan::rag {
@@ -26,6 +27,22 @@ struct ExtractiveConfig {
   std::uint32_t max_sentences = 4;   // in an answer
   double min_cosine = 0.45;          // of the best sentence; below it nothing was found
 };
+
+inline void describe(config::Table<ExtractiveConfig>& table) {
+  table
+      .field("max_candidates", &ExtractiveConfig::max_candidates,
+             "sentences that are embedded for one question")
+      .min(1)
+      .max(256);
+  table.field("max_sentences", &ExtractiveConfig::max_sentences, "sentences of an answer, at most")
+      .min(1)
+      .max(20);
+  table
+      .field("min_cosine", &ExtractiveConfig::min_cosine,
+             "of the best sentence and the question; below it nothing was found")
+      .min(0)
+      .max(1);
+}
 
 // A sentence that may answer, verbatim from source `n`.
 struct SentenceCandidate {

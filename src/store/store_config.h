@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "config/table.h"
+
 namespace raglan::store {
 
 struct StoreConfig {
@@ -28,5 +30,44 @@ struct StoreConfig {
   // How often the upkeep thread looks for changes of other processes.
   std::chrono::milliseconds upkeep_interval{250};
 };
+
+inline void describe(config::Table<StoreConfig>& table) {
+  using std::chrono::milliseconds;
+  table
+      .field("readers", &StoreConfig::readers,
+             "connections for reading; as many searches and reads run at the same time")
+      .min(1)
+      .max(256);
+  table
+      .field("busy_timeout", &StoreConfig::busy_timeout,
+             "how long a statement waits for another process's write")
+      .min(milliseconds(1))
+      .max(std::chrono::minutes(10));
+  table
+      .field("write_queue", &StoreConfig::write_queue,
+             "writes that may wait for the writer; more are answered 503")
+      .min(1)
+      .max(1'000'000);
+  table
+      .bytes("max_metadata_bytes", &StoreConfig::max_metadata_bytes,
+             "the largest metadata object of a document")
+      .min(2)
+      .max(16 * 1024 * 1024);
+  table
+      .bytes("checkpoint_bytes", &StoreConfig::checkpoint_bytes,
+             "the write-ahead log is folded into the database when it is larger")
+      .min(64 * 1024);
+  table.bytes("check_at_open_bytes", &StoreConfig::check_at_open_bytes,
+              "files up to this size are checked page by page when they are opened");
+  table.field("snapshot_after_chunks", &StoreConfig::snapshot_after_chunks,
+              "an index is saved in the background after so many chunks changed");
+  table.field("snapshot_at_close_chunks", &StoreConfig::snapshot_at_close_chunks,
+              "and at the end after so many");
+  table
+      .field("upkeep_interval", &StoreConfig::upkeep_interval,
+             "how often changes of other processes are looked for in the background")
+      .min(milliseconds(10))
+      .max(milliseconds(1000));
+}
 
 } // namespace raglan::store
