@@ -94,8 +94,8 @@ json::object embeddings_json(const model::Embeddings& made, std::string_view mod
           {"usage", {{"prompt_tokens", made.tokens}, {"total_tokens", made.tokens}}}};
 }
 
-net::Task<http::Response> create_embeddings(model::EmbeddingQueue& queue, Duration timeout,
-                                            http::Request& request) {
+net::Task<http::Response> create_embeddings(model::EmbeddingQueue& queue, net::Submit extraction,
+                                            Duration timeout, http::Request& request) {
   const auto deadline = request_deadline(request, timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
   auto parsed = parse_embedding_request(request.body, queue.embedder());
@@ -104,8 +104,14 @@ net::Task<http::Response> create_embeddings(model::EmbeddingQueue& queue, Durati
   const auto priority = parsed->inputs.size() == 1 ? model::EmbeddingPriority::kQuery
                                                    : model::EmbeddingPriority::kIngest;
   auto begin = [&](net::Completion<model::Embeddings> done) {
-    auto deliver = [done](Result<model::Embeddings> made) { done.deliver(std::move(made)); };
-    queue.submit(std::move(parsed->inputs), priority, *deadline, std::move(deliver));
+    auto join = [&queue, priority, deadline = *deadline, done,
+                 inputs = std::move(parsed->inputs)]() mutable {
+      auto deliver = [done](Result<model::Embeddings> made) { done.deliver(std::move(made)); };
+      queue.submit(std::move(inputs), priority, deadline, std::move(deliver));
+    };
+    if (!extraction(std::move(join))) {
+      done.deliver(fail(ErrorCode::kOverloaded, "the server is busy"));
+    }
   };
   auto made = co_await net::await_completion<model::Embeddings>(std::move(begin));
   if (!made) co_return error_reply(made.error(), request);
@@ -120,10 +126,11 @@ json::object model_json(std::string_view name) {
 } // namespace
 
 void add_openai_routes(http::Router& router, model::EmbeddingQueue& embedder,
-                       Duration request_timeout) {
-  router.add("POST", "/v1/embeddings", [&embedder, request_timeout](http::Request& request) {
-    return create_embeddings(embedder, request_timeout, request);
-  });
+                       net::Submit extraction, Duration request_timeout) {
+  router.add("POST", "/v1/embeddings",
+             [&embedder, extraction, request_timeout](http::Request& request) {
+               return create_embeddings(embedder, extraction, request_timeout, request);
+             });
   router.add("GET", "/v1/models", [&embedder](http::Request&) -> net::Task<http::Response> {
     const json::object body{{"object", "list"},
                             {"data", json::array{model_json(model_name(embedder.embedder()))}}};

@@ -1,0 +1,65 @@
+#include "node/node.h"
+
+#include "node/health_routes.h"
+#include "node/request_scope.h"
+
+namespace raglan::node {
+namespace {
+
+// Probes come once a second or less, and their results are shared.
+constexpr std::size_t kMaxQueuedChecks = 16;
+
+} // namespace
+
+Node::Node(telemetry::MetricRegistry& metrics, const Clock& clock)
+    : clock_(clock),
+      request_metrics_(metrics),
+      checks_({"checks", 1, kMaxQueuedChecks}),
+      readiness_(
+          make_checks(),
+          [this](std::function<void()> work) { return checks_.try_submit(std::move(work)); },
+          clock) {
+  add_health_routes(router_, readiness_);
+  add_metrics_route(router_, metrics);
+  router_.set_fallback([this](http::Request& request) { return forward(request); });
+}
+
+Node::~Node() { stop(); }
+
+std::vector<Check> Node::make_checks() {
+  const auto check = [this](std::string name, Result<> (Service::*member)() const) {
+    auto run = [this, member]() -> Result<> {
+      const Loaded* loaded = loaded_.load();
+      if (loaded == nullptr) return fail(ErrorCode::kUnavailable, "not loaded yet");
+      return (loaded->service.*member)();
+    };
+    return Check{std::move(name), true, std::move(run)};
+  };
+  std::vector<Check> checks;
+  checks.push_back(check("store", &Service::check_store));
+  checks.push_back(check("embedder", &Service::check_embedder));
+  return checks;
+}
+
+http::Handler Node::handler() { return with_request_id(router_.handler(), clock_); }
+
+http::ServerHooks Node::hooks() {
+  return {[this](const http::CompletedRequest& done) { request_metrics_.observe(done); }};
+}
+
+void Node::start(const Service& service) {
+  loaded_owner_ = std::make_unique<const Loaded>(service, service.handler());
+  loaded_.store(loaded_owner_.get());
+  readiness_.mark_started();
+}
+
+net::Task<http::Response> Node::forward(http::Request& request) {
+  const Loaded* loaded = loaded_.load();
+  if (loaded == nullptr) {
+    const Error error{ErrorCode::kUnavailable, "the node is starting", ""};
+    co_return error_reply(error, request);
+  }
+  co_return co_await loaded->handler(request);
+}
+
+} // namespace raglan::node

@@ -1,0 +1,62 @@
+// A RAG node's face: health, metrics and the hand-over to the service once it is loaded.
+//
+// A node listens before its model and indexes are loaded, so that probes can tell a node that
+// starts from one that is dead. Until `start`, everything but the probes and /metrics is 503.
+//
+//   Node node(metrics, clock);
+//   Server server(config, loops, node.handler(), node.hooks());   // answers /startup with 503
+//   …                                                             // load
+//   node.start(service);                                          // /startup is 200
+//   node.drain();                                                 // /ready is 503
+//
+// Thread safety: all members may be called from any thread. The node must outlive the loops' last
+// request, and the service must outlive the node's last request.
+#pragma once
+
+#include <atomic>
+
+#include "http/server.h"
+#include "node/readiness.h"
+#include "node/request_metrics.h"
+#include "node/service.h"
+#include "runtime/executor.h"
+#include "telemetry/metric_registry.h"
+
+namespace raglan::node {
+
+class Node {
+ public:
+  Node(telemetry::MetricRegistry& metrics, const Clock& clock);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  http::Handler handler();
+  http::ServerHooks hooks();
+  RequestMetrics& request_metrics() { return request_metrics_; }
+
+  // Once: the service is loaded and warm.
+  void start(const Service& service);
+  void drain() { readiness_.mark_draining(); }
+  // Drops checks under way; before the event loops are destroyed.
+  void stop() { checks_.stop(); }
+
+ private:
+  struct Loaded {
+    const Service& service;
+    http::Handler handler;
+  };
+
+  std::vector<Check> make_checks();
+  net::Task<http::Response> forward(http::Request& request);
+
+  const Clock& clock_;
+  RequestMetrics request_metrics_;
+  std::unique_ptr<const Loaded> loaded_owner_;
+  std::atomic<const Loaded*> loaded_{nullptr};
+  runtime::Executor checks_;
+  Readiness readiness_;
+  http::Router router_;
+};
+
+} // namespace raglan::node

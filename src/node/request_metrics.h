@@ -1,0 +1,33 @@
+// What a node counts about its requests and the stages of its questions, and GET /metrics.
+//
+//   raglan_http_requests_total{route,code}         raglan_http_request_duration_seconds{route}
+//   raglan_stage_duration_seconds{stage}
+//
+// Thread safety: `observe` and `observe_stage` from any thread. The registry must outlive this.
+#pragma once
+
+#include "http/router.h"
+#include "http/server.h"
+#include "telemetry/metric_registry.h"
+
+namespace raglan::node {
+
+class RequestMetrics {
+ public:
+  explicit RequestMetrics(telemetry::MetricRegistry& metrics);
+
+  // A request that is over. Requests that no route matched count under route "unmatched", those
+  // that the server itself refused under "none".
+  void observe(const http::CompletedRequest& done);
+  void observe_stage(std::string_view stage, Duration took);
+
+ private:
+  telemetry::Family<telemetry::Counter, 2>& requests_;
+  telemetry::Family<telemetry::Histogram, 1>& durations_;
+  telemetry::Family<telemetry::Histogram, 1>& stages_;
+};
+
+// GET /metrics in Prometheus' text format. `metrics` must outlive the router.
+void add_metrics_route(http::Router& router, const telemetry::MetricRegistry& metrics);
+
+} // namespace raglan::node

@@ -1,0 +1,107 @@
+#include "node/service.h"
+
+#include <array>
+
+#include "node/collection_routes.h"
+#include "node/document_routes.h"
+#include "node/openai_routes.h"
+#include "node/query_routes.h"
+
+namespace raglan::node {
+namespace {
+
+constexpr std::size_t kMaxQueuedSearches = 512;
+constexpr std::size_t kStorageThreads = 4;
+constexpr std::size_t kMaxQueuedStorage = 512;
+constexpr std::size_t kMaxQueuedExtractions = 256;
+// A readiness probe must be answered, with whatever answer.
+constexpr std::chrono::seconds kCheckTimeout{2};
+
+net::Submit submit_to(runtime::Executor& executor) {
+  return [&executor](std::function<void()> work) { return executor.try_submit(std::move(work)); };
+}
+
+} // namespace
+
+Service::Service(ServiceConfig config, Parts parts)
+    : config_(std::move(config)),
+      parts_(parts),
+      search_({"search", config_.cores, kMaxQueuedSearches}),
+      storage_({"storage", kStorageThreads, kMaxQueuedStorage}),
+      extraction_({"extraction", 1, kMaxQueuedExtractions}),
+      pipeline_(config_.pipeline,
+                {.store = parts_.store,
+                 .embedder = parts_.embedder,
+                 .search = submit_to(search_),
+                 .clock = parts_.clock,
+                 .on_stage = [&metrics = parts_.request_metrics](
+                                 std::string_view stage,
+                                 Duration took) { metrics.observe_stage(stage, took); }}),
+      writer_({.store = parts_.store,
+               .embedder = parts_.embedder,
+               .extraction = submit_to(extraction_),
+               .storage = submit_to(storage_),
+               .chunker = config_.chunker,
+               .clock = parts_.clock}) {
+  add_query_routes(router_, pipeline_, {config_.pipeline.retrieval.top_k, config_.request_timeout});
+  add_document_routes(router_, {writer_, parts_.store, submit_to(storage_), config_.write_timeout});
+  add_collection_routes(router_, parts_.store, submit_to(storage_));
+  add_openai_routes(router_, parts_.embedder, submit_to(extraction_), config_.request_timeout);
+  register_metrics();
+}
+
+Service::~Service() { stop(); }
+
+void Service::stop() {
+  for (auto* executor : {&extraction_, &storage_, &search_}) executor->stop();
+}
+
+Result<> Service::check_store() const {
+  auto collections = parts_.store.list_collections(store::kDefaultTenant);
+  if (!collections) return forward_error(collections);
+  return {};
+}
+
+// The model itself, past the queue: a probe never waits behind more than the batch in progress.
+Result<> Service::check_embedder() const {
+  const std::vector<std::string_view> texts = {"ready?"};
+  auto made = parts_.model.embed(texts, Deadline::after(kCheckTimeout, parts_.clock.now()));
+  if (!made) return forward_error(made);
+  return {};
+}
+
+void Service::register_metrics() {
+  using telemetry::MetricKind;
+  auto& metrics = parts_.metrics;
+  for (auto* executor : {&search_, &storage_, &extraction_}) {
+    const telemetry::Labels labels{{"executor", executor->name()}};
+    registrations_.push_back(metrics.callback(
+        MetricKind::kGauge, "raglan_queue_depth", "Tasks that wait for an executor.", labels,
+        [executor] { return static_cast<double>(executor->queued()); }));
+    registrations_.push_back(
+        metrics.callback(MetricKind::kCounter, "raglan_queue_rejected_total",
+                         "Tasks refused because the executor's queue was full.", labels,
+                         [executor] { return static_cast<double>(executor->rejected()); }));
+  }
+  const telemetry::Labels cache{{"cache", "query"}};
+  const auto cache_metric = [&](MetricKind kind, std::string_view name, std::string_view help,
+                                telemetry::Labels labels, auto read) {
+    registrations_.push_back(metrics.callback(kind, name, help, std::move(labels), [this, read] {
+      return static_cast<double>(read(pipeline_.query_cache_stats()));
+    }));
+  };
+  using Stats = cache::LocalCacheStats;
+  cache_metric(MetricKind::kCounter, "raglan_cache_requests_total", "Look-ups in a cache.",
+               {{"cache", "query"}, {"result", "hit"}}, [](const Stats& s) { return s.hits; });
+  cache_metric(MetricKind::kCounter, "raglan_cache_requests_total", "Look-ups in a cache.",
+               {{"cache", "query"}, {"result", "miss"}}, [](const Stats& s) { return s.misses; });
+  cache_metric(MetricKind::kGauge, "raglan_cache_bytes", "What a cache's entries occupy.", cache,
+               [](const Stats& s) { return s.bytes; });
+  cache_metric(MetricKind::kGauge, "raglan_cache_entries", "Entries of a cache.", cache,
+               [](const Stats& s) { return s.entries; });
+  cache_metric(MetricKind::kCounter, "raglan_cache_evictions_total",
+               "Entries that made room for others.", cache,
+               [](const Stats& s) { return s.evictions; });
+}
+
+} // namespace raglan::node

@@ -1,0 +1,77 @@
+// What a loaded node offers under /v1: the routes, the pipeline behind them, and the executors on
+// which their blocking work runs.
+//
+//   Service service(config, {store, queue, metrics, clock});
+//   auto handler = service.handler();     // routes /v1/…; everything else is 404
+//
+// Executors: `search` (search and short SQL reads of questions; a thread per core), `storage`
+// (document reads and writes; a write holds its thread until its commit, and commits of several
+// threads share one fsync), `extraction` (text extraction and chunking; one). A full queue is 503.
+//
+// Thread safety: the handler may be called from any event loop. Call `stop` when no request is
+// under way, before the event loops are destroyed.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "http/router.h"
+#include "ingest/chunker_config.h"
+#include "model/embedding_queue.h"
+#include "node/document_writer.h"
+#include "node/request_metrics.h"
+#include "rag/pipeline.h"
+#include "runtime/executor.h"
+#include "store/store.h"
+#include "telemetry/metric_registry.h"
+
+namespace raglan::node {
+
+struct ServiceConfig {
+  Duration request_timeout = std::chrono::seconds(30);
+  Duration write_timeout = std::chrono::minutes(10);
+  std::size_t cores = 1; // search threads
+  rag::PipelineConfig pipeline;
+  ingest::ChunkerConfig chunker;
+};
+
+class Service {
+ public:
+  // All must outlive the service.
+  struct Parts {
+    store::Store& store;
+    model::EmbeddingQueue& embedder;
+    model::Embedder& model; // the one behind the queue
+    telemetry::MetricRegistry& metrics;
+    RequestMetrics& request_metrics;
+    const Clock& clock;
+  };
+
+  Service(ServiceConfig config, Parts parts);
+  ~Service(); // stops
+
+  http::Handler handler() const { return router_.handler(); }
+
+  // Blocking: whether each dependency answers a trivial request, for /ready.
+  Result<> check_store() const;
+  Result<> check_embedder() const;
+
+  // Drops queued work and joins the executors. Idempotent.
+  void stop();
+
+ private:
+  void register_metrics();
+
+  const ServiceConfig config_;
+  const Parts parts_;
+  runtime::Executor search_;
+  runtime::Executor storage_;
+  runtime::Executor extraction_;
+  rag::Pipeline pipeline_;
+  DocumentWriter writer_;
+  http::Router router_;
+  std::vector<telemetry::Registration> registrations_;
+};
+
+} // namespace raglan::node
