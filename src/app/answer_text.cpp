@@ -1,0 +1,136 @@
+#include "app/answer_text.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <boost/json/object.hpp>
+
+#include "base/utf8.h"
+
+namespace raglan::app {
+namespace json = boost::json;
+namespace {
+
+constexpr std::size_t kWidth = 96;
+constexpr std::size_t kExcerptBytes = 280;
+constexpr std::string_view kIndent = "    ";
+
+struct Style {
+  std::string_view bold, dim, plain;
+};
+constexpr Style kColours{"\033[1m", "\033[2m", "\033[0m"};
+constexpr Style kNoColours{"", "", ""};
+
+const json::value* find(const json::value& value, std::string_view name) {
+  const json::object* object = value.if_object();
+  return object ? object->if_contains(name) : nullptr;
+}
+
+std::string text_at(const json::value& value, std::string_view name) {
+  const json::value* found = find(value, name);
+  const json::string* text = found ? found->if_string() : nullptr;
+  if (text == nullptr) return {};
+  // Control characters of a document must not reach the terminal.
+  std::string safe(*text);
+  std::replace_if(
+      safe.begin(), safe.end(),
+      [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f; }, ' ');
+  return safe;
+}
+
+double number_at(const json::value& value, std::string_view name) {
+  const json::value* found = find(value, name);
+  boost::system::error_code failure;
+  const auto number = found ? found->to_number<double>(failure) : 0.0;
+  return failure ? 0 : number;
+}
+
+double total_ms(const json::value& reply) {
+  const json::value* timings = find(reply, "timings_ms");
+  return timings ? number_at(*timings, "total") : 0;
+}
+
+std::string excerpt(std::string_view text) {
+  if (text.size() <= kExcerptBytes) return std::string(text);
+  std::string_view cut = text.substr(0, utf8_boundary(text, kExcerptBytes));
+  if (const auto blank = cut.find_last_of(" \n"); blank != cut.npos) cut = cut.substr(0, blank);
+  return std::string(cut) + " …";
+}
+
+std::string source_text(const json::value& source, const Style& style) {
+  std::string title = text_at(source, "title_path");
+  if (title.empty()) title = text_at(source, "title");
+  std::string file = text_at(source, "uri");
+  if (file.empty()) file = text_at(source, "document_id");
+  std::string text =
+      fmt::format("{}[{}]{} {}{}{}\n", style.bold, static_cast<int>(number_at(source, "n")),
+                  style.plain, style.bold, title, style.plain);
+  text += fmt::format("{}{}{} bytes {}-{}, score {:.3f}{}\n", kIndent, style.dim, file,
+                      static_cast<std::uint64_t>(number_at(source, "start")),
+                      static_cast<std::uint64_t>(number_at(source, "end")),
+                      number_at(source, "score"), style.plain);
+  return text + wrap_text(excerpt(text_at(source, "text")), kWidth, kIndent);
+}
+
+std::string timings_text(const json::value& reply) {
+  const json::value* timings = find(reply, "timings_ms");
+  const json::object* stages = timings ? timings->if_object() : nullptr;
+  std::string text;
+  if (stages == nullptr) return text;
+  for (const auto& [stage, value] : *stages) {
+    text += fmt::format("{}{} {:.2f} ms", text.empty() ? "" : " · ", std::string_view(stage),
+                        number_at(*timings, stage));
+  }
+  return text;
+}
+
+} // namespace
+
+std::string wrap_text(std::string_view text, std::size_t width, std::string_view indent) {
+  std::string lines;
+  std::string line;
+  const auto flush = [&] {
+    if (!line.empty()) lines += fmt::format("{}{}\n", indent, line);
+    line.clear();
+  };
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_of(" \n\t"), text.size());
+    const std::string_view word = text.substr(0, end);
+    const bool line_break = end < text.size() && text[end] == '\n';
+    if (!line.empty() && line.size() + 1 + word.size() > width) flush();
+    if (!word.empty()) line += (line.empty() ? "" : " ") + std::string(word);
+    if (line_break) flush();
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  flush();
+  return lines;
+}
+
+std::string answer_text(const json::value& reply, bool colour) {
+  const Style& style = colour ? kColours : kNoColours;
+  std::string text;
+  const std::string answer = text_at(reply, "answer");
+  if (!answer.empty()) text += wrap_text(answer, kWidth, "") + "\n";
+  const json::value* sources = find(reply, "sources");
+  if (sources != nullptr && sources->is_array()) {
+    for (const json::value& source : sources->get_array()) text += source_text(source, style);
+    if (!sources->get_array().empty()) text += '\n';
+  }
+  if (const json::value* degraded = find(reply, "degraded"); degraded != nullptr) {
+    const int level = static_cast<int>(number_at(*degraded, "level"));
+    if (level > 0) text += fmt::format("answered at degradation level {}\n", level);
+  }
+  return text + fmt::format("{}{}{}\n", style.dim, timings_text(reply), style.plain);
+}
+
+std::string comparison_text(const json::value& first, const json::value& second) {
+  const json::value* cache = find(second, "cache");
+  const bool hit = cache != nullptr && text_at(*cache, "status") == "hit";
+  const double before = total_ms(first);
+  const double after = total_ms(second);
+  if (!hit || after <= 0) return fmt::format("again: {:.2f} ms, not cached\n", after);
+  return fmt::format("again: {:.3f} ms from the query cache, {:.0f} times as fast\n", after,
+                     before / after);
+}
+
+} // namespace raglan::app

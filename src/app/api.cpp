@@ -1,0 +1,51 @@
+#include "app/api.h"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace raglan::app {
+namespace json = boost::json;
+namespace {
+
+std::string text_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  const json::string* text = value ? value->if_string() : nullptr;
+  return text ? std::string(*text) : std::string();
+}
+
+Error error_of(const ApiReply& reply, const json::value& body) {
+  const json::object* object = body.if_object();
+  const json::value* inner = object ? object->if_contains("error") : nullptr;
+  const json::object* error = inner ? inner->if_object() : nullptr;
+  if (error == nullptr) {
+    return {ErrorCode::kUpstream, fmt::format("answered with status {}", reply.status), ""};
+  }
+  const ErrorCode code =
+      error_code_from_name(text_of(*error, "code")).value_or(ErrorCode::kUpstream);
+  return {code, text_of(*error, "message"), text_of(*error, "param")};
+}
+
+} // namespace
+
+Result<json::value> Api::call(std::string_view method, const std::string& target,
+                              const json::value& body) {
+  auto reply = send(method, target, body.is_null() ? std::string() : json::serialize(body));
+  if (!reply) return forward_error(reply);
+  boost::system::error_code failure;
+  json::value value = json::parse(reply->body, failure);
+  if (reply->status >= 200 && reply->status < 300 && !failure) return value;
+  return std::unexpected(error_of(*reply, failure ? json::value() : value));
+}
+
+void add_api_options(CLI::App& command, ApiOptions& options) {
+  add_common_options(command, options.common);
+  command.add_option("--url", options.url, "a node, as http://HOST:PORT; without it, in-process");
+  command.add_option("--token", options.token, "bearer token for the node");
+}
+
+Result<std::unique_ptr<Api>> open_api(const ApiOptions& options) {
+  if (options.url.empty()) return load_local_api(options.common);
+  return make_remote_api(options.url, options.token);
+}
+
+} // namespace raglan::app

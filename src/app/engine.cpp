@@ -1,0 +1,111 @@
+#include "app/engine.h"
+
+#include <array>
+
+#include "app/model_path.h"
+#include "model/local_embedder.h"
+#include "telemetry/resource_usage.h"
+
+namespace raglan::app {
+namespace {
+
+constexpr std::string_view kSqlite = "sqlite:";
+constexpr std::array<double, 10> kBatchBounds = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
+
+node::ServiceConfig service_config(const Settings& settings) {
+  return {.request_timeout = settings.serving.request_timeout,
+          .write_timeout = settings.serving.write_timeout,
+          .cores = static_cast<std::size_t>(telemetry::ResourceReader().available_cores()),
+          .pipeline = {settings.retrieval, settings.extractive, settings.query_cache},
+          .chunker = settings.chunker};
+}
+
+} // namespace
+
+std::filesystem::path store_path(const Settings& settings,
+                                 const std::filesystem::path& data_folder) {
+  return data_folder / settings.store_location.url.substr(kSqlite.size());
+}
+
+Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
+                                             const std::filesystem::path& data_folder,
+                                             telemetry::MetricRegistry& metrics,
+                                             node::RequestMetrics& request_metrics,
+                                             const Clock& clock, const Progress& progress) {
+  auto folder = find_model(settings.embedding.model, data_folder);
+  if (!folder) return forward_error(folder);
+  if (progress) progress("model", 0, 0);
+  auto embedder = model::LocalEmbedder::load(*folder, settings.embedder, clock);
+  if (!embedder) return forward_error(embedder);
+
+  std::unique_ptr<Engine> engine(new Engine);
+  engine->embedder_ = std::move(*embedder);
+  auto store = store::EmbeddedStore::open(
+      store_path(settings, data_folder),
+      {std::string(engine->embedder_->id()), engine->embedder_->dimension()}, settings.store,
+      clock);
+  if (!store) return forward_error(store);
+  engine->store_ = std::move(*store);
+  auto loaded = engine->store_->load_indexes([&](store::LoadProgress chunks) {
+    if (progress) progress("index", chunks.chunks_loaded, chunks.chunks_total);
+  });
+  if (!loaded) return forward_error(loaded);
+
+  engine->observe_batches(metrics, settings, clock);
+  engine->register_metrics(metrics);
+  engine->service_ = std::make_unique<node::Service>(
+      service_config(settings),
+      node::Service::Parts{*engine->store_, *engine->queue_, *engine->embedder_, metrics,
+                           request_metrics, clock});
+  return engine;
+}
+
+Engine::~Engine() { stop(); }
+
+void Engine::stop() {
+  registrations_.clear();
+  if (service_) service_->stop();
+  if (queue_) queue_->stop();
+  if (store_) store_->close();
+}
+
+void Engine::observe_batches(telemetry::MetricRegistry& metrics, const Settings& settings,
+                             const Clock& clock) {
+  auto& calls = metrics.counter("raglan_embedding_calls_total", "Calls of the embedding model.");
+  auto& tokens = metrics.counter("raglan_embedding_tokens_total", "Tokens that were embedded.");
+  auto& sizes = metrics.histogram("raglan_embedding_batch_size", "Texts of one call of the model.",
+                                  kBatchBounds);
+  auto& waits = metrics.histograms("raglan_embedding_wait_seconds",
+                                   "The longest wait among the texts of one call.", {"priority"});
+  auto observe = [&](const model::EmbeddingBatch& batch) {
+    calls.add();
+    tokens.add(batch.tokens);
+    sizes.observe(static_cast<double>(batch.texts));
+    const bool query = batch.priority == model::EmbeddingPriority::kQuery;
+    waits.with(query ? "query" : "ingest").observe(batch.waited);
+  };
+  queue_ = std::make_unique<model::EmbeddingQueue>(*embedder_, settings.embedding_queue,
+                                                   std::move(observe), clock);
+}
+
+void Engine::register_metrics(telemetry::MetricRegistry& metrics) {
+  using telemetry::MetricKind;
+  const auto add = [&](MetricKind kind, std::string_view name, std::string_view help,
+                       telemetry::Labels labels, std::function<double()> read) {
+    registrations_.push_back(
+        metrics.callback(kind, name, help, std::move(labels), std::move(read)));
+  };
+  constexpr std::string_view kDepth = "raglan_queue_depth";
+  constexpr std::string_view kDepthHelp = "Tasks that wait for an executor.";
+  add(MetricKind::kCounter, "raglan_store_statements_total", "SQL statements executed.", {},
+      [this] { return static_cast<double>(store_->statements_total()); });
+  add(MetricKind::kGauge, kDepth, kDepthHelp, {{"executor", "store"}},
+      [this] { return static_cast<double>(store_->write_queue_depth()); });
+  add(MetricKind::kGauge, kDepth, kDepthHelp, {{"executor", "inference"}},
+      [this] { return static_cast<double>(queue_->stats().queued_texts); });
+  add(MetricKind::kCounter, "raglan_queue_rejected_total",
+      "Tasks refused because the executor's queue was full.", {{"executor", "inference"}},
+      [this] { return static_cast<double>(queue_->stats().rejected); });
+}
+
+} // namespace raglan::app

@@ -1,0 +1,59 @@
+// A loaded node without a socket: model, store, embedding queue and the service over them, made and
+// ended in the right order. `raglan serve` puts a server in front of it; `raglan ask` and
+// `raglan ingest` without --url call it in their own process.
+//
+// Loading takes seconds and blocks. Thread safety: that of the parts; `stop` and the destructor
+// belong to one thread. Call `stop` when no request is under way and before event loops that
+// requests ran on are destroyed.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/settings.h"
+#include "node/service.h"
+#include "store/embedded_store.h"
+#include "telemetry/metric_registry.h"
+
+namespace raglan::app {
+
+// The store's file for a data folder.
+std::filesystem::path store_path(const Settings& settings,
+                                 const std::filesystem::path& data_folder);
+
+class Engine {
+ public:
+  // Told what is being loaded: "model", then "index" with chunks so far and in all.
+  using Progress =
+      std::function<void(std::string_view what, std::uint64_t done, std::uint64_t total)>;
+
+  // Errors name what is wrong with which file; see find_model, LocalEmbedder::load and
+  // EmbeddedStore::open. Everything given must outlive the engine.
+  static Result<std::unique_ptr<Engine>> load(const Settings& settings,
+                                              const std::filesystem::path& data_folder,
+                                              telemetry::MetricRegistry& metrics,
+                                              node::RequestMetrics& request_metrics,
+                                              const Clock& clock, const Progress& progress = {});
+  ~Engine();
+
+  const node::Service& service() const { return *service_; }
+  void stop();
+
+ private:
+  Engine() = default;
+  void observe_batches(telemetry::MetricRegistry& metrics, const Settings& settings,
+                       const Clock& clock);
+  void register_metrics(telemetry::MetricRegistry& metrics);
+
+  // In the order in which each needs those before it.
+  std::unique_ptr<model::Embedder> embedder_;
+  std::unique_ptr<store::EmbeddedStore> store_;
+  std::unique_ptr<model::EmbeddingQueue> queue_;
+  std::unique_ptr<node::Service> service_;
+  std::vector<telemetry::Registration> registrations_;
+};
+
+} // namespace raglan::app

@@ -1,0 +1,155 @@
+#include "app/health_checks.h"
+
+#include <array>
+#include <cmath>
+#include <fstream>
+#include <numeric>
+
+#include <fmt/ranges.h>
+
+#include "app/engine.h"
+#include "app/model_path.h"
+#include "net/listener.h"
+#include "telemetry/resource_usage.h"
+
+namespace raglan::app {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr double kGiB = 1024.0 * 1024 * 1024;
+constexpr std::uint64_t kFewFiles = 4096;
+constexpr std::uintmax_t kLittleSpaceBytes = 1ULL << 30;
+// Two texts that say the same, and one that does not: a model that cannot tell is broken.
+constexpr std::array<std::string_view, 3> kProbes = {
+    "How do I make a copy of the database?", "Backing up a database", "The weather in Auckland"};
+
+double dot(std::span<const float> left, std::span<const float> right) {
+  return std::inner_product(left.begin(), left.end(), right.begin(), 0.0);
+}
+
+std::string instruction_sets() {
+  __builtin_cpu_init();
+  std::vector<std::string_view> sets;
+  if (__builtin_cpu_supports("avx512f")) sets.push_back("AVX-512");
+  if (__builtin_cpu_supports("avx512vnni")) sets.push_back("VNNI");
+  if (__builtin_cpu_supports("avx2")) sets.push_back("AVX2");
+  return sets.empty() ? "no AVX2" : fmt::format("{}", fmt::join(sets, ", "));
+}
+
+} // namespace
+
+Finding check_machine() {
+  const telemetry::ResourceReader reader;
+  const std::uint64_t memory_bytes = reader.memory_limit_bytes().value_or(0);
+  Finding finding{"machine", Health::kOk,
+                  fmt::format("{} cores ({}), {:.1f} GiB of memory, {} open files allowed",
+                              reader.available_cores(), instruction_sets(),
+                              static_cast<double>(memory_bytes) / kGiB, reader.max_fds()),
+                  ""};
+  if (reader.max_fds() < kFewFiles) {
+    finding.health = Health::kWarning;
+    finding.advice = "each connection is an open file: raise the limit (ulimit -n 65536)";
+  }
+  return finding;
+}
+
+Finding check_model(const Settings& settings, const fs::path& data_folder) {
+  Finding finding{"model", Health::kFailed, "", "./dev build fetches the default model"};
+  auto folder = find_model(settings.embedding.model, data_folder);
+  if (!folder) {
+    finding.text = folder.error().message;
+    return finding;
+  }
+  const Clock& clock = SystemClock::instance();
+  const MonotonicTime start = clock.now();
+  auto embedder = model::LocalEmbedder::load(*folder, settings.embedder);
+  if (!embedder) {
+    finding.text = embedder.error().message;
+    return finding;
+  }
+  const MonotonicTime loaded = clock.now();
+  auto made = (*embedder)->embed({kProbes.begin(), kProbes.end()}, Deadline());
+  if (!made) {
+    finding.text = made.error().message;
+    return finding;
+  }
+  const Duration took = clock.now() - loaded;
+  const auto row = [&](std::size_t i) {
+    return std::span(made->values).subspan(i * made->dimension, made->dimension);
+  };
+  if (dot(row(0), row(1)) <= dot(row(0), row(2))) {
+    finding.text = "the model cannot tell a paraphrase from another subject";
+    finding.advice = "its weights or its tokenizer are not what they should be";
+    return finding;
+  }
+  return {"model", Health::kOk,
+          fmt::format("{} ({} dimensions) loads in {:.1f} s, {} texts take {:.0f} ms",
+                      (*embedder)->id(), made->dimension, to_milliseconds(loaded - start) / 1000,
+                      kProbes.size(), to_milliseconds(took)),
+          ""};
+}
+
+Finding check_data_folder(const fs::path& data_folder) {
+  std::error_code error;
+  Finding finding{"data", Health::kOk, "", ""};
+  if (!fs::exists(data_folder, error)) {
+    finding.text =
+        fmt::format("{} does not exist yet; the first ingest makes it", data_folder.string());
+    return finding;
+  }
+  const fs::path probe = data_folder / ".raglan-doctor";
+  const bool written = static_cast<bool>(std::ofstream(probe) << "probe" << std::flush);
+  fs::remove(probe, error);
+  if (!written) {
+    return {"data", Health::kFailed, fmt::format("{} cannot be written", data_folder.string()),
+            "check its owner and permissions, and whether the disk is full"};
+  }
+  const auto space = fs::space(data_folder, error);
+  finding.text = fmt::format("{} can be written, {:.1f} GiB free", data_folder.string(),
+                             static_cast<double>(space.available) / kGiB);
+  if (space.available < kLittleSpaceBytes) {
+    finding.health = Health::kWarning;
+    finding.advice = "less than 1 GiB is free: writes will fail when the disk is full";
+  }
+  return finding;
+}
+
+Finding check_database(const Settings& settings, const fs::path& data_folder) {
+  const fs::path path = store_path(settings, data_folder);
+  std::error_code error;
+  if (!fs::exists(path, error)) {
+    return {"store", Health::kOk, fmt::format("{} does not exist yet", path.string()), ""};
+  }
+  store::StoreConfig config = settings.store;
+  config.check_at_open_bytes = std::numeric_limits<std::uint64_t>::max();
+  // The model does not matter for looking.
+  auto store = store::EmbeddedStore::open(path, {}, config, SystemClock::instance());
+  if (!store) {
+    return {"store", Health::kFailed, fmt::format("{}: {}", path.string(), store.error().message),
+            "restore the file from a backup, or move it away and ingest again"};
+  }
+  auto collections = (*store)->list_collections(store::kDefaultTenant);
+  if (!collections) return {"store", Health::kFailed, collections.error().message, ""};
+  std::uint64_t documents = 0;
+  std::uint64_t chunks = 0;
+  for (const auto& collection : *collections) {
+    documents += collection.documents;
+    chunks += collection.chunks;
+  }
+  return {"store", Health::kOk,
+          fmt::format("{}: every page checked, {} collections, {} documents, {} chunks",
+                      path.string(), collections->size(), documents, chunks),
+          ""};
+}
+
+Finding check_listening(const Settings& settings) {
+  const HostPort address = *parse_host_port(settings.serving.listen);
+  auto listener = net::Listener::open({.host = address.host, .port = address.port});
+  if (!listener) {
+    return {"listen", Health::kWarning, listener.error().message,
+            "a node runs there already, or another program does: choose another --listen"};
+  }
+  return {"listen", Health::kOk, fmt::format("{} is free", settings.serving.listen), ""};
+}
+
+} // namespace raglan::app

@@ -1,0 +1,78 @@
+// The API without a socket: requests go straight to the node's handler, on a loop of this process.
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <cstdio>
+
+#include "app/api.h"
+#include "app/engine.h"
+#include "net/event_loops.h"
+
+namespace raglan::app {
+namespace {
+
+void show_progress(std::string_view what, std::uint64_t done, std::uint64_t total) {
+  if (::isatty(STDERR_FILENO) == 0) return;
+  if (total == 0) {
+    fmt::print(stderr, "\rloading the {} …\033[K", what);
+  } else {
+    fmt::print(stderr, "\rloading the {} … {} of {} chunks\033[K", what, done, total);
+  }
+}
+
+class LocalApi final : public Api {
+ public:
+  static Result<std::unique_ptr<Api>> load(const CommonOptions& options) {
+    std::unique_ptr<LocalApi> api(new LocalApi);
+    if (!load_settings(api->settings_, options, {}, Logging::kCommand)) {
+      return fail(ErrorCode::kInvalidField, "the settings are not valid");
+    }
+    auto engine = Engine::load(api->settings_, options.data_folder, api->metrics_,
+                               api->request_metrics_, SystemClock::instance(), show_progress);
+    if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
+    if (!engine) return forward_error(engine);
+    api->engine_ = std::move(*engine);
+    api->handler_ = api->engine_->service().handler();
+    api->loops_.start();
+    return api;
+  }
+
+  ~LocalApi() override {
+    if (engine_) engine_->stop(); // before the loop that its results would go to
+  }
+
+ private:
+  LocalApi() = default;
+
+  Result<ApiReply> send(std::string_view method, const std::string& target,
+                        std::string body) override {
+    http::Request request;
+    request.method = method;
+    request.target = target;
+    request.path = target.substr(0, target.find('?'));
+    if (request.path.size() < target.size()) request.query = target.substr(request.path.size() + 1);
+    request.headers.set("content-type", "application/json");
+    request.body = std::move(body);
+    request.received_at = SystemClock::instance().now();
+    auto answer =
+        boost::asio::co_spawn(loops_.executor(0), handler_(request), boost::asio::use_future);
+    http::Response response = answer.get();
+    return ApiReply{response.status, std::move(response.body)};
+  }
+
+  Settings settings_;
+  telemetry::MetricRegistry metrics_;
+  node::RequestMetrics request_metrics_{metrics_};
+  std::unique_ptr<Engine> engine_;
+  http::Handler handler_;
+  net::EventLoops loops_{{.threads = 1}};
+};
+
+} // namespace
+
+Result<std::unique_ptr<Api>> load_local_api(const CommonOptions& options) {
+  return LocalApi::load(options);
+}
+
+} // namespace raglan::app

@@ -1,0 +1,138 @@
+// raglan serve: one RAG node.
+#include <pthread.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "app/command_line.h"
+#include "app/engine.h"
+#include "http/server.h"
+#include "node/node.h"
+#include "telemetry/resource_usage.h"
+
+namespace raglan::app {
+namespace {
+
+struct ServeOptions {
+  CommonOptions common;
+  std::string listen;
+};
+
+// SIGTERM and SIGINT are waited for by the main thread; every other thread has them blocked.
+sigset_t block_stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+// A second signal ends the process at once.
+void unblock(const sigset_t& signals) { pthread_sigmask(SIG_UNBLOCK, &signals, nullptr); }
+
+Result<net::Listener> open_listener(const ServingConfig& config) {
+  const HostPort address = *parse_host_port(config.listen); // checked when it was read
+  return net::Listener::open({.host = address.host, .port = address.port});
+}
+
+// One node in this process, from listening to drained.
+class Serving {
+ public:
+  Serving(const Settings& settings, std::filesystem::path data_folder)
+      : settings_(settings),
+        data_folder_(std::move(data_folder)),
+        usage_(telemetry::register_resource_metrics(metrics_, telemetry::ResourceReader())) {}
+
+  int run(net::Listener listener, const sigset_t& stop_signals) {
+    loops_.start();
+    http::Server server(settings_.server, loops_, node_.handler(), node_.hooks());
+    const std::string url = fmt::format("http://{}:{}", listener.address(), listener.port());
+    if (auto ok = server.listen(std::move(listener)); !ok) return report_error("serve", ok.error());
+    fmt::print("listening on {}\n", url);
+    std::fflush(stdout);
+
+    std::thread loader([this] { load(); });
+    int signal = 0;
+    sigwait(&stop_signals, &signal);
+    unblock(stop_signals);
+    if (!loaded_) {
+      // Loading only reads; it cannot be interrupted, and nobody needs its end.
+      std::_Exit(failed_ ? kExitFailed : kExitDone);
+    }
+    loader.join();
+    log_info("draining", {{"connections", server.connections()}});
+    node_.drain();
+    const Clock& clock = SystemClock::instance();
+    const bool drained =
+        server.drain(Deadline::after(settings_.serving.drain_timeout, clock.now()));
+    if (!drained) log_warning("requests were cut off at the end of the drain timeout");
+    node_.stop();
+    engine_->stop();
+    log_info("stopped");
+    return kExitDone;
+  }
+
+ private:
+  void load() {
+    const Clock& clock = SystemClock::instance();
+    const MonotonicTime start = clock.now();
+    auto engine = Engine::load(settings_, data_folder_, metrics_, node_.request_metrics(), clock);
+    if (!engine) {
+      report_error("serve", engine.error());
+      failed_ = true;
+      ::kill(::getpid(), SIGTERM); // wakes the main thread
+      return;
+    }
+    engine_ = std::move(*engine);
+    node_.start(engine_->service());
+    log_info("started", {{"seconds", to_milliseconds(clock.now() - start) / 1000}});
+    loaded_ = true;
+  }
+
+  const Settings& settings_;
+  const std::filesystem::path data_folder_;
+  telemetry::MetricRegistry metrics_;
+  std::vector<telemetry::Registration> usage_;
+  node::Node node_{metrics_, SystemClock::instance()};
+  std::unique_ptr<Engine> engine_;
+  net::EventLoops loops_{settings_.loops}; // after what its requests use
+  std::atomic<bool> loaded_ = false;
+  std::atomic<bool> failed_ = false;
+};
+
+int serve(const ServeOptions& options) {
+  const sigset_t stop_signals = block_stop_signals();
+  Settings settings;
+  std::vector<config::Override> flags;
+  if (!options.listen.empty()) flags.push_back({"server.listen", options.listen, "--listen"});
+  if (!load_settings(settings, options.common, std::move(flags), Logging::kServer)) {
+    return kExitUsage;
+  }
+  auto listener = open_listener(settings.serving);
+  if (!listener) return report_error("serve", listener.error());
+  if (!listener->is_loopback()) {
+    fmt::print(stderr,
+               "raglan serve: {} can be reached from other machines, and without authentication "
+               "everyone there could read and write. Listen on 127.0.0.1 and put a proxy that "
+               "authenticates in front.\n",
+               settings.serving.listen);
+    return kExitUsage;
+  }
+  return Serving(settings, options.common.data_folder).run(std::move(*listener), stop_signals);
+}
+
+} // namespace
+
+void add_serve(CLI::App& program, Run& run) {
+  auto options = std::make_shared<ServeOptions>();
+  CLI::App* command = program.add_subcommand("serve", "one RAG node over HTTP");
+  add_common_options(*command, options->common);
+  command->add_option("--listen", options->listen, "HOST:PORT; port 0 picks a free one");
+  command->callback([options, &run] { run = [options] { return serve(*options); }; });
+}
+
+} // namespace raglan::app

@@ -1,0 +1,132 @@
+#include "app/settings.h"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <fstream>
+#include <iterator>
+
+#include "config/environment.h"
+
+namespace raglan::app {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+constexpr std::string_view kDefaultFile = "raglan.toml";
+constexpr std::string_view kSqlite = "sqlite:";
+constexpr std::uintmax_t kMaxFileBytes = 4 << 20;
+
+// The file's text; empty without a file. The error is a whole line.
+std::expected<std::string, std::string> read_config(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto size_bytes = std::filesystem::file_size(path, error);
+  if (error) return std::unexpected(fmt::format("{}: {}", path.string(), error.message()));
+  if (size_bytes > kMaxFileBytes) {
+    return std::unexpected(fmt::format("{}: larger than 4 MiB", path.string()));
+  }
+  std::ifstream file(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file) return std::unexpected(fmt::format("{}: cannot be read", path.string()));
+  return text;
+}
+
+} // namespace
+
+std::optional<HostPort> parse_host_port(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == text.npos) return std::nullopt;
+  HostPort parsed{std::string(text.substr(0, colon)), 0};
+  const bool bracketed = parsed.host.starts_with('[') && parsed.host.ends_with(']');
+  if (bracketed) parsed.host = parsed.host.substr(1, parsed.host.size() - 2);
+  if (!bracketed && parsed.host.find(':') != std::string::npos) return std::nullopt;
+  if (parsed.host.empty()) parsed.host = "127.0.0.1";
+  const std::string_view port = text.substr(colon + 1);
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), parsed.port);
+  if (error != std::errc() || end != port.data() + port.size()) return std::nullopt;
+  return parsed;
+}
+
+void describe(config::Table<ServingConfig>& table) {
+  table.field("listen", &ServingConfig::listen, "address and port; port 0 picks a free one")
+      .must("be HOST:PORT",
+            [](const std::string& text) { return parse_host_port(text).has_value(); });
+  table
+      .field("request_timeout", &ServingConfig::request_timeout,
+             "the longest a question may take; x-request-timeout-ms can only shorten it")
+      .min(milliseconds(10))
+      .max(hours(1));
+  table
+      .field("write_timeout", &ServingConfig::write_timeout,
+             "the longest that writing the documents of one request may take")
+      .min(milliseconds(100))
+      .max(hours(24));
+  table
+      .field("drain_timeout", &ServingConfig::drain_timeout,
+             "how long requests in flight may go on after SIGTERM")
+      .max(hours(1));
+}
+
+void describe(config::Table<LogConfig>& table) {
+  table.choice("level", &LogConfig::level, "what is logged at least",
+               {{"debug", LogLevel::kDebug},
+                {"info", LogLevel::kInfo},
+                {"warning", LogLevel::kWarning},
+                {"error", LogLevel::kError},
+                {"off", LogLevel::kOff}});
+  table.choice("format", &LogConfig::format, "lines for people or for programs",
+               {{"text", LogFormat::kText}, {"json", LogFormat::kJson}});
+}
+
+void describe(config::Table<StoreLocation>& table) {
+  table.field("url", &StoreLocation::url, "sqlite:NAME, a file in the data folder")
+      .must("be sqlite:NAME", [](const std::string& url) {
+        return url.starts_with(kSqlite) && url.size() > kSqlite.size();
+      });
+}
+
+void describe(config::Table<EmbeddingModel>& table) {
+  table.choice("provider", &EmbeddingModel::provider, "who computes vectors",
+               {{"local", EmbeddingProvider::kLocal}});
+  table.field("model", &EmbeddingModel::model,
+              "a model that ./dev fetched, by name, or the path of a model folder");
+}
+
+Settings::Settings() {
+  registry_.add("server", serving, "The HTTP server of a node.");
+  registry_.add("server", loops, "");
+  registry_.add("server", server, "");
+  registry_.add("server.limits", server.limits, "What a request may bring.");
+  registry_.add("log", log, "Lines on stderr.");
+  registry_.add("store", store_location, "Documents, chunks, vectors and their indexes.");
+  registry_.add("store", store, "");
+  registry_.add("embedding", embedding, "What turns text into vectors.");
+  registry_.add("embedding", embedder, "");
+  registry_.add("embedding", embedding_queue, "");
+  registry_.add("ingest", chunker, "How documents are cut into passages.");
+  registry_.add("retrieval", retrieval, "How passages are found and ranked.");
+  registry_.add("generation.extractive", extractive,
+                "Answers without a language model: the best sentences of the passages.");
+  registry_.add("cache.query", query_cache, "Whole answers, by question and generation.");
+}
+
+std::vector<std::string> Settings::load(const SettingSources& given) {
+  config::Sources sources;
+  std::error_code ignored;
+  std::filesystem::path file = given.config_file;
+  if (file.empty() && std::filesystem::exists(kDefaultFile, ignored)) file = kDefaultFile;
+  if (!file.empty()) {
+    auto text = read_config(file);
+    if (!text) return {std::move(text.error())};
+    sources.file_name = file.string();
+    sources.toml = std::move(*text);
+  }
+  sources.environment = config::raglan_variables(environ);
+  sources.overrides = given.overrides;
+  std::vector<std::string> lines;
+  for (const auto& problem : registry_.load(sources)) lines.push_back(problem.text());
+  return lines;
+}
+
+} // namespace raglan::app

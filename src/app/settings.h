@@ -1,0 +1,99 @@
+// Every setting of the program: which structs stand under which sections, and how they are read
+// for one run. The defaults are the structs' own.
+//
+//   Settings settings;
+//   auto ok = settings.load(options);   // flags, environment, raglan.toml
+//
+// The file is --config, else ./raglan.toml when there is one.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "cache/local_cache.h"
+#include "config/registry.h"
+#include "http/server.h"
+#include "ingest/chunker_config.h"
+#include "model/embedding_queue.h"
+#include "model/local_embedder.h"
+#include "net/event_loops.h"
+#include "rag/extractive.h"
+#include "rag/retrieval_config.h"
+#include "store/store_config.h"
+
+namespace raglan::app {
+
+// Where a node listens and how long it works on a request.
+struct ServingConfig {
+  std::string listen = "127.0.0.1:8080";
+  std::chrono::milliseconds request_timeout = std::chrono::seconds(30);
+  std::chrono::milliseconds write_timeout = std::chrono::minutes(10);
+  std::chrono::milliseconds drain_timeout = std::chrono::seconds(30);
+};
+void describe(config::Table<ServingConfig>& table);
+
+struct LogConfig {
+  LogLevel level = LogLevel::kInfo;
+  LogFormat format = LogFormat::kText;
+};
+void describe(config::Table<LogConfig>& table);
+
+struct StoreLocation {
+  std::string url = "sqlite:raglan.db";
+};
+void describe(config::Table<StoreLocation>& table);
+
+enum class EmbeddingProvider { kLocal };
+
+struct EmbeddingModel {
+  EmbeddingProvider provider = EmbeddingProvider::kLocal;
+  std::string model = "all-MiniLM-L6-v2"; // a name (model_path.h) or the path of a folder
+};
+void describe(config::Table<EmbeddingModel>& table);
+
+// Of a command line.
+struct SettingSources {
+  std::filesystem::path config_file; // empty: ./raglan.toml if it is there
+  std::vector<config::Override> overrides;
+};
+
+class Settings {
+ public:
+  Settings();
+  Settings(const Settings&) = delete;
+  Settings& operator=(const Settings&) = delete;
+
+  // All problems at once, one line each; the settings must not be used then.
+  std::vector<std::string> load(const SettingSources& sources);
+
+  const config::Registry& registry() const { return registry_; }
+
+  ServingConfig serving;
+  net::EventLoopsConfig loops;
+  http::ServerConfig server;
+  LogConfig log;
+  StoreLocation store_location;
+  store::StoreConfig store;
+  EmbeddingModel embedding;
+  model::LocalEmbedderConfig embedder;
+  model::EmbeddingQueueConfig embedding_queue;
+  ingest::ChunkerConfig chunker;
+  rag::RetrievalConfig retrieval;
+  rag::ExtractiveConfig extractive;
+  cache::LocalCacheConfig query_cache;
+
+ private:
+  config::Registry registry_;
+};
+
+struct HostPort {
+  std::string host;
+  std::uint16_t port = 0;
+};
+// "HOST:PORT", "[::1]:8080" or ":8080" (loopback). Empty when it is none of them.
+std::optional<HostPort> parse_host_port(std::string_view text);
+
+} // namespace raglan::app
