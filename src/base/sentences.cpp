@@ -19,32 +19,32 @@ bool is_letter(char c) { return is_upper(c) || is_lower(c); }
 
 // Abbreviations after which a sentence practically never ends, whatever follows. In lower case,
 // without the last full stop, sorted.
-constexpr std::array<string_view, 49> kNeverFinal{
-    "al",   "approx", "art",  "capt", "cf",  "ch",   "col",  "dept", "dr",   "e.g",
-    "ed",   "eds",    "eq",   "eqs",  "esp", "est",  "fig",  "figs", "gen",  "gov",
-    "hon",  "i.e",    "lt",   "mr",   "mrs", "ms",   "mt",   "nos",  "op",   "par",
-    "ph.d", "pp",     "prof", "pvt",  "ref", "refs", "rep",  "resp", "rev",  "sec",
-    "sen",  "sgt",    "st",   "tab",  "viz", "vol",  "vols", "vs",   "w.r.t"};
+constexpr auto kNeverFinal = std::to_array<string_view>(
+    {"al",   "approx", "art",  "capt", "cf",  "ch",   "col",  "dept", "dr",   "e.g",
+     "ed",   "eds",    "eq",   "eqs",  "esp", "est",  "fig",  "figs", "gen",  "gov",
+     "hon",  "i.e",    "lt",   "mr",   "mrs", "ms",   "mt",   "nos",  "op",   "par",
+     "ph.d", "pp",     "prof", "pvt",  "ref", "refs", "rep",  "resp", "rev",  "sec",
+     "sen",  "sgt",    "st",   "tab",  "viz", "vol",  "vols", "vs",   "w.r.t"});
 static_assert(std::ranges::is_sorted(kNeverFinal));
 // Longest entry above; a longer word is none.
 constexpr std::size_t kMaxAbbreviationBytes = 6;
 // How much of a word is looked at: more than any abbreviation, and four letters of any alphabet.
 constexpr std::size_t kWordBytes = 8;
 // Abbreviations that are words as well: not final before a number ("No. 5"), final elsewhere.
-constexpr std::array<string_view, 4> kBeforeNumbers{"no", "p", "par", "ver"};
+constexpr auto kBeforeNumbers = std::to_array<string_view>({"no", "p", "par", "ver"});
 // Shorter words than this before a full stop and a lower-case letter are taken for abbreviations.
 constexpr std::size_t kShortestFinalWord = 4;
 
 // Characters that are no ASCII and end a sentence without white space behind them.
-constexpr std::array<string_view, 11> kFullStops{"\u3002", "\uff01", "\uff1f", "\uff61",
-                                                 "\uff0e", "\u0964", "\u0965", "\u06d4",
-                                                 "\u061f", "\u1362", "\u104b"};
+constexpr auto kFullStops =
+    std::to_array<string_view>({"\u3002", "\uff01", "\uff1f", "\uff61", "\uff0e", "\u0964",
+                                "\u0965", "\u06d4", "\u061f", "\u1362", "\u104b"});
 // What may stand between a full stop and the end of its sentence.
-constexpr std::array<string_view, 11> kClosers{"\u201d", "\u2019", "\u00bb", "\u203a",
-                                               "\u300d", "\u300f", "\uff09", "\u3011",
-                                               "\u300b", "\u3009", "\uff3d"};
-constexpr std::array<string_view, 6> kBullets{"\u2022", "\u25e6", "\u25aa",
-                                              "\u2023", "\u2013", "\u00b7"};
+constexpr auto kClosers =
+    std::to_array<string_view>({"\u201d", "\u2019", "\u00bb", "\u203a", "\u300d", "\u300f",
+                                "\uff09", "\u3011", "\u300b", "\u3009", "\uff3d"});
+constexpr auto kBullets =
+    std::to_array<string_view>({"\u2022", "\u25e6", "\u25aa", "\u2023", "\u2013", "\u00b7"});
 
 // The length of the one of `these` that the text begins with, or 0.
 template <std::size_t N>

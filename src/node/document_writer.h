@@ -11,11 +11,11 @@
 // Thread safety: `write` may be called from any event loop, concurrently.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "ingest/document_status.h"
 #include "ingest/prepare.h"
 #include "model/embedding_queue.h"
 #include "net/offload.h"
@@ -24,14 +24,8 @@
 
 namespace raglan::node {
 
-enum class DocumentState : std::uint8_t { kIndexed, kUnchanged, kFailed };
-
-struct DocumentStatus {
-  std::string id;
-  DocumentState state = DocumentState::kFailed;
-  std::size_t chunks = 0;
-  std::optional<Error> error; // when it failed
-};
+using ingest::DocumentState;
+using ingest::DocumentStatus;
 
 class DocumentWriter {
  public:

@@ -1,0 +1,86 @@
+#include <algorithm>
+#include <array>
+
+#include "base/utf8.h"
+#include "ingest/charset.h"
+#include "ingest/source_document.h"
+
+namespace raglan::ingest {
+namespace {
+
+using std::string_view;
+
+struct Suffix {
+  string_view name;
+  MediaType type;
+};
+
+constexpr std::array<Suffix, 14> kTextSuffixes{{
+    {"html", MediaType::kHtml},
+    {"htm", MediaType::kHtml},
+    {"xhtml", MediaType::kHtml},
+    {"md", MediaType::kMarkdown},
+    {"markdown", MediaType::kMarkdown},
+    {"mdown", MediaType::kMarkdown},
+    {"mkd", MediaType::kMarkdown},
+    {"txt", MediaType::kPlainText},
+    {"text", MediaType::kPlainText},
+    {"rst", MediaType::kPlainText},
+    {"adoc", MediaType::kPlainText},
+    {"org", MediaType::kPlainText},
+    {"log", MediaType::kPlainText},
+    {"tex", MediaType::kPlainText},
+}};
+
+// Text by its bytes, but nothing to read: style sheets, programs, data, vector pictures.
+constexpr auto kNoProse =
+    std::to_array<string_view>({"css", "js", "mjs", "map", "json", "xml", "svg", "csv", "tsv",
+                                "inv", "po", "pot", "lock", "ps"});
+
+// How much of a file is looked at when its name says nothing.
+constexpr std::size_t kSniffedBytes = 4096;
+
+std::string lower(string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
+  return out;
+}
+
+std::optional<MediaType> sniff(string_view bytes) {
+  const string_view head = bytes.substr(0, kSniffedBytes);
+  if (!binary_format(head).empty()) return std::nullopt;
+  const std::size_t valid = valid_utf8_prefix(head);
+  // The end of the sample may cut a character.
+  if (valid + 4 <= head.size()) return std::nullopt;
+  const std::string start =
+      lower(head.substr(0, head.find_first_not_of(" \t\r\n\xef\xbb\xbf") + 64));
+  const bool html = start.find("<!doctype html") != start.npos || start.find("<html") != start.npos;
+  return html ? MediaType::kHtml : MediaType::kPlainText;
+}
+
+} // namespace
+
+string_view media_type_name(MediaType type) {
+  switch (type) {
+    case MediaType::kPlainText: return "text/plain";
+    case MediaType::kMarkdown: return "text/markdown";
+    case MediaType::kHtml: return "text/html";
+  }
+  return "";
+}
+
+std::optional<MediaType> guess_media_type(string_view file_name, string_view bytes) {
+  file_name.remove_prefix(file_name.rfind('/') + 1); // npos + 1 is 0
+  if (const std::size_t dot = file_name.rfind('.'); dot != file_name.npos && dot > 0) {
+    const std::string suffix = lower(file_name.substr(dot + 1));
+    for (const Suffix& known : kTextSuffixes) {
+      if (suffix == known.name) return known.type;
+    }
+    if (std::ranges::find(kNoProse, suffix) != kNoProse.end()) return std::nullopt;
+  }
+  return sniff(bytes);
+}
+
+} // namespace raglan::ingest
