@@ -1,70 +1,16 @@
 #include "store/collection_index.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "store/index_fold.h"
 #include "store/index_search.h"
 #include "store/index_segment.h"
 #include "store/index_snapshot.h"
 #include "store/snapshot_file.h"
 
 namespace raglan::store {
-namespace {
-
-using Part = IndexSegment::Part;
-
-std::size_t live_rows(const Part& part) {
-  return part.segment->rows() - (part.deletions ? part.deletions->count : 0);
-}
-
-void remove_chunk(std::vector<Part>& parts, std::uint64_t chunk_id,
-                  std::vector<std::shared_ptr<Deletions>>& own) {
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const IndexSegment& segment = *parts[i].segment;
-    const std::size_t row = segment.find(chunk_id);
-    if (row == segment.rows()) continue;
-    // The first removal of this call copies; readers keep the old one.
-    if (!own[i]) {
-      own[i] = parts[i].deletions ? std::make_shared<Deletions>(*parts[i].deletions)
-                                  : std::make_shared<Deletions>();
-      own[i]->rows.resize(segment.rows());
-      parts[i].deletions = own[i];
-    }
-    if (own[i]->rows[row]) continue;
-    own[i]->rows[row] = true;
-    ++own[i]->count;
-    own[i]->length_terms += segment.row_length_terms(row);
-    return;
-  }
-}
-
-// Neighbours are merged while the newer is at least half as large as the older: sizes then fall
-// geometrically, a search sees few segments, and each row is copied a logarithmic number of times.
-void merge_neighbours(std::vector<Part>& parts) {
-  while (parts.size() >= 2) {
-    const Part& older = parts[parts.size() - 2];
-    const Part& newer = parts.back();
-    if (live_rows(newer) * 2 < older.segment->rows()) break;
-    Part merged{IndexSegment::merge(older, newer), nullptr};
-    parts.pop_back();
-    parts.back() = std::move(merged);
-  }
-}
-
-// A segment that is more than a quarter deleted is written anew.
-void purge_deletions(std::vector<Part>& parts) {
-  static const auto kNothing = IndexSegment::build({}, 0);
-  for (Part& part : parts) {
-    if (!part.deletions || part.deletions->count * 4 <= part.segment->rows()) continue;
-    part = {IndexSegment::merge(part, {kNothing, nullptr}), nullptr};
-  }
-  std::erase_if(parts, [](const Part& part) { return part.segment->rows() == 0; });
-}
-
-} // namespace
-
 struct CollectionIndex::State {
-  std::vector<Part> parts; // older ones first
+  Parts parts;
   std::uint64_t seq = 0;
 };
 
@@ -85,31 +31,69 @@ void CollectionIndex::publish(std::shared_ptr<const State> state) {
 
 void CollectionIndex::apply(std::span<const IndexEntry> added,
                             std::span<const std::uint64_t> removed_chunk_ids, std::uint64_t seq) {
+  // Outside of the lock: the texts' analysis is most of the work.
+  std::shared_ptr<const IndexSegment> fresh;
+  if (!added.empty()) fresh = IndexSegment::build(added, dimension_);
+  const std::lock_guard lock(writing_);
   auto next = std::make_shared<State>(*state());
   next->seq = seq;
-  if (!added.empty()) {
-    next->parts.push_back({IndexSegment::build(added, dimension_), nullptr});
-  }
+  if (fresh != nullptr) next->parts.push_back({std::move(fresh), nullptr, nullptr});
   std::vector<std::shared_ptr<Deletions>> own(next->parts.size());
   for (const std::uint64_t chunk_id : removed_chunk_ids) {
-    remove_chunk(next->parts, chunk_id, own);
+    for (std::size_t i = 0; i < next->parts.size(); ++i) {
+      if (remove_chunk(next->parts[i], chunk_id, own[i])) break;
+    }
   }
-  purge_deletions(next->parts);
-  merge_neighbours(next->parts);
+  merge_small(next->parts, folding_parts_);
   publish(std::move(next));
+}
+
+std::optional<CollectionIndex::Folded> CollectionIndex::fold(const std::function<bool()>& stopped) {
+  std::shared_ptr<const State> before;
+  std::optional<FoldPlan> plan;
+  {
+    const std::lock_guard lock(writing_);
+    before = state();
+    plan = plan_fold(before->parts, config_);
+    if (!plan) return std::nullopt;
+    folding_parts_ = plan->last; // from now on only their deletions change
+  }
+  IndexSegment::Part folded = store::fold(before->parts, *plan, config_, stopped);
+  const std::lock_guard lock(writing_);
+  folding_parts_ = 0;
+  if (folded.segment == nullptr) return std::nullopt;
+  auto next = std::make_shared<State>(*state());
+  const auto first = static_cast<std::ptrdiff_t>(plan->first);
+  const auto last = static_cast<std::ptrdiff_t>(plan->last);
+  const std::size_t count = plan->last - plan->first;
+  carry_deletions(std::span(before->parts).subspan(plan->first, count),
+                  std::span(next->parts).subspan(plan->first, count), folded);
+  next->parts.erase(next->parts.begin() + first + 1, next->parts.begin() + last);
+  const bool graph = folded.graph != nullptr;
+  next->parts[plan->first] = std::move(folded);
+  publish(std::move(next));
+  return Folded{graph};
 }
 
 std::uint64_t CollectionIndex::seq() const { return state()->seq; }
 
 std::size_t CollectionIndex::size() const {
   std::size_t rows = 0;
-  for (const Part& part : state()->parts) rows += live_rows(part);
+  for (const IndexSegment::Part& part : state()->parts) rows += part.live_rows();
+  return rows;
+}
+
+std::size_t CollectionIndex::graph_size() const {
+  std::size_t rows = 0;
+  for (const IndexSegment::Part& part : state()->parts) {
+    if (part.graph != nullptr) rows += part.live_rows();
+  }
   return rows;
 }
 
 SearchResult CollectionIndex::search(const Query& query) const {
   const auto current = state();
-  SearchResult result = IndexSearch(current->parts, config_, dimension_).run(query);
+  SearchResult result = search_parts(current->parts, config_, dimension_, query);
   result.generation.seq = current->seq;
   return result;
 }

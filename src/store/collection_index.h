@@ -5,12 +5,20 @@
 // segments. A search takes the snapshot once and is undisturbed by writers. Statistics for BM25 are
 // those of the live chunks, so scores do not depend on how the index came about.
 //
-// Dense: inner product of vectors of length 1. Lexical: BM25 (Robertson and Zaragoza, 2009) with
-// Lucene's idf, term at a time. Each side gives its best `candidates`, and a candidate of one side
-// gets its exact score from the other.
+// Dense: inner product of vectors of length 1. Exact below `graph_from_rows` chunks; above, an
+// approximate graph (HNSW) over the large old segment and exact over the rest. `fold` does the
+// merging and the graph's building that take longer than a write may (index_fold.h).
+//
+// Filters: up to `exact_filter_rows` allowed chunks are compared one by one; more are found in the
+// graph, which walks through what is not allowed. Whenever the graph gives fewer than asked for,
+// the exact scan answers: a filtered search always returns as many as match, up to `candidates`.
+//
+// Lexical: BM25 (Robertson and Zaragoza, 2009) with Lucene's idf, term at a time, never
+// approximate. Each side gives its best `candidates`, and a candidate of one side gets its exact
+// score from the other.
 //
 // Thread safety: `search`, `seq`, `size` and `save` may be called from any thread; `apply` by one
-// thread at a time.
+// thread at a time, and `fold` by one thread at a time, beside all of them.
 //
 //   CollectionIndex index(384, {});
 //   index.apply({{chunk_id, "title and text", vector}}, {}, seq);
@@ -20,7 +28,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,6 +45,16 @@ struct IndexConfig {
   // BM25's saturation and length normalisation.
   float bm25_k1 = 1.2f;
   float bm25_b = 0.75f;
+  // From this size on, a part of the index gets a graph for approximate search.
+  std::size_t graph_from_rows = 20'000;
+  // Chunks beside the graph, searched exactly, before they are folded into it.
+  std::size_t max_delta_rows = 8'192;
+  // Candidates looked at for the links of a new chunk, and at least for a search (efConstruction
+  // and ef of the paper).
+  std::size_t graph_build_breadth = 100;
+  std::size_t graph_search_breadth = 200;
+  // A filter that matches no more than this is answered exactly.
+  std::size_t exact_filter_rows = 30'000;
 };
 
 struct IndexEntry {
@@ -70,8 +90,19 @@ class CollectionIndex {
   void apply(std::span<const IndexEntry> added, std::span<const std::uint64_t> removed_chunk_ids,
              std::uint64_t seq);
 
+  // One piece of background work: a merge, or a graph. Blocks for as long as that takes (a large
+  // graph: a minute), disturbs neither searches nor `apply`, and gives up when `stopped` returns
+  // true. Nothing when there was nothing to do, or it was stopped; otherwise whether a graph came
+  // of it.
+  struct Folded {
+    bool graph = false;
+  };
+  std::optional<Folded> fold(const std::function<bool()>& stopped);
+
   std::uint64_t seq() const;
   std::size_t size() const; // live chunks
+  // Live chunks that a search finds by a graph.
+  std::size_t graph_size() const;
 
   // `generation.seq` of the result is that of the snapshot searched; the epoch is the store's to
   // fill.
@@ -92,7 +123,9 @@ class CollectionIndex {
 
   const std::size_t dimension_;
   const IndexConfig config_;
-  mutable std::mutex mutex_; // guards the pointer only
+  std::mutex writing_;            // held while a new state is made: milliseconds at most
+  std::size_t folding_parts_ = 0; // guarded by writing_: so many first parts are being folded
+  mutable std::mutex mutex_;      // guards the pointer only
   std::shared_ptr<const State> state_;
 };
 

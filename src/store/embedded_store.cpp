@@ -99,10 +99,15 @@ struct EmbeddedStore::Parts {
         shelf(with_suffix(path, ".snapshots"), epoch, IndexConfig{}),
         writer(std::move(opened.connection), {path, config.write_queue, config.checkpoint_bytes},
                clock),
-        upkeep(config.upkeep_interval, [this] { keep_indexes_level(); }) {}
+        leveling(config.upkeep_interval, Upkeep::Priority::kNormal,
+                 [this](const Upkeep::Stopped&) { keep_indexes_level(); }),
+        folding(config.upkeep_interval, Upkeep::Priority::kLowest,
+                [this](const Upkeep::Stopped& stopped) {
+                  shelf.fold(config.snapshot_after_chunks, stopped);
+                }) {}
 
   void keep_indexes_level() {
-    if (auto reader = readers.acquire()) shelf.keep_level(**reader, config.snapshot_after_chunks);
+    if (auto reader = readers.acquire()) shelf.keep_level(**reader);
   }
 
   Result<Prepared> prepare(const SearchRequest& request) {
@@ -146,7 +151,8 @@ struct EmbeddedStore::Parts {
   ReaderPool readers;
   IndexShelf shelf;
   Writer writer;
-  Upkeep upkeep; // last: its thread uses the others
+  Upkeep leveling; // last: their threads use the others
+  Upkeep folding;
 };
 
 EmbeddedStore::EmbeddedStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -166,7 +172,8 @@ Result<std::unique_ptr<EmbeddedStore>> EmbeddedStore::open(const std::filesystem
 
 void EmbeddedStore::close() {
   parts_->writer.stop();
-  parts_->upkeep.stop();
+  parts_->leveling.stop();
+  parts_->folding.stop();
   if (auto ok = parts_->shelf.save(parts_->config.snapshot_at_close_chunks); !ok) {
     log_warning("index snapshot not saved", {{"reason", ok.error().message}});
   }
@@ -201,6 +208,15 @@ Result<> EmbeddedStore::load_indexes(const std::function<void(LoadProgress)>& pr
 }
 
 Result<> EmbeddedStore::save_snapshots() { return parts_->shelf.save(1); }
+
+EmbeddedStore::IndexSize EmbeddedStore::index_size() const {
+  IndexSize size;
+  parts_->shelf.for_each_loaded([&](const CollectionIndex& index) {
+    size.chunks += index.size();
+    size.graph_chunks += index.graph_size();
+  });
+  return size;
+}
 
 std::uint64_t EmbeddedStore::statements_total() const { return parts_->statements->load(); }
 

@@ -11,7 +11,8 @@
 // Searching: the search reads the collection's committed seq, which costs a `PRAGMA data_version`
 // when nothing changed, brings the index up to it from the change log (live_index.h), and only then
 // searches. An upkeep thread does the same in the background, so that a search rarely finds much to
-// catch up with; it also saves snapshots, next to the database in `<path>.snapshots/`.
+// catch up with. Another one, of the lowest priority, does what takes long: merging, building
+// graphs, saving snapshots, next to the database in `<path>.snapshots/`.
 //
 // Thread safety: as store.h. A store must not be used across fork().
 #pragma once
@@ -52,6 +53,14 @@ class EmbeddedStore final : public Store {
   Result<> save_snapshots();
   // Refuses new writes, commits those that wait, stops the threads, saves snapshots.
   void close();
+
+  // Chunks in the loaded indexes, and how many of them are found by a graph: the others are
+  // compared one by one.
+  struct IndexSize {
+    std::uint64_t chunks = 0;
+    std::uint64_t graph_chunks = 0;
+  };
+  IndexSize index_size() const;
 
   // SQL statements executed since the store was opened: raglan_store_statements_total.
   std::uint64_t statements_total() const;

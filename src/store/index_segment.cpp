@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <tuple>
 
 namespace raglan::store {
 namespace {
@@ -12,34 +11,6 @@ struct Occurrence {
   std::uint32_t row;
   auto operator<=>(const Occurrence&) const = default;
 };
-
-// Where the live rows of a part go in the merged segment.
-std::vector<std::uint32_t> number_rows(const IndexSegment::Part& left,
-                                       const IndexSegment::Part& right,
-                                       std::vector<std::uint32_t>& right_rows) {
-  constexpr auto kGone = ~std::uint32_t{0};
-  std::vector<std::uint32_t> left_rows(left.segment->rows(), kGone);
-  right_rows.assign(right.segment->rows(), kGone);
-  const auto live = [](const IndexSegment::Part& part, std::size_t row) {
-    return !part.deletions || !part.deletions->rows[row];
-  };
-  std::uint32_t next = 0;
-  std::size_t l = 0;
-  std::size_t r = 0;
-  while (l < left_rows.size() || r < right_rows.size()) {
-    const bool take_left =
-        r == right_rows.size() ||
-        (l < left_rows.size() && left.segment->chunk_id(l) < right.segment->chunk_id(r));
-    if (take_left) {
-      if (live(left, l)) left_rows[l] = next++;
-      ++l;
-    } else {
-      if (live(right, r)) right_rows[r] = next++;
-      ++r;
-    }
-  }
-  return left_rows;
-}
 
 } // namespace
 
@@ -51,13 +22,12 @@ std::shared_ptr<const IndexSegment> IndexSegment::build(std::span<const IndexEnt
     return entries[left].chunk_id < entries[right].chunk_id;
   });
   auto segment = std::make_shared<IndexSegment>();
-  segment->dimension_ = dimension;
-  segment->vectors_.reserve(entries.size() * dimension);
+  segment->vectors_ = VectorRows(dimension, entries.size());
   std::vector<Occurrence> occurrences;
   for (std::uint32_t row = 0; row < order.size(); ++row) {
     const IndexEntry& entry = entries[order[row]];
     segment->chunk_ids_.push_back(entry.chunk_id);
-    segment->vectors_.insert(segment->vectors_.end(), entry.vector.begin(), entry.vector.end());
+    segment->vectors_.append(entry.vector.data());
     const std::vector<Term> terms = analyze(entry.text);
     segment->row_lengths_.push_back(static_cast<std::uint32_t>(terms.size()));
     segment->length_terms_ += terms.size();
@@ -67,90 +37,174 @@ std::shared_ptr<const IndexSegment> IndexSegment::build(std::span<const IndexEnt
   for (std::size_t i = 0; i < occurrences.size(); ++i) {
     const auto [term, row] = occurrences[i];
     if (i > 0 && occurrences[i - 1] == occurrences[i]) {
-      ++segment->postings_.back().frequency;
+      std::uint8_t& frequency = segment->posting_frequencies_.back();
+      if (frequency < Postings::kMaxFrequency) ++frequency;
       continue;
     }
     if (i == 0 || occurrences[i - 1].term != term) {
       segment->terms_.push_back(term);
-      segment->offsets_.push_back(segment->postings_.size());
+      segment->offsets_.push_back(segment->posting_rows_.size());
     }
-    segment->postings_.push_back({row, 1});
+    segment->add_posting(row, 1);
   }
-  segment->offsets_.push_back(segment->postings_.size());
+  segment->offsets_.push_back(segment->posting_rows_.size());
+  segment->posting_rows_.shrink_to_fit();
+  segment->posting_frequencies_.shrink_to_fit();
   return segment;
 }
 
-std::shared_ptr<const IndexSegment> IndexSegment::merge(const Part& left, const Part& right) {
-  constexpr auto kGone = ~std::uint32_t{0};
-  std::vector<std::uint32_t> right_rows;
-  const std::vector<std::uint32_t> left_rows = number_rows(left, right, right_rows);
-  const auto live_rows = static_cast<std::size_t>(
-      std::count_if(left_rows.begin(), left_rows.end(), [](auto row) { return row != kGone; }) +
-      std::count_if(right_rows.begin(), right_rows.end(), [](auto row) { return row != kGone; }));
+// The rows of two parts in the order of their chunk ids, then the postings of both in the order of
+// the terms.
+class IndexSegment::Merge {
+ public:
+  Merge(const Part& left, const Part& right) : left_(left), right_(right) { number_rows(); }
 
-  auto merged = std::make_shared<IndexSegment>();
-  merged->dimension_ = left.segment->dimension_;
-  merged->chunk_ids_.resize(live_rows);
-  merged->row_lengths_.resize(live_rows);
-  merged->vectors_.resize(live_rows * merged->dimension_);
-  const auto copy_rows = [&](const IndexSegment& from, const std::vector<std::uint32_t>& rows) {
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      if (rows[row] == kGone) continue;
-      merged->chunk_ids_[rows[row]] = from.chunk_ids_[row];
-      merged->row_lengths_[rows[row]] = from.row_lengths_[row];
-      merged->length_terms_ += from.row_lengths_[row];
-      std::copy_n(from.vector(row), merged->dimension_,
-                  merged->vectors_.data() + rows[row] * merged->dimension_);
-    }
-  };
-  copy_rows(*left.segment, left_rows);
-  copy_rows(*right.segment, right_rows);
+  std::shared_ptr<const IndexSegment> run() {
+    copy_rows();
+    copy_postings();
+    return merged_;
+  }
 
-  const auto append = [&](const IndexSegment& from, std::size_t term,
-                          const std::vector<std::uint32_t>& rows) {
-    for (std::uint64_t i = from.offsets_[term]; i < from.offsets_[term + 1]; ++i) {
-      const Posting& posting = from.postings_[i];
-      if (rows[posting.row] == kGone) continue;
-      merged->postings_.push_back({rows[posting.row], posting.frequency});
-    }
-  };
-  const std::vector<Term>& left_terms = left.segment->terms_;
-  const std::vector<Term>& right_terms = right.segment->terms_;
-  std::size_t l = 0;
-  std::size_t r = 0;
-  while (l < left_terms.size() || r < right_terms.size()) {
-    const bool from_left =
-        l < left_terms.size() && (r == right_terms.size() || left_terms[l] <= right_terms[r]);
-    const bool from_right =
-        r < right_terms.size() && (l == left_terms.size() || right_terms[r] <= left_terms[l]);
-    const Term term = from_left ? left_terms[l] : right_terms[r];
-    const std::size_t before = merged->postings_.size();
-    if (from_left) append(*left.segment, l++, left_rows);
-    if (from_right) append(*right.segment, r++, right_rows);
-    if (merged->postings_.size() == before) continue; // every row of it was deleted
-    merged->terms_.push_back(term);
-    merged->offsets_.push_back(before);
-    if (from_left && from_right) {
-      std::sort(merged->postings_.begin() + static_cast<std::ptrdiff_t>(before),
-                merged->postings_.end(),
-                [](const Posting& a, const Posting& b) { return a.row < b.row; });
+ private:
+  static constexpr auto kGone = ~std::uint32_t{0};
+  using Rows = std::vector<std::uint32_t>; // where each row goes
+
+  void number_rows() {
+    left_rows_.assign(left_.segment->rows(), kGone);
+    right_rows_.assign(right_.segment->rows(), kGone);
+    const auto take = [&](const Part& part, Rows& rows, std::size_t& at) {
+      if (!part.deletions || !part.deletions->rows[at]) rows[at] = count_++;
+      ++at;
+    };
+    std::size_t l = 0;
+    std::size_t r = 0;
+    while (l < left_rows_.size() || r < right_rows_.size()) {
+      const bool take_left =
+          r == right_rows_.size() ||
+          (l < left_rows_.size() && left_.segment->chunk_id(l) < right_.segment->chunk_id(r));
+      if (take_left) {
+        take(left_, left_rows_, l);
+      } else {
+        take(right_, right_rows_, r);
+      }
     }
   }
-  merged->offsets_.push_back(merged->postings_.size());
-  return merged;
+
+  void copy_rows() {
+    merged_->chunk_ids_.resize(count_);
+    merged_->row_lengths_.resize(count_);
+    const std::size_t dimension =
+        std::max(left_.segment->vectors_.dimension(), right_.segment->vectors_.dimension());
+    std::vector<const float*> vectors(count_);
+    const auto copy = [&](const IndexSegment& from, const Rows& rows) {
+      for (std::size_t row = 0; row < rows.size(); ++row) {
+        if (rows[row] == kGone) continue;
+        merged_->chunk_ids_[rows[row]] = from.chunk_ids_[row];
+        merged_->row_lengths_[rows[row]] = from.row_lengths_[row];
+        merged_->length_terms_ += from.row_lengths_[row];
+        vectors[rows[row]] = from.vector(row);
+      }
+    };
+    copy(*left_.segment, left_rows_);
+    copy(*right_.segment, right_rows_);
+    merged_->vectors_ = VectorRows(dimension, count_);
+    std::size_t next = 0;
+    const std::size_t left_count = left_rows_.size();
+    if (left_count > 0 && left_rows_.back() == left_count - 1) { // all of them, and first
+      merged_->vectors_.append_all(left_.segment->vectors_);
+      next = left_count;
+    }
+    for (; next < count_; ++next) merged_->vectors_.append(vectors[next]);
+  }
+
+  void copy_postings() {
+    const std::vector<Term>& left_terms = left_.segment->terms_;
+    const std::vector<Term>& right_terms = right_.segment->terms_;
+    std::size_t most = left_.segment->posting_rows_.size() + right_.segment->posting_rows_.size();
+    merged_->posting_rows_.reserve(most);
+    merged_->posting_frequencies_.reserve(most);
+    std::size_t l = 0;
+    std::size_t r = 0;
+    while (l < left_terms.size() || r < right_terms.size()) {
+      const bool from_left =
+          l < left_terms.size() && (r == right_terms.size() || left_terms[l] <= right_terms[r]);
+      const bool from_right =
+          r < right_terms.size() && (l == left_terms.size() || right_terms[r] <= left_terms[l]);
+      const Term term = from_left ? left_terms[l] : right_terms[r];
+      const std::size_t before = merged_->posting_rows_.size();
+      if (from_left) append(*left_.segment, l++, left_rows_);
+      const std::size_t middle = merged_->posting_rows_.size();
+      if (from_right) append(*right_.segment, r++, right_rows_);
+      if (merged_->posting_rows_.size() == before) continue; // every row of it was deleted
+      merged_->terms_.push_back(term);
+      merged_->offsets_.push_back(before);
+      interleave(before, middle);
+    }
+    merged_->offsets_.push_back(merged_->posting_rows_.size());
+    if (merged_->posting_rows_.size() * 8 < most * 7) {
+      merged_->posting_rows_.shrink_to_fit();
+      merged_->posting_frequencies_.shrink_to_fit();
+    }
+  }
+
+  void append(const IndexSegment& from, std::size_t term, const Rows& rows) {
+    for (std::uint64_t i = from.offsets_[term]; i < from.offsets_[term + 1]; ++i) {
+      const std::uint32_t row = rows[from.posting_rows_[i]];
+      if (row != kGone) merged_->add_posting(row, from.posting_frequencies_[i]);
+    }
+  }
+
+  // Sorts the postings from `before`; the right part's begin at `middle`. Usually all is in order,
+  // as newer segments have higher chunk ids.
+  void interleave(std::size_t before, std::size_t middle) {
+    auto& rows = merged_->posting_rows_;
+    auto& frequencies = merged_->posting_frequencies_;
+    if (middle == before || middle == rows.size() || rows[middle - 1] < rows[middle]) return;
+    std::vector<std::pair<std::uint32_t, std::uint8_t>> postings;
+    for (std::size_t i = before; i < rows.size(); ++i) {
+      postings.emplace_back(rows[i], frequencies[i]);
+    }
+    std::sort(postings.begin(), postings.end());
+    for (std::size_t i = 0; i < postings.size(); ++i) {
+      std::tie(rows[before + i], frequencies[before + i]) = postings[i];
+    }
+  }
+
+  const Part& left_;
+  const Part& right_;
+  Rows left_rows_;
+  Rows right_rows_;
+  std::uint32_t count_ = 0;
+  std::shared_ptr<IndexSegment> merged_ = std::make_shared<IndexSegment>();
+};
+
+std::shared_ptr<const IndexSegment> IndexSegment::merge(const Part& left, const Part& right) {
+  return Merge(left, right).run();
 }
 
-std::span<const Posting> IndexSegment::postings(Term term) const {
+std::shared_ptr<const IndexSegment> IndexSegment::append(const IndexSegment& left,
+                                                         const Part& right) {
+  // A part refers to what the caller owns, for the length of the merge.
+  const Part all_of_left{{std::shared_ptr<void>(), &left}, nullptr, nullptr};
+  return Merge(all_of_left, right).run();
+}
+
+Postings IndexSegment::postings(Term term) const {
   const auto found = std::lower_bound(terms_.begin(), terms_.end(), term);
   if (found == terms_.end() || *found != term) return {};
   const auto at = static_cast<std::size_t>(found - terms_.begin());
-  return std::span(postings_).subspan(offsets_[at], offsets_[at + 1] - offsets_[at]);
+  const std::size_t first = offsets_[at];
+  const std::size_t count = offsets_[at + 1] - first;
+  return {std::span(posting_rows_).subspan(first, count),
+          std::span(posting_frequencies_).subspan(first, count)};
 }
 
 std::size_t IndexSegment::find(std::uint64_t chunk_id) const {
+  if (chunk_ids_.empty() || chunk_id < chunk_ids_.front() || chunk_id > chunk_ids_.back()) {
+    return rows();
+  }
   const auto found = std::lower_bound(chunk_ids_.begin(), chunk_ids_.end(), chunk_id);
-  if (found == chunk_ids_.end() || *found != chunk_id) return rows();
-  return static_cast<std::size_t>(found - chunk_ids_.begin());
+  return *found == chunk_id ? static_cast<std::size_t>(found - chunk_ids_.begin()) : rows();
 }
 
 } // namespace raglan::store

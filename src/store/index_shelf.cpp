@@ -23,10 +23,16 @@ Result<std::shared_ptr<const CollectionIndex>> IndexShelf::at_least(
   return entry(key, row)->index.at_least(connection, row.seq, progress);
 }
 
-void IndexShelf::keep_level(Reader& reader, std::uint64_t save_after_chunks) {
+void IndexShelf::keep_level(Reader& reader) {
   for (const auto& [collection_id, kept] : entries()) {
-    if (!kept->index.loaded()) continue;
-    keep_level(reader, collection_id, *kept);
+    if (kept->index.loaded()) keep_level(reader, collection_id, *kept);
+  }
+}
+
+void IndexShelf::fold(std::uint64_t save_after_chunks, const std::function<bool()>& stopped) {
+  for (const auto& [collection_id, kept] : entries()) {
+    if (stopped()) return;
+    kept->index.fold(stopped);
     if (auto ok = kept->index.save(save_after_chunks); !ok) {
       log_warning("index snapshot not saved",
                   {{"collection", collection_id}, {"reason", ok.error().message}});
@@ -45,6 +51,13 @@ void IndexShelf::keep_level(Reader& reader, std::int64_t collection_id, Entry& k
   }
   if (!row) return; // the next search reports what is wrong
   (void)kept.index.at_least(reader.connection(), row->seq);
+}
+
+void IndexShelf::for_each_loaded(
+    const std::function<void(const CollectionIndex&)>& function) const {
+  for (const auto& [collection_id, kept] : entries()) {
+    if (const auto index = kept->index.current()) function(*index);
+  }
 }
 
 Result<> IndexShelf::save(std::uint64_t min_chunks) {

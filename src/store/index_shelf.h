@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -30,9 +31,13 @@ class IndexShelf {
                                                           const CollectionKey& key,
                                                           const CollectionRow& row,
                                                           const LiveIndex::Progress& progress = {});
-  // Brings the loaded indexes level with the database, saves those that changed by at least
-  // `save_after_chunks`, and forgets those of deleted collections with their snapshots.
-  void keep_level(Reader& reader, std::uint64_t save_after_chunks);
+  // Brings the loaded indexes level with the database, and forgets those of deleted collections
+  // with their snapshots.
+  void keep_level(Reader& reader);
+  // The work that takes long: folds every loaded index, and saves those that changed by at least
+  // `save_after_chunks`.
+  void fold(std::uint64_t save_after_chunks, const std::function<bool()>& stopped);
+  void for_each_loaded(const std::function<void(const CollectionIndex&)>& function) const;
   // The first error; the others are saved all the same.
   Result<> save(std::uint64_t min_chunks);
 

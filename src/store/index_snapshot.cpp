@@ -51,22 +51,27 @@ class SegmentFile {
   static void write(SnapshotWriter& writer, const IndexSegment& segment) {
     writer.array(std::span(segment.chunk_ids_));
     writer.array(std::span(segment.row_lengths_));
-    writer.array(std::span(segment.vectors_));
+    segment.vectors_.for_each_piece(
+        [&](std::span<const float> piece) { writer.bytes(std::as_bytes(piece)); });
     writer.array(std::span(segment.terms_));
     writer.array(std::span(segment.offsets_));
-    writer.array(std::span(segment.postings_));
+    writer.array(std::span(segment.posting_rows_));
+    writer.array(std::span(segment.posting_frequencies_));
   }
 
   static std::shared_ptr<const IndexSegment> read(SnapshotReader& reader, std::size_t dimension) {
     auto segment = std::make_shared<IndexSegment>();
-    segment->dimension_ = dimension;
     segment->chunk_ids_ = reader.array<std::uint64_t>(kMaxRows);
     const std::uint64_t rows = segment->rows();
     segment->row_lengths_ = reader.array<std::uint32_t>(rows);
-    segment->vectors_ = reader.array<float>(rows * dimension);
+    if (!reader.has(rows, dimension * sizeof(float))) reader.fail_reading();
+    segment->vectors_ = VectorRows(dimension, reader.failed() ? 0 : rows);
+    segment->vectors_.fill(
+        [&](std::span<float> piece) { reader.bytes(std::as_writable_bytes(piece)); });
     segment->terms_ = reader.array<Term>(kMaxPostings);
     segment->offsets_ = reader.array<std::uint64_t>(segment->terms_.size() + 1);
-    segment->postings_ = reader.array<Posting>(kMaxPostings);
+    segment->posting_rows_ = reader.array<std::uint32_t>(kMaxPostings);
+    segment->posting_frequencies_ = reader.array<std::uint8_t>(segment->posting_rows_.size());
     for (const std::uint32_t length : segment->row_lengths_) segment->length_terms_ += length;
     if (!consistent(*segment)) reader.fail_reading();
     return segment;
@@ -78,13 +83,14 @@ class SegmentFile {
     const auto ascending = [](const auto& values) {
       return std::adjacent_find(values.begin(), values.end(), std::greater_equal{}) == values.end();
     };
-    return segment.row_lengths_.size() == rows &&
-           segment.vectors_.size() == rows * segment.dimension_ &&
+    return segment.row_lengths_.size() == rows && segment.vectors_.rows() == rows &&
            segment.offsets_.size() == segment.terms_.size() + 1 && ascending(segment.chunk_ids_) &&
            ascending(segment.terms_) && ascending(segment.offsets_) &&
-           segment.offsets_.front() == 0 && segment.offsets_.back() == segment.postings_.size() &&
-           std::ranges::all_of(segment.postings_,
-                               [&](const Posting& posting) { return posting.row < rows; });
+           segment.offsets_.front() == 0 &&
+           segment.offsets_.back() == segment.posting_rows_.size() &&
+           segment.posting_frequencies_.size() == segment.posting_rows_.size() &&
+           std::ranges::all_of(segment.posting_rows_,
+                               [&](std::uint32_t row) { return row < rows; });
   }
 };
 
@@ -116,6 +122,31 @@ std::shared_ptr<const Deletions> read_deletions(SnapshotReader& reader,
   return deletions;
 }
 
+void write_graph(SnapshotWriter& writer, const HnswGraph* graph) {
+  const HnswGraph::Lists none;
+  const HnswGraph::Lists& lists = graph == nullptr ? none : graph->lists();
+  writer.value(lists.entry);
+  writer.array(std::span(lists.levels));
+  writer.array(std::span(lists.links));
+  writer.array(std::span(lists.upper_links));
+}
+
+std::shared_ptr<const HnswGraph> read_graph(SnapshotReader& reader, const IndexSegment& segment) {
+  const std::uint64_t rows = segment.rows();
+  HnswGraph::Lists lists;
+  lists.entry = reader.value<std::uint32_t>();
+  lists.levels = reader.array<std::uint8_t>(rows);
+  lists.links = reader.array<std::uint32_t>(rows * HnswGraph::kListSize);
+  lists.upper_links =
+      reader.array<std::uint32_t>(rows * HnswGraph::kMaxLevel * HnswGraph::kUpperListSize);
+  if (reader.failed() || lists.levels.empty()) return nullptr;
+  if (lists.levels.size() != rows || !HnswGraph::consistent(lists)) {
+    reader.fail_reading();
+    return nullptr;
+  }
+  return std::make_shared<const HnswGraph>(std::move(lists));
+}
+
 } // namespace
 
 void write_index(SnapshotWriter& writer, const SnapshotStamp& stamp, const IndexSnapshot& index) {
@@ -123,6 +154,7 @@ void write_index(SnapshotWriter& writer, const SnapshotStamp& stamp, const Index
   for (const IndexSegment::Part& part : index.parts) {
     SegmentFile::write(writer, *part.segment);
     write_deletions(writer, part);
+    write_graph(writer, part.graph.get());
   }
 }
 
@@ -137,7 +169,8 @@ Result<IndexSnapshot> read_index(SnapshotReader& reader, const SnapshotStamp& ex
     auto segment = SegmentFile::read(reader, expected.dimension);
     if (reader.failed()) break;
     auto deletions = read_deletions(reader, *segment);
-    index.parts.push_back({std::move(segment), std::move(deletions)});
+    auto graph = read_graph(reader, *segment);
+    index.parts.push_back({std::move(segment), std::move(deletions), std::move(graph)});
   }
   if (auto ok = reader.finish(); !ok) return forward_error(ok);
   return index;

@@ -1,10 +1,10 @@
 // What of an index goes into its snapshot, and the checks on the way back.
 //
 // The header says what the index was made for; one that was made for something else is as useless
-// as a damaged one. Every segment follows with everything that makes start-up fast: lengths,
-// vectors, postings. What is read is checked for being consistent (ascending ids, offsets within
-// the postings, rows that exist), beyond the checksum: a search must not read outside its arrays
-// whoever wrote the file.
+// as a damaged one. Every segment follows with everything that makes start-up fast: vectors,
+// postings, the graph. What is read is checked for being consistent (ascending ids, offsets within
+// the postings, rows and links that exist), beyond the checksum: a search must not read outside its
+// arrays whoever wrote the file.
 //
 // Thread safety: none; one thread with each reader or writer.
 #pragma once

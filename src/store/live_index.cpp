@@ -25,7 +25,7 @@ Result<std::shared_ptr<const CollectionIndex>> LiveIndex::at_least(Connection& c
                                                                    const Progress& progress) {
   if (auto index = current(); index != nullptr && index->seq() >= seq) return index;
   const std::lock_guard lock(catching_up_);
-  auto index = current();
+  auto index = mine();
   if (index != nullptr && index->seq() >= seq) return index;
 
   auto snapshot = ReadTransaction::begin(connection);
@@ -72,6 +72,14 @@ Result<> LiveIndex::catch_up(Connection& connection, CollectionIndex& index, std
   if (!removed) return forward_error(removed);
   apply(*removed, to_seq);
   return {};
+}
+
+void LiveIndex::fold(const std::function<bool()>& stopped) {
+  while (const auto index = mine()) {
+    const auto folded = index->fold(stopped);
+    if (!folded) return;
+    if (folded->graph) unsaved_chunks_ += index->graph_size();
+  }
 }
 
 Result<> LiveIndex::save(std::uint64_t min_chunks) {

@@ -42,15 +42,20 @@ class LiveIndex {
   // The index at `seq`, which has been committed, or later. kNotFound when the collection is gone.
   Result<std::shared_ptr<const CollectionIndex>> at_least(Connection& connection, std::uint64_t seq,
                                                           const Progress& progress = {});
-  // Saves a snapshot when at least `min_chunks` chunks came or went since the last.
+  // Merges and builds graphs until nothing is left to do, or `stopped` returns true.
+  void fold(const std::function<bool()>& stopped);
+  // Saves a snapshot when at least `min_chunks` chunks came, went, or got a graph since the
+  // last.
   Result<> save(std::uint64_t min_chunks);
   void erase_snapshot();
 
   // Loaded indexes are kept level in the background.
   bool loaded() const { return current() != nullptr; }
+  // As it is now; null before it is loaded.
+  std::shared_ptr<const CollectionIndex> current() const { return mine(); }
 
  private:
-  std::shared_ptr<CollectionIndex> current() const {
+  std::shared_ptr<CollectionIndex> mine() const {
     return index_.with([](const auto& index) { return index; });
   }
   std::shared_ptr<CollectionIndex> load_snapshot(std::uint64_t committed_seq);
@@ -65,6 +70,7 @@ class LiveIndex {
   // The one kind of lock here that is held across I/O: whoever waits for it needs the outcome.
   std::mutex catching_up_;
   std::mutex saving_;
+  // Came, went, or got a graph since the last snapshot: what a restart would have to do again.
   std::atomic<std::uint64_t> unsaved_chunks_{0};
 };
 
