@@ -13,6 +13,7 @@
 #include "store/index_shelf.h"
 #include "store/reader_pool.h"
 #include "store/schema.h"
+#include "store/snapshot_file.h"
 #include "store/upkeep.h"
 #include "store/writer.h"
 
@@ -166,6 +167,7 @@ Result<std::unique_ptr<EmbeddedStore>> EmbeddedStore::open(const std::filesystem
   if (!opened) return forward_error(opened);
   std::error_code ignored; // without the folder, saving snapshots fails and is reported then
   std::filesystem::create_directories(with_suffix(path, ".snapshots"), ignored);
+  sweep_unfinished_snapshots(with_suffix(path, ".snapshots"));
   return std::unique_ptr<EmbeddedStore>(new EmbeddedStore(std::make_unique<Parts>(
       path, std::move(space), config, clock, std::move(statements), std::move(*opened))));
 }

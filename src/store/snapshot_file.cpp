@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <fcntl.h>
@@ -20,12 +23,13 @@ namespace {
 
 // Small values are gathered; arrays larger than this go straight to the file and from it.
 constexpr std::size_t kBufferBytes = 256 * 1024;
+constexpr std::string_view kTemporarySuffix = ".tmp";
 
 // One name for each writer of this machine: process and count.
 std::filesystem::path temporary_beside(const std::filesystem::path& path) {
   static std::atomic<std::uint64_t> count{0};
   std::filesystem::path temporary = path;
-  temporary += fmt::format(".{}-{}.tmp", ::getpid(), count.fetch_add(1));
+  temporary += fmt::format(".{}-{}{}", ::getpid(), count.fetch_add(1), kTemporarySuffix);
   return temporary;
 }
 
@@ -122,6 +126,21 @@ Result<> SnapshotWriter::finish() {
   temporary_.clear();
   if (const int code = sync_folder(path_.parent_path()); code != 0) return write_error(code);
   return {};
+}
+
+// The writer's process is in the name. One that only seems dead (in another container) loses a
+// snapshot: its rename fails, and it tries again later.
+void sweep_unfinished_snapshots(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename();
+    const auto dash = name.rfind('-');
+    const auto dot = name.rfind('.', dash);
+    if (!name.ends_with(kTemporarySuffix) || dash == name.npos || dot == name.npos) continue;
+    pid_t writer = 0;
+    std::from_chars(name.data() + dot + 1, name.data() + dash, writer);
+    if (writer > 0 && ::kill(writer, 0) != 0 && errno == ESRCH) ::unlink(entry.path().c_str());
+  }
 }
 
 Result<SnapshotReader> SnapshotReader::open(const std::filesystem::path& path) {

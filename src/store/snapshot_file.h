@@ -97,6 +97,9 @@ class SnapshotWriter {
   int error_ = 0; // errno of the first failure
 };
 
+// Deletes what writers that were killed have left in the folder.
+void sweep_unfinished_snapshots(const std::filesystem::path& folder);
+
 class SnapshotReader {
  public:
   // kNotFound when there is no file.

@@ -42,9 +42,14 @@ Error error_of(int extended, int system_errno) {
 // The error for the client, and a log line with what SQLite says about it (it names tables and
 // constraints, never values).
 std::unexpected<Error> report(sqlite3* handle, int code) {
-  Error error = error_of(code, handle == nullptr ? errno : sqlite3_system_errno(handle));
+  // SQLite does not keep the reason why a commit failed; errno usually still does.
+  const int errno_now = errno;
+  const int kept = handle == nullptr ? 0 : sqlite3_system_errno(handle);
+  const int system_errno = kept != 0 ? kept : errno_now;
+  Error error = error_of(code, system_errno);
   log_warning("store statement failed",
               {{"code", code},
+               {"errno", system_errno},
                {"reason", handle == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(handle)}});
   return std::unexpected(std::move(error));
 }
@@ -111,6 +116,7 @@ Result<bool> Statement::step() {
     started_ = true;
     if (executed_ != nullptr) executed_->fetch_add(1, std::memory_order_relaxed);
   }
+  errno = 0; // an older one is not the reason of what fails now
   const int code = sqlite3_step(handle_);
   if (code == SQLITE_ROW) return true;
   started_ = false;
