@@ -6,6 +6,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "net/completion.h"
+#include "rag/lexical_query.h"
 
 namespace raglan::rag {
 namespace {
@@ -190,7 +191,7 @@ class Pipeline::Run {
     store::SearchRequest search;
     search.collection = request_.collection;
     search.query_vector = query_vector_;
-    search.query_text = normalise_query(request_.query);
+    search.query_text = lexical_query(request_.query);
     search.filter = request_.filter;
     search.candidates = std::max(pipeline_.config_.retrieval.candidates, request_.top_k);
     auto work = [&store = parts_.store, search = std::move(search),

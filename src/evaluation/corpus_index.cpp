@@ -1,0 +1,109 @@
+#include "evaluation/corpus_index.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "ingest/prepare.h"
+
+namespace raglan::evaluation {
+namespace {
+
+Result<std::vector<store::PreparedDocument>> prepare_all(const BeirCollection& collection,
+                                                         const model::Embedder& embedder,
+                                                         const ingest::ChunkerConfig& chunker) {
+  const auto count = [&](std::string_view text) { return embedder.count_tokens(text); };
+  std::vector<store::PreparedDocument> documents;
+  documents.reserve(collection.documents.size());
+  for (const BeirDocument& document : collection.documents) {
+    const ingest::SourceDocument source{
+        .id = document.id, .title = document.title, .uri = {}, .bytes = document.text};
+    auto prepared = ingest::prepare_document(source, chunker, count, embedder.id());
+    if (!prepared) {
+      prepared.error().message =
+          fmt::format("document {}: {}", document.id, prepared.error().message);
+      return forward_error(prepared);
+    }
+    documents.push_back(std::move(*prepared));
+  }
+  return documents;
+}
+
+// One vector per text, in the texts' order.
+Result<std::vector<float>> embed_all(const std::vector<std::string>& texts,
+                                     model::Embedder& embedder,
+                                     const std::function<void(EvaluationProgress)>& on_progress) {
+  std::vector<std::size_t> order(texts.size());
+  std::iota(order.begin(), order.end(), 0);
+  // Longest first, so that the progress's rate errs to the slow side.
+  std::ranges::sort(order, [&](std::size_t left, std::size_t right) {
+    return std::pair(texts[right].size(), left) < std::pair(texts[left].size(), right);
+  });
+  const std::size_t dimension = embedder.dimension();
+  std::vector<float> vectors(texts.size() * dimension);
+  for (std::size_t first = 0; first < order.size(); first += kTextsPerCall) {
+    const std::size_t end = std::min(order.size(), first + kTextsPerCall);
+    std::vector<std::string_view> some;
+    for (std::size_t i = first; i < end; ++i) some.emplace_back(texts[order[i]]);
+    auto made = embedder.embed(some, Deadline());
+    if (!made) return forward_error(made);
+    for (std::size_t i = first; i < end; ++i) {
+      const float* row = made->values.data() + (i - first) * dimension;
+      std::copy_n(row, dimension, vectors.data() + order[i] * dimension);
+    }
+    if (on_progress) on_progress({end, order.size()});
+  }
+  return vectors;
+}
+
+Result<> write_all(store::Store& store, const store::CollectionKey& key,
+                   std::vector<store::PreparedDocument>& documents,
+                   const std::vector<float>& vectors, std::size_t dimension) {
+  std::size_t row = 0;
+  for (store::PreparedDocument& document : documents) {
+    const std::size_t rows = document.chunks.size();
+    document.vectors.assign(vectors.data() + row * dimension,
+                            vectors.data() + (row + rows) * dimension);
+    row += rows;
+  }
+  const auto states = store.put_many(key, documents);
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    if (states[i]) continue;
+    return fail(states[i].error().code, fmt::format("document {}: {}", documents[i].document.id,
+                                                    states[i].error().message));
+  }
+  return {};
+}
+
+} // namespace
+
+Result<IndexedCorpus> index_corpus(const BeirCollection& collection, store::Store& store,
+                                   const store::CollectionKey& key, model::Embedder& embedder,
+                                   const Clock& clock, const EvaluationConfig& config) {
+  IndexedCorpus indexed;
+  MonotonicTime started = clock.now();
+  const auto lap = [&] { return clock.now() - std::exchange(started, clock.now()); };
+  auto documents = prepare_all(collection, embedder, config.chunker);
+  if (!documents) return forward_error(documents);
+  std::vector<std::string> texts;
+  for (const store::PreparedDocument& document : *documents) {
+    for (const store::Chunk& chunk : document.chunks) {
+      texts.push_back(ingest::embedding_text(document.document, chunk));
+    }
+  }
+  indexed.chunks = texts.size();
+  indexed.prepare = lap();
+  auto vectors = embed_all(texts, embedder, config.on_progress);
+  if (!vectors) return forward_error(vectors);
+  indexed.embed = lap();
+  auto written = write_all(store, key, *documents, *vectors, embedder.dimension());
+  if (!written) return forward_error(written);
+  indexed.write = lap();
+  return indexed;
+}
+
+} // namespace raglan::evaluation
