@@ -22,9 +22,14 @@
 
 namespace raglan::http {
 
+// The sockets that are open, so that a server that is destroyed can wake up its scripts.
+using OpenSockets = Guarded<std::vector<int>>;
+
 class RawPeer {
  public:
-  RawPeer(int fd, int number) : number(number), fd_(fd) {
+  RawPeer(int fd, int connection_number, OpenSockets& open)
+      : number(connection_number), open_(open), fd_(fd) {
+    open_.with([&](auto& sockets) { sockets.push_back(fd_); });
     const timeval patience{10, 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   }
@@ -69,7 +74,11 @@ class RawPeer {
     close();
   }
   void close() {
-    if (fd_ >= 0) ::close(fd_);
+    if (fd_ < 0) return;
+    open_.with([&](auto& sockets) {
+      std::erase(sockets, fd_);
+      ::close(fd_);
+    });
     fd_ = -1;
   }
 
@@ -83,6 +92,7 @@ class RawPeer {
     return true;
   }
 
+  OpenSockets& open_;
   int fd_;
   bool timed_out_ = false;
   std::string pending_;
@@ -108,6 +118,9 @@ class RawServer {
     ::shutdown(fd_, SHUT_RDWR); // ends accept()
     acceptor_.join();
     ::close(fd_);
+    open_.with([](auto& sockets) {
+      for (const int socket : sockets) ::shutdown(socket, SHUT_RDWR);
+    });
     for (auto& thread : threads_) thread.join();
   }
   RawServer(const RawServer&) = delete;
@@ -124,10 +137,9 @@ class RawServer {
     while (true) {
       const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
       if (fd < 0) return;
-      threads_.emplace_back([this, fd, number = connections_++] {
-        RawPeer peer(fd, number);
-        script_(peer);
-      });
+      // Made here and not on its thread: whoever is destroyed must know every socket.
+      auto peer = std::make_unique<RawPeer>(fd, connections_++, open_);
+      threads_.emplace_back([this, peer = std::move(peer)] { script_(*peer); });
     }
   }
 
@@ -135,6 +147,7 @@ class RawServer {
   const int fd_;
   std::uint16_t port_ = 0;
   std::atomic<int> connections_ = 0;
+  OpenSockets open_;
   std::vector<std::thread> threads_; // the acceptor's, until it is joined
   std::thread acceptor_;
 };
