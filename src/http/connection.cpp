@@ -21,7 +21,7 @@ constexpr std::size_t kInputBytes = 4 * 1024;      // what a connection keeps wh
 constexpr std::size_t kBodyInputBytes = 64 * 1024; // while a large body arrives
 // A body up to this size is copied behind its head and leaves in one plain send.
 constexpr std::size_t kCopiedBodyBytes = 16 * 1024;
-constexpr std::size_t kKeptOutputBytes = 64 * 1024;
+constexpr std::size_t kKeptOutputBytes = 8 * 1024; // what a connection keeps while idle
 // How long a connection that was accepted just before the drain may take to send its request.
 constexpr std::chrono::milliseconds kDrainGrace{1'000};
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";

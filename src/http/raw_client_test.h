@@ -63,6 +63,7 @@ class RawClient {
   }
   // True when the server has closed its side and everything has been read.
   bool at_end() { return pending_.empty() && !read_some() && !timed_out_; }
+  void half_close() { ::shutdown(fd_, SHUT_WR); }
   void reset_on_close() {
     const linger hard{1, 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);

@@ -2,8 +2,9 @@
 
 namespace raglan::http {
 namespace {
-// A body larger than this gives its memory back when the request is over.
-constexpr std::size_t kKeptBodyBytes = 64 * 1024;
+// A body larger than this gives its memory back when the request is over: a connection keeps this
+// much while it is idle.
+constexpr std::size_t kKeptBodyBytes = 8 * 1024;
 } // namespace
 
 std::string_view Request::path_parameter(std::string_view name) const {

@@ -1,5 +1,7 @@
 #include "http/server.h"
 
+#include <unistd.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <thread>
@@ -49,7 +51,10 @@ Result<> Server::listen(net::Listener listener) {
   std::vector<int> descriptors;
   for (std::size_t i = 0; i < state_->loops.size(); ++i) {
     auto descriptor = listener.duplicate();
-    if (!descriptor) return forward_error(descriptor);
+    if (!descriptor) {
+      for (const int made : descriptors) ::close(made);
+      return forward_error(descriptor);
+    }
     descriptors.push_back(*descriptor);
   }
   for (std::size_t i = 0; i < state_->loops.size(); ++i) {

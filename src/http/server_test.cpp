@@ -179,6 +179,23 @@ TEST_F(ServerTest, AStreamWaitsForItsReader) {
   EXPECT_THAT(statuses(), testing::ElementsAre(499));
 }
 
+TEST_F(ServerTest, AnswersAClientThatHasHalfClosed) {
+  start();
+  RawClient client(port());
+  client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.half_close();
+  EXPECT_THAT(client.read_to_end(), EndsWith("hello"));
+}
+
+TEST_F(ServerTest, AHalfClosedRequestThatIsNotWholeGetsNoAnswer) {
+  start();
+  RawClient client(port());
+  client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
+  client.half_close();
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_TRUE(statuses().empty());
+}
+
 TEST_F(ServerTest, CancelsTheHandlerOfAClientThatLeaves) {
   start();
   RawClient client(port());
