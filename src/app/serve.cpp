@@ -9,12 +9,16 @@
 
 #include "app/command_line.h"
 #include "app/engine.h"
+#include "base/log.h"
 #include "http/server.h"
+#include "net/descriptor_limit.h"
 #include "node/node.h"
 #include "telemetry/resource_usage.h"
 
 namespace raglan::app {
 namespace {
+
+constexpr std::size_t kOtherDescriptors = 256;
 
 struct ServeOptions {
   CommonOptions common;
@@ -111,6 +115,12 @@ int serve(const ServeOptions& options) {
   if (!options.listen.empty()) flags.push_back({"server.listen", options.listen, "--listen"});
   if (!load_settings(settings, options.common, std::move(flags), Logging::kServer)) {
     return kExitUsage;
+  }
+  // Connections, and some for the store, the index's snapshots and the loops themselves.
+  const std::size_t descriptors = net::raise_descriptor_limit();
+  if (descriptors < settings.server.max_connections + kOtherDescriptors) {
+    log_warning("fewer descriptors than server.max_connections may need",
+                {{"limit", descriptors}});
   }
   auto listener = open_listener(settings.serving);
   if (!listener) return report_error("serve", listener.error());
