@@ -60,10 +60,18 @@ class BertBuilder {
     for (std::size_t layer = 0; layer < folder_.layers; ++layer) {
       hidden = encoder_layer(hidden, bias, fmt::format("encoder.layer.{}.", layer));
     }
-    if (!error_.empty()) return fail(ErrorCode::kCorrupt, "model.safetensors: " + error_);
+    if (!error_.empty()) return misfit();
     const Node vectors = pool(hidden, mask, folder_.pooling);
     return std::make_shared<ov::Model>(ov::OutputVector{vectors}, ov::ParameterVector{ids, mask},
                                        "sentence_embedding");
+  }
+
+  // The first tensor that does not fit, or what is known when the runtime threw before one was
+  // found (or because of the stand-in of one that was).
+  std::unexpected<Error> misfit() const {
+    return fail(ErrorCode::kCorrupt,
+                "model.safetensors: " +
+                    (error_.empty() ? "it does not make the graph of config.json" : error_));
   }
 
  private:
@@ -183,10 +191,11 @@ class BertBuilder {
 
 Result<std::shared_ptr<ov::Model>> build_bert_graph(const ModelFolder& folder,
                                                     const Safetensors& weights) {
+  BertBuilder builder(folder, weights);
   try {
-    return BertBuilder(folder, weights).build();
+    return builder.build();
   } catch (const std::exception&) {
-    return fail(ErrorCode::kCorrupt, "model.safetensors does not make the graph of config.json");
+    return builder.misfit();
   }
 }
 
