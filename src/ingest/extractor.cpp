@@ -14,13 +14,13 @@ namespace {
 
 constexpr std::size_t kMaxTitleBytes = 1024; // of a longer title, the beginning
 
-Result<ExtractedText> extract_format(std::string_view text, MediaType type) {
+ExtractedText extract_format(std::string_view text, MediaType type) {
   switch (type) {
-    case MediaType::kPlainText: return extract_plain_text(text);
     case MediaType::kMarkdown: return extract_markdown(text);
     case MediaType::kHtml: return extract_html(text);
+    case MediaType::kPlainText: break;
   }
-  return fail(ErrorCode::kUnsupportedMediaType, "unknown media type");
+  return extract_plain_text(text);
 }
 
 // One line, without white space around it.
@@ -53,13 +53,12 @@ Result<ExtractedText> extract_text(std::string_view bytes, MediaType type) {
   }
   auto text = type == MediaType::kHtml ? decode_html(bytes) : decode_text(bytes);
   if (!text) return forward_error(text);
-  auto extracted = extract_format(*text, type);
-  if (!extracted) return extracted;
-  if (extracted->blocks.empty()) {
+  ExtractedText extracted = extract_format(*text, type);
+  if (extracted.blocks.empty()) {
     return fail(ErrorCode::kInvalidField, "there is no text in the document", "/text");
   }
-  extracted->title = tidy_title(extracted->title);
-  if (extracted->title.empty()) extracted->title = tidy_title(first_heading(*extracted));
+  extracted.title = tidy_title(extracted.title);
+  if (extracted.title.empty()) extracted.title = tidy_title(first_heading(extracted));
   return extracted;
 }
 

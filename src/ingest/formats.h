@@ -5,7 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/result.h"
 #include "ingest/extracted_text.h"
 
 namespace raglan::ingest {
@@ -15,8 +14,7 @@ ExtractedText extract_html(std::string_view html);
 enum class Boilerplate : std::uint8_t { kSkip, kKeep };
 std::string append_html(std::string_view html, Boilerplate boilerplate, TextBuilder& builder);
 
-// kTooLarge when a table makes far more cells than the document has bytes.
-Result<ExtractedText> extract_markdown(std::string_view markdown);
+ExtractedText extract_markdown(std::string_view markdown);
 
 ExtractedText extract_plain_text(std::string_view text);
 

@@ -135,6 +135,7 @@ class HtmlReader {
     }
     if (is_boilerplate(token)) {
       if (token.attributes.ends_with('/') && name == "svg") return; // <svg …/>
+      if (!in_row_ && !in_code_ && is_one_of(name, kBlocks)) begin_paragraph();
       skipped_ = name;
       skipped_depth_ = 1;
       return;

@@ -2,12 +2,14 @@
 // read like a page. Of front matter (YAML between `---`, TOML between `+++`) only the title is
 // kept.
 //
-// MD4C calls back for each part and keeps no tree. A wide table with many short rows makes cells
-// out of nothing (every row gets as many as the head has), so the number of calls is bounded by the
-// document's size.
+// MD4C calls back for each part and keeps no tree, but there are documents that cost it far more
+// than their size: a wide table with many short rows makes cells out of nothing (every row gets as
+// many as the head has), a long link that is referred to many times is copied as often, and in a
+// paragraph of many lines each bracket walks over the lines (half a megabyte took nine seconds).
+// Calls, link bytes and lines are bounded, and a document beyond is read as plain text.
 #include <algorithm>
+#include <optional>
 #include <string>
-#include <vector>
 
 #include <md4c.h>
 
@@ -19,16 +21,45 @@ namespace {
 
 using std::string_view;
 
-// Calls per byte, and in small documents, beyond which a document is refused. Ordinary ones make
-// fewer than one per byte.
+// What a document may cost per byte and at least. Ordinary ones make fewer than one call per byte.
 constexpr std::size_t kMaxCallsPerByte = 8;
-constexpr std::size_t kMinCalls = 10'000;
+constexpr std::size_t kMaxLinkBytesPerByte = 32;
+constexpr std::size_t kMinBudget = 10'000;
+
+// A paragraph of so many lines is none that somebody wrote.
+constexpr std::size_t kMaxParagraphLines = 2000;
+
+// Whether the line cannot belong to the paragraph of the line before it.
+bool ends_paragraph(string_view line) {
+  const std::size_t first = line.find_first_not_of(" \t>");
+  if (first == line.npos) return true;
+  line.remove_prefix(first);
+  // Indented that far it may be the paragraph's next line.
+  if (first > 3) return false;
+  const std::size_t marker = line[0] == '#' ? line.find_first_not_of('#') : 1;
+  return string_view("-*+#").find(line[0]) != string_view::npos && marker < line.size() &&
+         line[marker] == ' ' && line.find_first_not_of(' ', marker) != line.npos;
+}
+
+bool has_endless_paragraph(string_view markdown) {
+  std::size_t lines = 0;
+  while (!markdown.empty()) {
+    const string_view line = markdown.substr(0, markdown.find('\n'));
+    markdown.remove_prefix(std::min(line.size() + 1, markdown.size()));
+    lines = ends_paragraph(line) ? 0 : lines + 1;
+    if (lines > kMaxParagraphLines) return true;
+  }
+  return false;
+}
 
 class MarkdownReader {
  public:
-  explicit MarkdownReader(std::size_t bytes) : calls_left_(bytes * kMaxCallsPerByte + kMinCalls) {}
+  explicit MarkdownReader(std::size_t bytes)
+      : calls_left_(bytes * kMaxCallsPerByte + kMinBudget),
+        link_bytes_left_(bytes * kMaxLinkBytesPerByte + kMinBudget) {}
 
-  Result<ExtractedText> read(string_view markdown, std::string title) {
+  // Nothing when the document costs too much.
+  std::optional<ExtractedText> read(string_view markdown, std::string title) {
     MD_PARSER parser{};
     parser.flags = MD_FLAG_TABLES | MD_FLAG_STRIKETHROUGH | MD_FLAG_PERMISSIVEURLAUTOLINKS;
     parser.enter_block = [](MD_BLOCKTYPE type, void* detail, void* self) {
@@ -37,15 +68,17 @@ class MarkdownReader {
     parser.leave_block = [](MD_BLOCKTYPE type, void*, void* self) {
       return static_cast<MarkdownReader*>(self)->leave_block(type);
     };
-    parser.enter_span = [](MD_SPANTYPE, void*, void* self) {
+    parser.enter_span = [](MD_SPANTYPE type, void* detail, void* self) {
+      return static_cast<MarkdownReader*>(self)->enter_span(type, detail);
+    };
+    parser.leave_span = [](MD_SPANTYPE, void*, void* self) {
       return static_cast<MarkdownReader*>(self)->counted();
     };
-    parser.leave_span = parser.enter_span;
     parser.text = [](MD_TEXTTYPE type, const MD_CHAR* text, MD_SIZE size, void* self) {
       return static_cast<MarkdownReader*>(self)->text(type, {text, size});
     };
     if (md_parse(markdown.data(), static_cast<MD_SIZE>(markdown.size()), &parser, this) != 0) {
-      return fail(ErrorCode::kTooLarge, "the document has too many table cells or nested parts");
+      return std::nullopt;
     }
     return builder_.finish(std::move(title));
   }
@@ -56,6 +89,20 @@ class MarkdownReader {
     if (calls_left_ == 0) return -1;
     --calls_left_;
     return 0;
+  }
+
+  int enter_span(MD_SPANTYPE type, void* detail) {
+    std::size_t bytes = 0;
+    if (type == MD_SPAN_A) {
+      const auto* link = static_cast<MD_SPAN_A_DETAIL*>(detail);
+      bytes = link->href.size + link->title.size;
+    } else if (type == MD_SPAN_IMG) {
+      const auto* image = static_cast<MD_SPAN_IMG_DETAIL*>(detail);
+      bytes = image->src.size + image->title.size;
+    }
+    if (bytes > link_bytes_left_) return -1;
+    link_bytes_left_ -= bytes;
+    return counted();
   }
 
   int enter_block(MD_BLOCKTYPE type, void* detail) {
@@ -110,6 +157,7 @@ class MarkdownReader {
   TextBuilder builder_;
   std::string html_; // of the raw HTML block that is open
   std::size_t calls_left_;
+  std::size_t link_bytes_left_;
 };
 
 // Takes front matter off the front of `markdown`; returns its title.
@@ -143,9 +191,14 @@ std::string take_front_matter(string_view& markdown) {
 
 } // namespace
 
-Result<ExtractedText> extract_markdown(string_view markdown) {
+ExtractedText extract_markdown(string_view markdown) {
   std::string title = take_front_matter(markdown);
-  return MarkdownReader(markdown.size()).read(markdown, std::move(title));
+  if (!has_endless_paragraph(markdown)) {
+    if (auto read = MarkdownReader(markdown.size()).read(markdown, title)) return *std::move(read);
+  }
+  ExtractedText extracted = extract_plain_text(markdown);
+  if (!title.empty()) extracted.title = std::move(title);
+  return extracted;
 }
 
 } // namespace raglan::ingest

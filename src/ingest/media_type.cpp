@@ -32,10 +32,15 @@ constexpr std::array<Suffix, 14> kTextSuffixes{{
     {"tex", MediaType::kPlainText},
 }};
 
-// Text by its bytes, but nothing to read: style sheets, programs, data, vector pictures.
-constexpr auto kNoProse =
-    std::to_array<string_view>({"css", "js", "mjs", "map", "json", "xml", "svg", "csv", "tsv",
-                                "inv", "po", "pot", "lock", "ps"});
+// Pictures, archives and programs; and what is text by its bytes but nothing to read: style sheets,
+// data, vector pictures.
+constexpr auto kNeverText = std::to_array<string_view>(
+    {"css",  "js",   "mjs", "map", "json", "xml",  "svg",  "csv",    "tsv",   "inv",   "po",
+     "pot",  "lock", "ps",  "png", "jpg",  "jpeg", "gif",  "webp",   "ico",   "bmp",   "tif",
+     "tiff", "mp3",  "mp4", "avi", "ogg",  "webm", "wav",  "woff",   "woff2", "ttf",   "otf",
+     "eot",  "zip",  "gz",  "bz2", "xz",   "zst",  "tar",  "7z",     "jar",   "deb",   "rpm",
+     "so",   "a",    "o",   "exe", "dll",  "bin",  "db",   "sqlite", "pyc",   "class", "pdf",
+     "doc",  "docx", "odt", "xls", "xlsx", "ppt",  "pptx", "epub"});
 
 // How much of a file is looked at when its name says nothing.
 constexpr std::size_t kSniffedBytes = 4096;
@@ -46,6 +51,13 @@ std::string lower(string_view text) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   });
   return out;
+}
+
+// In lower case; empty when there is none.
+std::string suffix_of(string_view file_name) {
+  file_name.remove_prefix(file_name.rfind('/') + 1); // npos + 1 is 0
+  const std::size_t dot = file_name.rfind('.');
+  return dot == file_name.npos || dot == 0 ? std::string() : lower(file_name.substr(dot + 1));
 }
 
 std::optional<MediaType> sniff(string_view bytes) {
@@ -71,14 +83,15 @@ string_view media_type_name(MediaType type) {
   return "";
 }
 
+bool is_never_text(string_view file_name) {
+  return std::ranges::find(kNeverText, suffix_of(file_name)) != kNeverText.end();
+}
+
 std::optional<MediaType> guess_media_type(string_view file_name, string_view bytes) {
-  file_name.remove_prefix(file_name.rfind('/') + 1); // npos + 1 is 0
-  if (const std::size_t dot = file_name.rfind('.'); dot != file_name.npos && dot > 0) {
-    const std::string suffix = lower(file_name.substr(dot + 1));
-    for (const Suffix& known : kTextSuffixes) {
-      if (suffix == known.name) return known.type;
-    }
-    if (std::ranges::find(kNoProse, suffix) != kNoProse.end()) return std::nullopt;
+  if (is_never_text(file_name)) return std::nullopt;
+  const std::string suffix = suffix_of(file_name);
+  for (const Suffix& known : kTextSuffixes) {
+    if (suffix == known.name) return known.type;
   }
   return sniff(bytes);
 }

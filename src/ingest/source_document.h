@@ -32,4 +32,8 @@ struct SourceDocument {
 // HTML. Nothing when the name or the bytes say that it is no text: a picture, an archive, a PDF.
 std::optional<MediaType> guess_media_type(std::string_view file_name, std::string_view bytes);
 
+// Whether the suffix alone says that the file is no text to be read: its bytes need not be looked
+// at.
+bool is_never_text(std::string_view file_name);
+
 } // namespace raglan::ingest
