@@ -37,8 +37,11 @@ Result<Listener> Listener::open(const ListenerConfig& config) {
   if (config.inherited_fd >= 0) {
     Listener listener(config.inherited_fd);
     const int flags = ::fcntl(config.inherited_fd, F_GETFL);
-    if (flags < 0 || ::fcntl(config.inherited_fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-        !listener.read_address()) {
+    int listening = 0;
+    socklen_t length = sizeof listening;
+    ::getsockopt(config.inherited_fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length);
+    if (listening == 0 || ::fcntl(config.inherited_fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        ::fcntl(config.inherited_fd, F_SETFD, FD_CLOEXEC) < 0 || !listener.read_address()) {
       return fail(ErrorCode::kUnavailable, "the inherited descriptor is not a listening socket");
     }
     return listener;
@@ -74,7 +77,9 @@ Listener::Listener(Listener&& other) noexcept
       port_(other.port_) {}
 
 Listener& Listener::operator=(Listener&& other) noexcept {
-  std::swap(fd_, other.fd_);
+  if (this == &other) return *this;
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = std::exchange(other.fd_, -1);
   is_v6_ = other.is_v6_;
   is_loopback_ = other.is_loopback_;
   address_ = std::move(other.address_);
