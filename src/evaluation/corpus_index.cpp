@@ -13,6 +13,8 @@
 namespace raglan::evaluation {
 namespace {
 
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == text.npos; }
+
 Result<std::vector<store::PreparedDocument>> prepare_all(const BeirCollection& collection,
                                                          const model::Embedder& embedder,
                                                          const ingest::ChunkerConfig& chunker) {
@@ -20,6 +22,7 @@ Result<std::vector<store::PreparedDocument>> prepare_all(const BeirCollection& c
   std::vector<store::PreparedDocument> documents;
   documents.reserve(collection.documents.size());
   for (const BeirDocument& document : collection.documents) {
+    if (is_blank(document.text)) continue; // some collections have them; nothing finds them
     const ingest::SourceDocument source{
         .id = document.id, .title = document.title, .uri = {}, .bytes = document.text};
     auto prepared = ingest::prepare_document(source, chunker, count, embedder.id());

@@ -7,25 +7,11 @@
 #include "base/log.h"
 #include "net/completion.h"
 #include "rag/lexical_query.h"
+#include "rag/query_key.h"
+#include "rag/retrieval.h"
 
 namespace raglan::rag {
 namespace {
-
-struct Retrieved {
-  store::Generation generation;
-  std::vector<Source> sources;
-};
-
-Hash128 query_key(const QueryRequest& request, store::Generation generation,
-                  std::string_view embedder_id, const PipelineConfig& config) {
-  Hasher hasher;
-  hasher.add(request.collection.tenant).add(request.collection.name);
-  hasher.add(generation.epoch).add(generation.seq);
-  hasher.add(normalise_query(request.query)).add(request.top_k).add(request.filter_json);
-  hasher.add(static_cast<std::uint64_t>(request.mode)).add(embedder_id);
-  hasher.add(static_cast<std::uint64_t>(config.retrieval.method));
-  return hasher.finish();
-}
 
 std::size_t answer_bytes(const Answer& answer) {
   std::size_t bytes = sizeof(Answer) + (answer.text ? answer.text->size() : 0);
@@ -36,60 +22,7 @@ std::size_t answer_bytes(const Answer& answer) {
   return bytes;
 }
 
-Source make_source(std::uint32_t n, store::Passage passage, const Ranked& ranked) {
-  Source source;
-  source.n = n;
-  source.document_id = std::move(passage.chunk.document_id);
-  source.chunk_id = passage.chunk.id;
-  source.title = std::move(passage.title);
-  source.title_path = std::move(passage.chunk.title_path);
-  source.uri = std::move(passage.uri);
-  source.text = std::move(passage.chunk.text);
-  source.score = ranked.score;
-  source.start = passage.chunk.start;
-  source.end = passage.chunk.end;
-  source.explanation = ranked;
-  return source;
-}
-
-// Blocking: runs on the search executor.
-Result<Retrieved> retrieve(store::Store& store, const store::SearchRequest& search,
-                           const FusionConfig& fusion, std::uint32_t top_k) {
-  auto found = store.search(search);
-  if (!found) return forward_error(found);
-  std::vector<Ranked> ranked = fuse(*found, fusion);
-  if (ranked.size() > top_k) ranked.resize(top_k);
-  std::vector<std::uint64_t> ids;
-  for (const Ranked& hit : ranked) ids.push_back(hit.chunk_id);
-  auto passages = store.passages(search.collection, ids);
-  if (!passages) return forward_error(passages);
-
-  Retrieved retrieved{found->generation, {}};
-  // A passage that was deleted between the search and this read is left out.
-  std::size_t at = 0;
-  for (store::Passage& passage : *passages) {
-    while (ranked[at].chunk_id != passage.chunk.id) ++at;
-    const auto n = static_cast<std::uint32_t>(retrieved.sources.size() + 1);
-    retrieved.sources.push_back(make_source(n, std::move(passage), ranked[at]));
-  }
-  return retrieved;
-}
-
 } // namespace
-
-std::string normalise_query(std::string_view query) {
-  std::string normal;
-  for (const char c : query) {
-    const bool blank = c == ' ' || (c >= '\t' && c <= '\r');
-    if (!blank) {
-      normal += c;
-    } else if (!normal.empty() && normal.back() != ' ') {
-      normal += ' ';
-    }
-  }
-  if (!normal.empty() && normal.back() == ' ') normal.pop_back();
-  return normal;
-}
 
 // One question under way: its request, its reply so far, and the stages as coroutines.
 class Pipeline::Run {
@@ -100,13 +33,14 @@ class Pipeline::Run {
   net::Task<Result<QueryReply>> run() {
     started_ = parts_.clock.now();
     reply_.id = make_uuid7(parts_.clock.wall_now());
-    auto generation = co_await current_generation();
-    if (!generation) co_return forward_error(generation);
-    if (find_cached(*generation)) co_return finish();
+    if (auto ok = co_await find_cached(); !ok) co_return forward_error(ok);
+    if (reply_.answer) co_return finish();
     if (request_.cache == CacheMode::kOnly) {
       co_return fail(ErrorCode::kNotCached, "the answer is not in the cache");
     }
-    if (auto ok = co_await embed_query(); !ok) co_return forward_error(ok);
+    if (pipeline_.config_.retrieval.mode != RetrievalMode::kLexical) {
+      if (auto ok = co_await embed_query(); !ok) co_return forward_error(ok);
+    }
     if (auto ok = co_await retrieve_sources(); !ok) co_return forward_error(ok);
     if (request_.mode == QueryMode::kAnswer) {
       if (auto ok = co_await compose_answer(); !ok) co_return forward_error(ok);
@@ -129,27 +63,22 @@ class Pipeline::Run {
     if (parts_.on_stage) parts_.on_stage(stage, took);
   }
 
-  net::Task<Result<store::Generation>> current_generation() {
-    if (auto ok = begin_stage(); !ok) co_return forward_error(ok);
-    auto read = [&store = parts_.store, key = request_.collection] {
-      return store.generation(key);
-    };
-    auto generation = co_await net::offload(parts_.search, std::move(read));
-    end_stage("generation");
-    co_return generation;
-  }
-
-  bool find_cached(store::Generation generation) {
+  // Sets reply_.answer when the cache has it.
+  net::Task<Result<>> find_cached() {
     if (request_.cache == CacheMode::kBypass) reply_.cache = CacheStatus::kBypass;
     if (request_.cache == CacheMode::kRefresh) reply_.cache = CacheStatus::kRefresh;
-    if (request_.cache == CacheMode::kBypass || request_.cache == CacheMode::kRefresh) return false;
-    reply_.answer = pipeline_.query_cache_.find(key(generation), parts_.clock.now());
+    if (reply_.cache != CacheStatus::kMiss) co_return Result<>();
+    if (auto ok = begin_stage(); !ok) co_return ok;
+    auto generation = co_await pipeline_.generations_.read(request_.collection, parts_.search);
+    if (!generation) co_return forward_error(generation);
+    reply_.answer = pipeline_.query_cache_.find(key(*generation), parts_.clock.now());
     if (reply_.answer) reply_.cache = CacheStatus::kHit;
-    return reply_.answer != nullptr;
+    end_stage("cache");
+    co_return Result<>();
   }
 
   Hash128 key(store::Generation generation) const {
-    return query_key(request_, generation, parts_.embedder.embedder().id(), pipeline_.config_);
+    return query_key(request_, generation, pipeline_.config_key_);
   }
 
   // An embedder that cannot answer costs the dense side, not the request.
@@ -178,12 +107,16 @@ class Pipeline::Run {
   }
 
   net::Task<Result<model::Embeddings>> embed(std::vector<std::string> texts) {
-    auto begin = [this, &texts](net::Completion<model::Embeddings> done) {
-      parts_.embedder.submit(
+    model::EmbeddingQueue::Ticket ticket = 0;
+    auto begin = [this, &texts, &ticket](net::Completion<model::Embeddings> done) {
+      ticket = parts_.embedder.submit(
           std::move(texts), model::EmbeddingPriority::kQuery, request_.deadline,
           [done](Result<model::Embeddings> made) { done.deliver(std::move(made)); });
     };
-    co_return co_await net::await_completion<model::Embeddings>(std::move(begin));
+    auto made = co_await net::await_completion<model::Embeddings>(std::move(begin));
+    // Texts of a client that went away need not be embedded any more.
+    if (!made && made.error().code == ErrorCode::kClientClosed) parts_.embedder.cancel(ticket);
+    co_return made;
   }
 
   net::Task<Result<>> retrieve_sources() {
@@ -191,7 +124,9 @@ class Pipeline::Run {
     store::SearchRequest search;
     search.collection = request_.collection;
     search.query_vector = query_vector_;
-    search.query_text = lexical_query(request_.query);
+    const bool dense_only =
+        pipeline_.config_.retrieval.mode == RetrievalMode::kDense && !query_vector_.empty();
+    if (!dense_only) search.query_text = lexical_query(request_.query);
     search.filter = request_.filter;
     search.candidates = std::max(pipeline_.config_.retrieval.candidates, request_.top_k);
     auto work = [&store = parts_.store, search = std::move(search),
@@ -255,7 +190,11 @@ net::Task<Result<>> Pipeline::Run::compose_answer() {
 }
 
 Pipeline::Pipeline(PipelineConfig config, Parts parts)
-    : config_(std::move(config)), parts_(std::move(parts)), query_cache_(config_.query_cache) {}
+    : config_(std::move(config)),
+      parts_(std::move(parts)),
+      config_key_(config_key(config_, parts_.embedder.embedder().id())),
+      generations_(parts_.store),
+      query_cache_(config_.query_cache) {}
 
 net::Task<Result<QueryReply>> Pipeline::run(QueryRequest request) {
   Run run(*this, std::move(request));

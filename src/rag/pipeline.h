@@ -21,6 +21,7 @@
 #include "net/offload.h"
 #include "net/task.h"
 #include "rag/extractive.h"
+#include "rag/generation_reader.h"
 #include "rag/query.h"
 #include "rag/retrieval_config.h"
 #include "store/store.h"
@@ -57,11 +58,9 @@ class Pipeline {
 
   PipelineConfig config_;
   Parts parts_;
+  const Hash128 config_key_;
+  GenerationReader generations_;
   cache::LocalCache<Answer> query_cache_;
 };
-
-// Runs of white space become one blank, and none remain at the ends: what two spellings of the same
-// question have in common. Case stays: it can carry meaning for a generator.
-std::string normalise_query(std::string_view query);
 
 } // namespace raglan::rag

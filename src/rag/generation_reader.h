@@ -1,0 +1,46 @@
+// Reads a collection's generation on the way to the query cache, where a hit must cost little.
+//
+// A probe (store/generation_probe.h) answers in microseconds without waiting, so it is asked on the
+// event loop itself. Probes are kept here and lent for the length of one call: as many exist as
+// event loops ask at the same time. One is opened, which may block, on the executor; so is the read
+// itself when there is no probe, or when it cannot tell without waiting.
+//
+// Thread safety: any event loop, concurrently. Must outlive the executor's work.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/guarded.h"
+#include "base/result.h"
+#include "net/offload.h"
+#include "net/task.h"
+#include "store/generation_probe.h"
+#include "store/store.h"
+
+namespace raglan::rag {
+
+class GenerationReader {
+ public:
+  // More calls than this at the same time read on the executor.
+  static constexpr std::size_t kMaxProbes = 64;
+
+  explicit GenerationReader(store::Store& store) : store_(store) {}
+
+  // Errors: those of Store::generation, and kOverloaded.
+  net::Task<Result<store::Generation>> read(store::CollectionKey key, const net::Submit& executor);
+
+ private:
+  using Probe = std::unique_ptr<store::GenerationProbe>;
+
+  // Nothing: ask on the executor.
+  std::optional<Result<store::Generation>> try_probe(const store::CollectionKey& key);
+  Result<store::Generation> read_blocking(const store::CollectionKey& key);
+  void keep(Probe probe);
+
+  store::Store& store_;
+  Guarded<std::vector<Probe>> idle_;
+};
+
+} // namespace raglan::rag

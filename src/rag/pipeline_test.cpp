@@ -1,0 +1,269 @@
+#include "rag/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <deque>
+
+#include "rag/fakes_test.h"
+#include "rag/query_key.h"
+
+namespace raglan::rag {
+namespace {
+
+class PipelineTest : public ::testing::Test {
+ protected:
+  PipelineTest() { store_.add("The vacuum command reclaims storage of dead tuples."); }
+
+  Pipeline& pipeline() {
+    if (!pipeline_) {
+      pipeline_ =
+          std::make_unique<Pipeline>(config_, Pipeline::Parts{store_, queue_, submit_, clock_, {}});
+    }
+    return *pipeline_;
+  }
+
+  static QueryRequest question(CacheMode cache = CacheMode::kUse) {
+    QueryRequest request;
+    request.query = "what does the vacuum command reclaim?";
+    request.cache = cache;
+    return request;
+  }
+
+  Result<QueryReply> ask(QueryRequest request) {
+    std::optional<Result<QueryReply>> reply;
+    const auto keep = [&](std::exception_ptr, Result<QueryReply> made) { reply = std::move(made); };
+    boost::asio::io_context loop;
+    boost::asio::co_spawn(loop, pipeline().run(std::move(request)), keep);
+    loop.run();
+    return std::move(*reply);
+  }
+
+  static ErrorCode code_of(const Result<QueryReply>& reply) {
+    return reply ? ErrorCode::kInternal : reply.error().code;
+  }
+
+  FakeStore store_;
+  FakeEmbedder embedder_;
+  ManualClock clock_;
+  model::EmbeddingQueue queue_{embedder_, {}, {}, clock_};
+  net::Submit submit_ = [](std::function<void()> work) {
+    work();
+    return true;
+  };
+  PipelineConfig config_;
+  std::unique_ptr<Pipeline> pipeline_;
+};
+
+TEST_F(PipelineTest, AnswersWithSourcesAndThenFromTheCache) {
+  const auto first = ask(question());
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_EQ(first->cache, CacheStatus::kMiss);
+  ASSERT_EQ(first->answer->sources.size(), 1u);
+  EXPECT_EQ(first->answer->sources[0].n, 1u);
+  EXPECT_TRUE(first->answer->found);
+  EXPECT_TRUE(first->answer->text->contains("reclaims storage"));
+  const int embeddings = embedder_.calls;
+
+  const auto second = ask(question());
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->cache, CacheStatus::kHit);
+  EXPECT_EQ(second->answer, first->answer);
+  EXPECT_NE(second->id, first->id);
+  EXPECT_EQ(store_.searches, 1);
+  EXPECT_EQ(embedder_.calls, embeddings);
+}
+
+TEST_F(PipelineTest, WhiteSpaceDoesNotMakeAnotherQuestion) {
+  ASSERT_TRUE(ask(question()));
+  QueryRequest spaced = question();
+  spaced.query = "  what does the\tvacuum command\n reclaim? ";
+  EXPECT_EQ(ask(spaced)->cache, CacheStatus::kHit);
+}
+
+TEST_F(PipelineTest, WhatChangesTheAnswerChangesTheKey) {
+  ASSERT_TRUE(ask(question()));
+  QueryRequest other = question();
+  other.top_k = 3;
+  EXPECT_EQ(ask(other)->cache, CacheStatus::kMiss);
+  other = question();
+  other.mode = QueryMode::kRetrieve;
+  EXPECT_EQ(ask(other)->cache, CacheStatus::kMiss);
+  other = question();
+  other.filter_json = R"({"lang":"en"})";
+  EXPECT_EQ(ask(other)->cache, CacheStatus::kMiss);
+  other = question();
+  other.collection.tenant = "other";
+  EXPECT_EQ(ask(other)->cache, CacheStatus::kMiss);
+  const Hash128 shipped = config_key(config_, "fake");
+  EXPECT_NE(config_key(config_, "another model"), shipped);
+  config_.retrieval.bm25_weight += 0.1;
+  EXPECT_NE(config_key(config_, "fake"), shipped);
+}
+
+TEST_F(PipelineTest, AnUnknownCollectionIsNotFoundInEveryCacheMode) {
+  QueryRequest request = question();
+  request.collection.name = "nowhere";
+  EXPECT_EQ(code_of(ask(request)), ErrorCode::kNotFound);
+}
+
+TEST_F(PipelineTest, RefreshAnswersAgainAndReplacesTheEntry) {
+  const auto first = ask(question());
+  const auto refreshed = ask(question(CacheMode::kRefresh));
+  EXPECT_EQ(refreshed->cache, CacheStatus::kRefresh);
+  EXPECT_EQ(store_.searches, 2);
+  EXPECT_EQ(ask(question())->answer, refreshed->answer);
+}
+
+TEST_F(PipelineTest, BypassNeitherReadsNorWritesTheCache) {
+  EXPECT_EQ(ask(question(CacheMode::kBypass))->cache, CacheStatus::kBypass);
+  EXPECT_EQ(ask(question())->cache, CacheStatus::kMiss);
+  EXPECT_EQ(ask(question(CacheMode::kBypass))->cache, CacheStatus::kBypass);
+  EXPECT_EQ(store_.searches, 3);
+}
+
+TEST_F(PipelineTest, OnlyAnswersFromTheCacheOrNotAtAll) {
+  EXPECT_EQ(code_of(ask(question(CacheMode::kOnly))), ErrorCode::kNotCached);
+  EXPECT_EQ(store_.searches, 0);
+  ASSERT_TRUE(ask(question()));
+  EXPECT_EQ(ask(question(CacheMode::kOnly))->cache, CacheStatus::kHit);
+}
+
+TEST_F(PipelineTest, AWriteMakesTheOlderAnswerUnreachable) {
+  ASSERT_TRUE(ask(question()));
+  store_.add("Another passage on the vacuum command.");
+  const auto reply = ask(question());
+  EXPECT_EQ(reply->cache, CacheStatus::kMiss);
+  EXPECT_EQ(reply->answer->sources.size(), 2u);
+}
+
+TEST_F(PipelineTest, AnAnswerIsKeptUnderTheGenerationThatWasSearched) {
+  store_.write_before_search = true; // after the generation was read for the look-up
+  const auto first = ask(question());
+  EXPECT_EQ(first->answer->generation, store_.current);
+  store_.write_before_search = false;
+  EXPECT_EQ(ask(question())->cache, CacheStatus::kHit);
+  --store_.current.seq; // nothing was stored under the generation that was looked up
+  EXPECT_EQ(ask(question())->cache, CacheStatus::kMiss);
+}
+
+TEST_F(PipelineTest, WithoutTheEmbedderWordsAloneAnswerAtLevelOneAndNothingIsKept) {
+  embedder_.failing = true;
+  const auto degraded = ask(question());
+  ASSERT_TRUE(degraded) << degraded.error().message;
+  EXPECT_EQ(degraded->answer->degraded_level, 1u);
+  EXPECT_EQ(degraded->answer->degraded_reasons, std::vector<std::string>{"embedder_unavailable"});
+  EXPECT_TRUE(store_.last_search.query_vector.empty());
+  EXPECT_EQ(degraded->answer->sources.size(), 1u);
+  embedder_.failing = false;
+  const auto whole = ask(question());
+  EXPECT_EQ(whole->cache, CacheStatus::kMiss);
+  EXPECT_EQ(whole->answer->degraded_level, 0u);
+}
+
+TEST_F(PipelineTest, AnExpiredDeadlineStartsNoStage) {
+  QueryRequest late = question();
+  late.deadline = Deadline(clock_.now());
+  EXPECT_EQ(code_of(ask(late)), ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ(store_.searches, 0);
+  EXPECT_EQ(embedder_.calls, 0);
+}
+
+TEST_F(PipelineTest, ADeadlineThatPassesOnTheWayEndsTheQuestion) {
+  QueryRequest request = question();
+  request.deadline = Deadline::after(std::chrono::milliseconds(5), clock_.now());
+  submit_ = [this](std::function<void()> work) {
+    clock_.advance(std::chrono::milliseconds(10)); // a slow executor
+    work();
+    return true;
+  };
+  EXPECT_EQ(code_of(ask(request)), ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ(store_.searches, 0);
+}
+
+TEST_F(PipelineTest, AFullExecutorIsOverloaded) {
+  submit_ = [](const std::function<void()>&) { return false; };
+  EXPECT_EQ(code_of(ask(question())), ErrorCode::kOverloaded);
+}
+
+TEST_F(PipelineTest, AModeAsksItsSideOnly) {
+  config_.retrieval.mode = RetrievalMode::kLexical;
+  ASSERT_TRUE(ask(question()));
+  EXPECT_TRUE(store_.last_search.query_vector.empty());
+  EXPECT_EQ(embedder_.calls, 0);
+  pipeline_.reset();
+  config_.retrieval.mode = RetrievalMode::kDense;
+  ASSERT_TRUE(ask(question()));
+  EXPECT_EQ(store_.last_search.query_text, "");
+  EXPECT_EQ(store_.last_search.query_vector.size(), 2u);
+}
+
+TEST_F(PipelineTest, ADenseOnlyPipelineFallsBackToWords) {
+  config_.retrieval.mode = RetrievalMode::kDense;
+  embedder_.failing = true;
+  const auto reply = ask(question());
+  EXPECT_EQ(reply->answer->degraded_level, 1u);
+  EXPECT_NE(store_.last_search.query_text, "");
+}
+
+TEST_F(PipelineTest, APassageThatIsDeletedMeanwhileIsLeftOut) {
+  store_.add("Second passage.");
+  store_.add("Third passage.");
+  store_.deleted_before_read = 2;
+  const auto reply = ask(question());
+  ASSERT_EQ(reply->answer->sources.size(), 2u);
+  EXPECT_EQ(reply->answer->sources[1].chunk_id, 3u);
+  EXPECT_EQ(reply->answer->sources[1].n, 2u);
+}
+
+TEST_F(PipelineTest, AnEmptyCollectionFindsNothing) {
+  store_.contents.clear();
+  const auto reply = ask(question());
+  ASSERT_TRUE(reply);
+  EXPECT_FALSE(reply->answer->found);
+  EXPECT_EQ(reply->answer->text, std::string(kNothingFound));
+  EXPECT_TRUE(reply->answer->sources.empty());
+}
+
+TEST_F(PipelineTest, RetrieveModeComposesNoAnswer) {
+  QueryRequest request = question();
+  request.mode = QueryMode::kRetrieve;
+  const auto reply = ask(request);
+  EXPECT_FALSE(reply->answer->text);
+  EXPECT_TRUE(reply->answer->found);
+  EXPECT_EQ(embedder_.calls, 1);
+}
+
+// The client goes away while work waits on the executor; the work then runs without the coroutine.
+TEST_F(PipelineTest, ACancelledQuestionLeavesWorkThatRefersToNothingOfIt) {
+  std::deque<std::function<void()>> held;
+  submit_ = [&](std::function<void()> work) {
+    held.push_back(std::move(work));
+    return true;
+  };
+  for (int executor_jobs = 0; executor_jobs < 2; ++executor_jobs) {
+    boost::asio::io_context loop;
+    boost::asio::cancellation_signal cancel;
+    std::optional<Result<QueryReply>> reply;
+    const auto keep = [&](std::exception_ptr, Result<QueryReply> made) { reply = std::move(made); };
+    boost::asio::co_spawn(loop, pipeline().run(question()),
+                          boost::asio::bind_cancellation_slot(cancel.slot(), keep));
+    while (held.empty()) loop.run_one();
+    if (executor_jobs == 1) { // the generation is read; the search is what waits
+      held.front()();
+      held.pop_front();
+      while (held.empty()) loop.run_one();
+    }
+    cancel.emit(boost::asio::cancellation_type::terminal);
+    loop.run();
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(code_of(*reply), ErrorCode::kClientClosed);
+    held.front()();
+    held.pop_front();
+  }
+  EXPECT_EQ(store_.searches, 0); // nobody wanted the results any more
+}
+
+} // namespace
+} // namespace raglan::rag

@@ -1,0 +1,52 @@
+#include "rag/retrieval.h"
+
+#include <utility>
+
+namespace raglan::rag {
+namespace {
+
+Source make_source(std::uint32_t n, store::Passage passage, const Ranked& ranked) {
+  Source source;
+  source.n = n;
+  source.document_id = std::move(passage.chunk.document_id);
+  source.chunk_id = passage.chunk.id;
+  source.title = std::move(passage.title);
+  source.title_path = std::move(passage.chunk.title_path);
+  source.uri = std::move(passage.uri);
+  source.text = std::move(passage.chunk.text);
+  source.score = ranked.score;
+  source.start = passage.chunk.start;
+  source.end = passage.chunk.end;
+  source.explanation = ranked;
+  return source;
+}
+
+} // namespace
+
+Result<Retrieved> retrieve(store::Store& store, const store::SearchRequest& search,
+                           const FusionConfig& fusion, std::uint32_t top_k) {
+  auto found = store.search(search);
+  if (!found) return forward_error(found);
+  std::vector<Ranked> ranked = fuse(*found, fusion);
+  if (ranked.size() > top_k) ranked.resize(top_k);
+  Retrieved retrieved{found->generation, {}};
+  if (ranked.empty()) return retrieved;
+  std::vector<std::uint64_t> ids;
+  for (const Ranked& hit : ranked) ids.push_back(hit.chunk_id);
+  auto passages = store.passages(search.collection, ids);
+  if (!passages) return forward_error(passages);
+
+  // They come in the ids' order, without those that are gone.
+  auto hit = ranked.begin();
+  for (store::Passage& passage : *passages) {
+    while (hit != ranked.end() && hit->chunk_id != passage.chunk.id) ++hit;
+    if (hit == ranked.end()) {
+      return fail(ErrorCode::kInternal, "the store returned passages that were not asked for");
+    }
+    const auto n = static_cast<std::uint32_t>(retrieved.sources.size() + 1);
+    retrieved.sources.push_back(make_source(n, std::move(passage), *hit));
+  }
+  return retrieved;
+}
+
+} // namespace raglan::rag

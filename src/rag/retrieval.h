@@ -1,0 +1,24 @@
+// The search stage: candidates of both sides, fused, with their passages read.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "rag/fusion.h"
+#include "rag/query.h"
+#include "store/store.h"
+
+namespace raglan::rag {
+
+struct Retrieved {
+  store::Generation generation; // of the data that was searched
+  std::vector<Source> sources;  // best first, numbered from 1
+};
+
+// Blocks: for a search executor. At most `top_k` sources; fewer when fewer match, or when a passage
+// is deleted while this runs.
+Result<Retrieved> retrieve(store::Store& store, const store::SearchRequest& search,
+                           const FusionConfig& fusion, std::uint32_t top_k);
+
+} // namespace raglan::rag
