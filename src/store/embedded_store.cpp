@@ -102,7 +102,7 @@ struct EmbeddedStore::Parts {
                clock),
         leveling(config.upkeep_interval, Upkeep::Priority::kNormal,
                  [this](const Upkeep::Stopped&) { keep_indexes_level(); }),
-        folding(config.upkeep_interval, Upkeep::Priority::kLowest,
+        folding(config.upkeep_interval, Upkeep::Priority::kLow,
                 [this](const Upkeep::Stopped& stopped) {
                   shelf.fold(config.snapshot_after_chunks, stopped);
                 }) {}

@@ -11,7 +11,7 @@
 // Searching: the search reads the collection's committed seq, which costs a `PRAGMA data_version`
 // when nothing changed, brings the index up to it from the change log (live_index.h), and only then
 // searches. An upkeep thread does the same in the background, so that a search rarely finds much to
-// catch up with. Another one, of the lowest priority, does what takes long: merging, building
+// catch up with. Another one, of low priority, does what takes long: merging, building
 // graphs, saving snapshots, next to the database in `<path>.snapshots/`.
 //
 // Thread safety: as store.h. A store must not be used across fork().

@@ -46,13 +46,14 @@ Result<std::shared_ptr<const CollectionIndex>> LiveIndex::at_least(Connection& c
 }
 
 // A snapshot from after the last commit belongs to another history of this file: a restored backup.
+// What cannot be used is deleted: new writes might bring that history to the same seq again.
 std::shared_ptr<CollectionIndex> LiveIndex::load_snapshot(std::uint64_t committed) {
-  std::error_code error;
-  if (!std::filesystem::exists(snapshot_path_, error)) return nullptr;
   auto loaded = CollectionIndex::load(snapshot_path_, stamp_, config_);
   if (loaded && (*loaded)->seq() <= committed) return std::move(*loaded);
+  if (!loaded && loaded.error().code == ErrorCode::kNotFound) return nullptr;
   log_info("index snapshot not used", {{"collection", source_.collection_id},
                                        {"reason", loaded ? "too new" : loaded.error().message}});
+  erase_snapshot();
   return nullptr;
 }
 

@@ -1,7 +1,8 @@
 // A thread that does a round of work again and again, with pauses, until it is stopped.
 //
 // A round is given a function that says whether to stop: long work asks it now and then. A thread
-// for heavy work steps back behind all others (nice 19), so that searches keep the processors.
+// for heavy work steps back behind the others (nice 10: a tenth of their share), so that searches
+// keep the processors and the work is done all the same.
 //
 // Thread safety: `stop` may be called from any thread but the upkeep's own; it waits for the round
 // that is under way.
@@ -23,7 +24,7 @@ namespace raglan::store {
 class Upkeep {
  public:
   using Stopped = std::function<bool()>;
-  enum class Priority { kNormal, kLowest };
+  enum class Priority { kNormal, kLow };
 
   Upkeep(std::chrono::milliseconds pause, Priority priority,
          std::function<void(const Stopped&)> round)
@@ -42,8 +43,8 @@ class Upkeep {
  private:
   void run() {
     // On Linux a priority belongs to the thread, whatever POSIX says. Best effort.
-    if (priority_ == Priority::kLowest) {
-      (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLowestNice);
+    if (priority_ == Priority::kLow) {
+      (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLowNice);
     }
     const Stopped stopped = [this] { return stopping_.load(std::memory_order_relaxed); };
     while (!stopped_after_pause()) round_(stopped);
@@ -54,7 +55,7 @@ class Upkeep {
     return wake_.wait_for(lock, pause_, [this] { return stopping_.load(); });
   }
 
-  static constexpr int kLowestNice = 19;
+  static constexpr int kLowNice = 10;
 
   const std::chrono::milliseconds pause_;
   const Priority priority_;
