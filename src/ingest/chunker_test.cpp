@@ -59,6 +59,19 @@ TEST(Chunker, TheFirstHeadingIsNotSaidTwiceInThePath) {
   EXPECT_EQ(cut("# A\n\nx", kMarkdown, kSmall, "A \u2014 Manual 3.11")[0].path, "A");
 }
 
+// As in manual pages: the page's name and its sections are headings of one level.
+TEST(Chunker, AFirstHeadingThatIsTheTitleStandsAboveItsOwnLevel) {
+  const Cuts cuts =
+      cut("# ls\n\nlists files and folders\n\n# Options\n\n-a\n", kMarkdown, kSmall, "ls");
+  EXPECT_EQ(cuts,
+            (Cuts{{"ls", "ls\n\nlists files and folders"}, {"ls > Options", "Options\n\n-a"}}));
+  EXPECT_EQ(
+      cut("# A b\n\none two three four five\n\n# A\n\none two three four", kMarkdown, kSmall, "A b")
+          .back()
+          .path,
+      "A b > A");
+}
+
 TEST(Chunker, VeryShortSectionsShareAChunkUnderWhatIsCommon) {
   EXPECT_EQ(cut("# A\n\n## B\n\nb\n\n## C\n\nc", kMarkdown,
                 {.chunk_tokens = 40, .overlap_tokens = 0, .min_chunk_tokens = 10}),

@@ -32,12 +32,13 @@ constexpr auto kSkippable = std::to_array<string_view>(
     {"div", "nav", "ul", "ol", "table", "section", "aside", "header", "span", "a", "footer"});
 // Classes, whole words. DocBook, Sphinx, Doxygen, MediaWiki, MkDocs, GitHub.
 constexpr auto kBoilerplateClasses = std::to_array<string_view>(
-    {"navheader",       "navfooter",       "navfoot",        "toc",
-     "list-of-figures", "list-of-tables",  "sphinxsidebar",  "related",
-     "headerlink",      "id_link",         "sidebar",        "breadcrumb",
-     "breadcrumbs",     "navbar",          "navigation",     "menu",
-     "skip-link",       "skip-to-content", "cookie-banner",  "mw-editsection",
-     "toctree-wrapper", "contents",        "footer-wrapper", "md-nav"});
+    {"navheader",       "navfooter",       "navfoot",       "toc",
+     "list-of-figures", "list-of-tables",  "sphinxsidebar", "related",
+     "headerlink",      "id_link",         "sidebar",       "breadcrumb",
+     "breadcrumbs",     "navbar",          "navigation",    "menu",
+     "skip-link",       "skip-to-content", "cookie-banner", "mw-editsection",
+     "toctree-wrapper", "contents",        "indexdiv",      "indextable",
+     "footer-wrapper",  "md-nav"});
 // Elements that end the paragraph before them and begin another.
 constexpr auto kBlocks = std::to_array<string_view>(
     {"p",      "div",    "section", "article", "main",     "aside",      "blockquote", "address",

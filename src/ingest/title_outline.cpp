@@ -1,6 +1,7 @@
 #include "ingest/title_outline.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/utf8.h"
 #include "ingest/chunker.h"
@@ -32,10 +33,14 @@ TitleOutline::Node TitleOutline::enter(const Block& block, std::string_view name
     current_ = nodes_[current_].parent;
   }
   if (!named) return current_;
-  // A title such as "Glossary — Manual 3.11" says what the first heading says.
-  const bool repeats_title = nodes_.size() == 1 && nodes_[0].name.starts_with(name);
-  const std::size_t above = repeats_title ? 0 : nodes_[current_].path_tokens;
-  if (repeats_title) nodes_[0] = {0, 0, 0, {}};
+  // A title such as "Glossary — Manual 3.11" says what the first heading says, which then stands
+  // for it: above everything that follows, other headings of its level included.
+  const bool first = !std::exchange(has_headings_, true);
+  if (first && nodes_[0].name.starts_with(name)) {
+    nodes_[0] = {0, 0, name_tokens + 1, name};
+    return 0;
+  }
+  const std::size_t above = nodes_[current_].path_tokens;
   nodes_.push_back({current_, rank, above + name_tokens + 1, name});
   current_ = static_cast<Node>(nodes_.size() - 1);
   return current_;

@@ -49,6 +49,7 @@ class TitleOutline {
 
   std::vector<Entry> nodes_;
   Node current_ = 0;
+  bool has_headings_ = false;
 };
 
 } // namespace raglan::ingest
