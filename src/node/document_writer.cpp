@@ -12,6 +12,28 @@ namespace {
 // Chunk texts a single embedding request may hold.
 constexpr std::size_t kTextsPerRequest = 64;
 
+struct Compared {
+  std::vector<ingest::SourceDocument> sources; // as they were given
+  std::vector<bool> unchanged;
+};
+
+// Blocking.
+Result<Compared> find_unchanged(store::Store& store, const store::CollectionKey& collection,
+                                const ingest::ChunkerConfig& chunker, std::string_view embedder_id,
+                                std::vector<ingest::SourceDocument> sources) {
+  std::vector<std::string> ids;
+  for (const ingest::SourceDocument& source : sources) ids.push_back(source.id);
+  auto stored = store.content_hashes(collection, ids);
+  if (!stored) return forward_error(stored);
+  Compared compared;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    compared.unchanged.push_back(
+        (*stored)[i] && *(*stored)[i] == ingest::content_hash(sources[i], chunker, embedder_id));
+  }
+  compared.sources = std::move(sources);
+  return compared;
+}
+
 } // namespace
 
 // A document on its way. Once `status.state` is decided it takes no further part.
@@ -46,8 +68,8 @@ net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKe
       items[i].fail({ErrorCode::kConflict, "this id occurs more than once in the request", "id"});
     }
   }
-  co_await prepare(items);
   co_await skip_unchanged(collection, items);
+  co_await prepare(items);
   std::vector<Item*> group;
   std::size_t chunks = 0;
   for (Item& item : items) {
@@ -71,6 +93,35 @@ net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKe
   co_return statuses;
 }
 
+// By content hash alone: an unchanged document costs no extraction.
+net::Task<void> DocumentWriter::skip_unchanged(const store::CollectionKey& collection,
+                                               std::vector<Item>& items) {
+  std::vector<Item*> pending;
+  for (Item& item : items) {
+    if (item.pending) pending.push_back(&item);
+  }
+  if (pending.empty()) co_return;
+  // The work owns what it reads: the request may be cancelled while it runs.
+  std::vector<ingest::SourceDocument> sources;
+  for (Item* item : pending) sources.push_back(std::move(item->source));
+  auto compare = [&store = parts_.store, collection, chunker = parts_.chunker,
+                  &embedder = parts_.embedder.embedder(), sources = std::move(sources)]() mutable {
+    return find_unchanged(store, collection, chunker, embedder.id(), std::move(sources));
+  };
+  auto compared = co_await net::offload(parts_.storage, std::move(compare));
+  for (std::size_t i = 0; i < pending.size(); ++i) {
+    Item& item = *pending[i];
+    if (!compared) {
+      item.fail(compared.error());
+      continue;
+    }
+    item.source = std::move(compared->sources[i]);
+    if (!compared->unchanged[i]) continue;
+    item.pending = false;
+    item.status.state = DocumentState::kUnchanged;
+  }
+}
+
 net::Task<void> DocumentWriter::prepare(std::vector<Item>& items) {
   const model::Embedder& embedder = parts_.embedder.embedder();
   for (Item& item : items) {
@@ -84,31 +135,6 @@ net::Task<void> DocumentWriter::prepare(std::vector<Item>& items) {
       item.prepared = std::move(*prepared);
     } else {
       item.fail(std::move(prepared.error()));
-    }
-  }
-}
-
-net::Task<void> DocumentWriter::skip_unchanged(const store::CollectionKey& collection,
-                                               std::vector<Item>& items) {
-  std::vector<std::string> ids;
-  for (const Item& item : items) {
-    if (item.pending) ids.push_back(item.status.id);
-  }
-  if (ids.empty()) co_return;
-  auto read = [&store = parts_.store, collection, ids = std::move(ids)] {
-    return store.content_hashes(collection, ids);
-  };
-  auto hashes = co_await net::offload(parts_.storage, std::move(read));
-  std::size_t at = 0;
-  for (Item& item : items) {
-    if (!item.pending) continue;
-    if (!hashes) {
-      item.fail(hashes.error());
-    } else if (const auto& stored = (*hashes)[at++];
-               stored == item.prepared.document.content_hash) {
-      item.pending = false;
-      item.status.state = DocumentState::kUnchanged;
-      item.status.chunks = item.prepared.chunks.size();
     }
   }
 }

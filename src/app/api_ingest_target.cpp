@@ -1,0 +1,139 @@
+#include "app/api_ingest_target.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+
+#include "http/url.h"
+
+namespace raglan::app {
+namespace json = boost::json;
+namespace {
+
+constexpr int kPageSize = 1000;
+
+std::unexpected<Error> no_node() {
+  return fail(ErrorCode::kUpstream, "the answer is not that of a node");
+}
+
+std::string_view text_at(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  const json::string* text = value ? value->if_string() : nullptr;
+  return text ? std::string_view(*text) : std::string_view();
+}
+
+json::object document_json(const ingest::SourceDocument& document) {
+  json::object object{{"id", document.id},
+                      {"title", document.title},
+                      {"uri", document.uri},
+                      {"text", document.bytes},
+                      {"media_type", ingest::media_type_name(document.media_type)}};
+  object["metadata"] = json::parse(document.metadata_json);
+  return object;
+}
+
+ingest::DocumentStatus status_of(const json::value& value) {
+  ingest::DocumentStatus status;
+  const json::object* object = value.if_object();
+  if (object == nullptr) return status;
+  status.id = text_at(*object, "id");
+  const std::string_view state = text_at(*object, "state");
+  if (state == "indexed") status.state = ingest::DocumentState::kIndexed;
+  if (state == "unchanged") status.state = ingest::DocumentState::kUnchanged;
+  boost::system::error_code failure;
+  if (const json::value* chunks = object->if_contains("chunks")) {
+    status.chunks = chunks->to_number<std::size_t>(failure);
+  }
+  const json::value* error = object->if_contains("error");
+  if (error != nullptr && error->is_object()) {
+    const json::object& reason = error->get_object();
+    status.error =
+        Error{error_code_from_name(text_at(reason, "code")).value_or(ErrorCode::kUpstream),
+              std::string(text_at(reason, "message")), std::string(text_at(reason, "param"))};
+  }
+  return status;
+}
+
+} // namespace
+
+Result<std::vector<ingest::DocumentStatus>> ApiIngestTarget::put(
+    const std::string& collection, std::span<const ingest::SourceDocument> documents,
+    bool dry_run) {
+  json::array array;
+  for (const ingest::SourceDocument& document : documents) {
+    array.push_back(document_json(document));
+  }
+  const json::object body{{"collection", collection}, {"documents", std::move(array)}};
+  auto reply = api_.call("POST", dry_run ? "/v1/documents?dry_run=true" : "/v1/documents", body);
+  if (!reply && reply.error().code == ErrorCode::kTooLarge) {
+    return put_in_halves(collection, documents, dry_run, std::move(reply.error()));
+  }
+  if (!reply) return forward_error(reply);
+  const json::object* object = reply->if_object();
+  const json::value* list = object ? object->if_contains("documents") : nullptr;
+  if (list == nullptr || !list->is_array() || list->get_array().size() != documents.size()) {
+    return no_node();
+  }
+  std::vector<ingest::DocumentStatus> statuses;
+  for (const json::value& value : list->get_array()) statuses.push_back(status_of(value));
+  return statuses;
+}
+
+// The group is larger than the node takes: as JSON it can have several times its size.
+Result<std::vector<ingest::DocumentStatus>> ApiIngestTarget::put_in_halves(
+    const std::string& collection, std::span<const ingest::SourceDocument> documents, bool dry_run,
+    Error too_large) {
+  if (documents.size() == 1) {
+    return std::vector<ingest::DocumentStatus>{
+        {documents[0].id, ingest::DocumentState::kFailed, 0, std::move(too_large)}};
+  }
+  const std::size_t half = documents.size() / 2;
+  auto statuses = put(collection, documents.first(half), dry_run);
+  if (!statuses) return statuses;
+  auto others = put(collection, documents.subspan(half), dry_run);
+  if (!others) return others;
+  std::ranges::move(*others, std::back_inserter(*statuses));
+  return statuses;
+}
+
+Result<std::vector<std::string>> ApiIngestTarget::list_ids(const std::string& collection,
+                                                           const std::string& source) {
+  std::vector<std::string> ids;
+  std::string after;
+  while (true) {
+    auto page = api_.call(
+        "GET",
+        fmt::format("/v1/documents?collection={}&limit={}&after={}",
+                    http::percent_encode(collection), kPageSize, http::percent_encode(after)),
+        nullptr);
+    if (!page && page.error().code == ErrorCode::kNotFound) return ids; // no such collection yet
+    if (!page) return forward_error(page);
+    const json::object* object = page->if_object();
+    const json::value* list = object ? object->if_contains("documents") : nullptr;
+    if (list == nullptr || !list->is_array()) return no_node();
+    for (const json::value& value : list->get_array()) {
+      const json::object* document = value.if_object();
+      if (document == nullptr) return no_node();
+      const json::value* metadata = document->if_contains("metadata");
+      if (metadata == nullptr || !metadata->is_object()) continue;
+      if (text_at(metadata->get_object(), "source") != source) continue;
+      ids.emplace_back(text_at(*document, "id"));
+    }
+    after = text_at(*object, "next_after");
+    if (after.empty()) return ids;
+  }
+}
+
+Result<> ApiIngestTarget::remove(const std::string& collection, const std::string& id) {
+  auto reply = api_.call("DELETE",
+                         fmt::format("/v1/documents/{}?collection={}", http::percent_encode(id),
+                                     http::percent_encode(collection)),
+                         nullptr);
+  if (!reply) return forward_error(reply);
+  return {};
+}
+
+} // namespace raglan::app

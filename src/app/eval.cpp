@@ -1,0 +1,106 @@
+// raglan eval: retrieval quality on a labelled collection, with the settings that a node would use.
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+
+#include "app/command_line.h"
+#include "app/model_path.h"
+#include "evaluation/report.h"
+#include "store/embedded_store.h"
+
+namespace raglan::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct EvalOptions {
+  CommonOptions common;
+  std::string folder;
+  double min_ndcg = 0; // of hybrid
+  bool json = false;
+};
+
+// A folder that is gone when this is.
+class TemporaryFolder {
+ public:
+  static Result<TemporaryFolder> make() {
+    std::error_code error;
+    std::string path = (fs::temp_directory_path(error) / "raglan-eval-XXXXXX").string();
+    if (error || ::mkdtemp(path.data()) == nullptr) {
+      return fail(ErrorCode::kUnavailable, "no temporary folder can be made; set TMPDIR");
+    }
+    return TemporaryFolder(std::move(path));
+  }
+  explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {}
+  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+void show_progress(evaluation::EvaluationProgress progress) {
+  if (::isatty(STDERR_FILENO) == 0) return;
+  const bool done = progress.chunks_embedded == progress.chunks_total;
+  fmt::print(stderr, "\rembedded {} of {} chunks\033[K{}", progress.chunks_embedded,
+             progress.chunks_total, done ? "\r\033[K" : "");
+}
+
+Result<evaluation::Evaluation> measure(const EvalOptions& options, const Settings& settings) {
+  auto collection = evaluation::load_beir(options.folder);
+  if (!collection) return forward_error(collection);
+  auto model_folder = find_model(settings.embedding.model, options.common.data_folder);
+  if (!model_folder) return forward_error(model_folder);
+  auto embedder = model::LocalEmbedder::load(*model_folder, settings.embedder);
+  if (!embedder) return forward_error(embedder);
+  auto folder = TemporaryFolder::make();
+  if (!folder) return forward_error(folder);
+  const Clock& clock = SystemClock::instance();
+  store::StoreConfig config = settings.store;
+  config.snapshot_at_close_chunks = std::numeric_limits<std::uint64_t>::max(); // it is thrown away
+  auto store = store::EmbeddedStore::open(
+      folder->path() / "eval.db", {std::string((*embedder)->id()), (*embedder)->dimension()},
+      config, clock);
+  if (!store) return forward_error(store);
+  return evaluation::evaluate(*collection, **store, **embedder, clock,
+                              {settings.chunker, settings.retrieval, show_progress});
+}
+
+int eval(const EvalOptions& options) {
+  Settings settings;
+  if (!load_settings(settings, options.common, {}, Logging::kCommand)) return kExitUsage;
+  auto evaluation = measure(options, settings);
+  if (!evaluation) return report_error("eval", evaluation.error());
+  if (options.json) {
+    print_json(evaluation::report_json(*evaluation));
+  } else {
+    fmt::print("{}", evaluation::report_table(*evaluation));
+  }
+  if (evaluation->hybrid.ndcg_at_10 >= options.min_ndcg) return kExitDone;
+  fmt::print(stderr, "raglan eval: hybrid nDCG@10 is below {}\n", options.min_ndcg);
+  return kExitMissed;
+}
+
+} // namespace
+
+void add_eval(CLI::App& program, Run& run) {
+  auto options = std::make_shared<EvalOptions>();
+  CLI::App* command = program.add_subcommand("eval", "retrieval quality on a labelled collection");
+  command
+      ->add_option("folder", options->folder,
+                   "BEIR layout: corpus.jsonl, queries.jsonl, qrels/test.tsv")
+      ->required();
+  add_common_options(*command, options->common);
+  command->add_option("--min-ndcg", options->min_ndcg, "exit with 2 when hybrid nDCG@10 is lower");
+  command->add_flag("--json", options->json, "one JSON document");
+  command->callback([options, &run] { run = [options] { return eval(*options); }; });
+}
+
+} // namespace raglan::app
