@@ -2,17 +2,17 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <deque>
+#include <semaphore>
+#include <utility>
 
+#include "net/loop_fixture_test.h"
 #include "rag/fakes_test.h"
 #include "rag/query_key.h"
 
 namespace raglan::rag {
 namespace {
 
-class PipelineTest : public ::testing::Test {
+class PipelineTest : public net::LoopTest {
  protected:
   PipelineTest() { store_.add("The vacuum command reclaims storage of dead tuples."); }
 
@@ -32,12 +32,7 @@ class PipelineTest : public ::testing::Test {
   }
 
   Result<QueryReply> ask(QueryRequest request) {
-    std::optional<Result<QueryReply>> reply;
-    const auto keep = [&](std::exception_ptr, Result<QueryReply> made) { reply = std::move(made); };
-    boost::asio::io_context loop;
-    boost::asio::co_spawn(loop, pipeline().run(std::move(request)), keep);
-    loop.run();
-    return std::move(*reply);
+    return start(pipeline().run(std::move(request))).get();
   }
 
   static ErrorCode code_of(const Result<QueryReply>& reply) {
@@ -237,30 +232,23 @@ TEST_F(PipelineTest, RetrieveModeComposesNoAnswer) {
 
 // The client goes away while work waits on the executor; the work then runs without the coroutine.
 TEST_F(PipelineTest, ACancelledQuestionLeavesWorkThatRefersToNothingOfIt) {
-  std::deque<std::function<void()>> held;
+  std::function<void()> held;
+  std::counting_semaphore<> arrived(0);
   submit_ = [&](std::function<void()> work) {
-    held.push_back(std::move(work));
+    held = std::move(work);
+    arrived.release();
     return true;
   };
-  for (int executor_jobs = 0; executor_jobs < 2; ++executor_jobs) {
-    boost::asio::io_context loop;
-    boost::asio::cancellation_signal cancel;
-    std::optional<Result<QueryReply>> reply;
-    const auto keep = [&](std::exception_ptr, Result<QueryReply> made) { reply = std::move(made); };
-    boost::asio::co_spawn(loop, pipeline().run(question()),
-                          boost::asio::bind_cancellation_slot(cancel.slot(), keep));
-    while (held.empty()) loop.run_one();
-    if (executor_jobs == 1) { // the generation is read; the search is what waits
-      held.front()();
-      held.pop_front();
-      while (held.empty()) loop.run_one();
+  for (const bool during_search : {false, true}) {
+    auto question_under_way = start(pipeline().run(question()));
+    arrived.acquire();
+    if (during_search) { // the generation is read; the search is what waits
+      std::exchange(held, nullptr)();
+      arrived.acquire();
     }
-    cancel.emit(boost::asio::cancellation_type::terminal);
-    loop.run();
-    ASSERT_TRUE(reply);
-    EXPECT_EQ(code_of(*reply), ErrorCode::kClientClosed);
-    held.front()();
-    held.pop_front();
+    question_under_way.cancel();
+    EXPECT_EQ(question_under_way.error(), ErrorCode::kClientClosed);
+    std::exchange(held, nullptr)();
   }
   EXPECT_EQ(store_.searches, 0); // nobody wanted the results any more
 }
