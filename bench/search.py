@@ -140,6 +140,7 @@ class Raglan:
         answer = self.process.stdout.readline()
         if not answer:
             raise SystemExit(f"search_bench ended with {self.process.wait()}")
+        print(f"      {answer}", end="", file=sys.stderr)
         return json.loads(answer)
 
 
@@ -163,24 +164,30 @@ class Bm25s:
 def measure(chunks):
     texts, asked = prepare(chunks)
     raglan = Raglan()
-    report = {"chunks": chunks, "ingest": raglan.do("ingest"), "graph": raglan.do("graph")}
+    report = {"chunks": chunks, "ingest": raglan.do("ingest")}
+    report["bm25"] = compare_bm25(raglan, texts, asked)
+    report["graph"] = raglan.do("graph")
     report["rss_after_ingest"] = raglan.do("rss")
-    report["start_rebuild"] = raglan.do("rebuild")
-    raglan.do("graph")
     raglan.do("open")  # saves the snapshot on closing
     report["start_snapshot"] = raglan.do("open")
     report["rss_after_start"] = raglan.do("rss")
     raglan.do(f"hybrid {QUESTIONS}")  # warms up
     report["hybrid"] = [raglan.do("hybrid 2000") for _ in range(ROUNDS)]
     report["recall"] = raglan.do("recall")
+    report["writing"] = raglan.do("writing 4000")
+    report["start_rebuild"] = raglan.do("rebuild")
+    return report
+
+
+def compare_bm25(raglan, texts, asked):
     other = Bm25s(texts)
     other.seconds(asked), raglan.do("bm25")
-    report["bm25"] = []
+    rounds = []
     for _ in range(ROUNDS):
         ours, theirs = raglan.do("bm25")["seconds"], other.seconds(asked)
-        report["bm25"].append({"raglan_ms": 1000 * ours / len(asked), "bm25s_ms": 1000 * theirs / len(asked)})
-    report["writing"] = raglan.do("writing 4000")
-    return report
+        rounds.append({"raglan_ms": 1000 * ours / len(asked), "bm25s_ms": 1000 * theirs / len(asked)})
+        print(f"      {rounds[-1]}", file=sys.stderr)
+    return rounds
 
 
 def summary(report):
