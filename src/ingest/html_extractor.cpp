@@ -38,7 +38,7 @@ constexpr auto kBoilerplateClasses = std::to_array<string_view>(
      "breadcrumbs",     "navbar",          "navigation",    "menu",
      "skip-link",       "skip-to-content", "cookie-banner", "mw-editsection",
      "toctree-wrapper", "contents",        "indexdiv",      "indextable",
-     "footer-wrapper",  "md-nav"});
+     "footer-wrapper",  "footer",          "md-nav"});
 // Elements that end the paragraph before them and begin another.
 constexpr auto kBlocks = std::to_array<string_view>(
     {"p",      "div",    "section", "article", "main",     "aside",      "blockquote", "address",
