@@ -111,7 +111,10 @@ std::string answer_text(const json::value& reply, bool colour) {
   std::string text;
   const std::string answer = text_at(reply, "answer");
   if (!answer.empty()) text += wrap_text(answer, kWidth, "") + "\n";
+  const json::value* found = find(reply, "found");
   const json::value* sources = find(reply, "sources");
+  const bool any = sources != nullptr && sources->is_array() && !sources->get_array().empty();
+  if (found != nullptr && *found == json::value(false) && any) text += "The nearest passages:\n\n";
   if (sources != nullptr && sources->is_array()) {
     for (const json::value& source : sources->get_array()) text += source_text(source, style);
     if (!sources->get_array().empty()) text += '\n';

@@ -24,6 +24,11 @@ TEST(AnswerText, ShowsAnswerSourcesAndTimes) {
   EXPECT_THAT(text, Not(HasSubstr("\033")));
 }
 
+TEST(AnswerText, SaysThatPassagesAreNoAnswerWhenNothingWasFound) {
+  const auto reply = json::parse(R"({"answer":"Nothing.","found":false,"sources":[{"n":1}]})");
+  EXPECT_THAT(answer_text(reply, false), HasSubstr("Nothing.\n\nThe nearest passages:\n"));
+}
+
 TEST(AnswerText, TakesAnyJsonWithoutFailing) {
   for (const char* text : {"null", "[]", "{}", R"({"answer":7,"sources":[null,{"n":"x"}]})",
                            R"({"sources":{},"timings_ms":[1]})"}) {

@@ -34,6 +34,14 @@ Result<json::object> request_of(const AskOptions& options) {
   return request;
 }
 
+int report_failure(const AskOptions& options, Error error) {
+  if (error.code == ErrorCode::kNotFound) {
+    error.message = fmt::format(
+        "there is no collection \"{}\" yet; `raglan ingest FOLDER` makes it", options.collection);
+  }
+  return report_error("ask", error);
+}
+
 int ask(const AskOptions& options) {
   auto request = request_of(options);
   if (!request) {
@@ -43,7 +51,7 @@ int ask(const AskOptions& options) {
   auto api = open_api(options.api);
   if (!api) return report_error("ask", api.error());
   auto reply = (*api)->call("POST", "/v1/query", *request);
-  if (!reply) return report_error("ask", reply.error());
+  if (!reply) return report_failure(options, std::move(reply.error()));
   json::value again;
   if (options.again) {
     auto second = (*api)->call("POST", "/v1/query", *request);

@@ -14,7 +14,7 @@ constexpr std::array<double, 10> kBatchBounds = {1, 2, 4, 8, 16, 32, 64, 128, 25
 
 node::ServiceConfig service_config(const Settings& settings) {
   return {.request_timeout = settings.serving.request_timeout,
-          .write_timeout = settings.serving.write_timeout,
+          .write_timeout = settings.serving.document_timeout,
           .cores = static_cast<std::size_t>(telemetry::ResourceReader().available_cores()),
           .pipeline = {settings.retrieval, settings.extractive, settings.query_cache},
           .chunker = settings.chunker};

@@ -119,8 +119,7 @@ int serve(const ServeOptions& options) {
   // Connections, and some for the store, the index's snapshots and the loops themselves.
   const std::size_t descriptors = net::raise_descriptor_limit();
   if (descriptors < settings.server.max_connections + kOtherDescriptors) {
-    log_warning("fewer descriptors than server.max_connections may need",
-                {{"limit", descriptors}});
+    log_warning("fewer descriptors than server.max_connections may need", {{"limit", descriptors}});
   }
   auto listener = open_listener(settings.serving);
   if (!listener) return report_error("serve", listener.error());

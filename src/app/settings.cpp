@@ -58,7 +58,7 @@ void describe(config::Table<ServingConfig>& table) {
       .min(milliseconds(10))
       .max(hours(1));
   table
-      .field("write_timeout", &ServingConfig::write_timeout,
+      .field("document_timeout", &ServingConfig::document_timeout,
              "the longest that writing the documents of one request may take")
       .min(milliseconds(100))
       .max(hours(24));

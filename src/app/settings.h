@@ -30,7 +30,7 @@ namespace raglan::app {
 struct ServingConfig {
   std::string listen = "127.0.0.1:8080";
   std::chrono::milliseconds request_timeout = std::chrono::seconds(30);
-  std::chrono::milliseconds write_timeout = std::chrono::minutes(10);
+  std::chrono::milliseconds document_timeout = std::chrono::minutes(10);
   std::chrono::milliseconds drain_timeout = std::chrono::seconds(30);
 };
 void describe(config::Table<ServingConfig>& table);

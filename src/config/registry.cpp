@@ -1,6 +1,7 @@
 #include "config/registry.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <tuple>
 
@@ -58,7 +59,11 @@ void Registry::add_section(Section section, const void* defaults) {
   Section& added = *sections_.back();
   for (const auto& field : added.fields) {
     added.defaults.push_back(field->print(defaults).value_or(""));
-    slots_[added.name + '.' + field->key] = {&added, field.get()};
+    const std::string key = added.name + '.' + field->key;
+    if (!slots_.try_emplace(key, Slot{&added, field.get()}).second) {
+      fmt::print(stderr, "the setting {} is described twice\n", key);
+      std::abort(); // a mistake in the program, found the first time it runs
+    }
   }
 }
 

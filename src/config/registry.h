@@ -62,6 +62,8 @@ struct Setting {
 class Registry {
  public:
   // Binds a struct to a section of the file. `Config` has a `describe(Table<Config>&)` beside it.
+  // Several structs may stand under one section, added one after the other; the first one's meaning
+  // is the section's. The same key twice ends the program.
   template <typename Config>
   void add(std::string_view section, Config& config, std::string_view meaning) {
     Table<Config> table;

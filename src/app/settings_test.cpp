@@ -1,0 +1,46 @@
+#include "app/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace raglan::app {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST(Settings, DefaultsAreValid) {
+  Settings settings;
+  EXPECT_THAT(settings.load({"/dev/null", {}}), IsEmpty());
+}
+
+TEST(Settings, AFlagWinsOverTheDefault) {
+  Settings settings;
+  EXPECT_THAT(settings.load({"/dev/null", {{"server.listen", "[::1]:0", "--listen"}}}), IsEmpty());
+  EXPECT_EQ(settings.serving.listen, "[::1]:0");
+}
+
+TEST(Settings, WhatCannotBeListenedOnIsRefused) {
+  Settings settings;
+  EXPECT_THAT(settings.load({"/dev/null", {{"server.listen", "8080", "--listen"}}}),
+              ElementsAre(HasSubstr("HOST:PORT")));
+}
+
+TEST(Settings, AConfigurationFileThatIsNotThereIsAProblem) {
+  Settings settings;
+  EXPECT_THAT(settings.load({"/no/such/raglan.toml", {}}),
+              ElementsAre(HasSubstr("/no/such/raglan.toml")));
+}
+
+TEST(HostPort, ReadsAddressesOfBothKinds) {
+  EXPECT_EQ(parse_host_port("127.0.0.1:8080")->port, 8080);
+  EXPECT_EQ(parse_host_port("[::1]:0")->host, "::1");
+  EXPECT_EQ(parse_host_port(":65535")->host, "127.0.0.1");
+  for (const char* text : {"", ":", "127.0.0.1", "::1:8080", "a:65536", "a:-1", "a:80x"}) {
+    EXPECT_FALSE(parse_host_port(text)) << text;
+  }
+}
+
+} // namespace
+} // namespace raglan::app
