@@ -4,7 +4,6 @@
 
 #include <charconv>
 #include <fstream>
-#include <iterator>
 
 #include "config/environment.h"
 
@@ -16,19 +15,19 @@ using std::chrono::milliseconds;
 
 constexpr std::string_view kDefaultFile = "raglan.toml";
 constexpr std::string_view kSqlite = "sqlite:";
-constexpr std::uintmax_t kMaxFileBytes = 4 << 20;
+constexpr std::size_t kMaxFileBytes = 4 << 20;
 
-// The file's text; empty without a file. The error is a whole line.
+// The file's text. The error is a whole line.
 std::expected<std::string, std::string> read_config(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto size_bytes = std::filesystem::file_size(path, error);
-  if (error) return std::unexpected(fmt::format("{}: {}", path.string(), error.message()));
-  if (size_bytes > kMaxFileBytes) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::unexpected(fmt::format("{}: cannot be opened", path.string()));
+  std::string text(kMaxFileBytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) return std::unexpected(fmt::format("{}: cannot be read", path.string()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kMaxFileBytes) {
     return std::unexpected(fmt::format("{}: larger than 4 MiB", path.string()));
   }
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file) return std::unexpected(fmt::format("{}: cannot be read", path.string()));
   return text;
 }
 
