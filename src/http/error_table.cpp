@@ -47,6 +47,7 @@ Response error_response(const Error& error, std::string_view request_id,
           R"({{"error":{{"message":"{}","type":"{}","code":"{}","param":{}}},"request_id":"{}"}})",
           json_escape(error.message), type, error_code_name(error.code), param,
           json_escape(request_id)));
+  response.headers.add(kRequestIdHeader, request_id);
   if (status == 429 || status == 503) {
     response.headers.add("retry-after", std::to_string(retry_after.count()));
   }

@@ -12,13 +12,16 @@
 
 namespace raglan::http {
 
+// The header that names a request, in requests and in responses.
+inline constexpr std::string_view kRequestIdHeader = "x-request-id";
+
 struct ErrorMapping {
   int status;
   std::string_view type; // OpenAI's error.type
 };
 ErrorMapping error_mapping(ErrorCode code);
 
-// `param` is null when the error names none. 429 and 503 carry Retry-After.
+// `param` is null when the error names none. 429 and 503 carry Retry-After, all x-request-id.
 Response error_response(const Error& error, std::string_view request_id,
                         std::chrono::seconds retry_after = std::chrono::seconds(1));
 

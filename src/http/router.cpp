@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "base/ids.h"
 #include "http/error_table.h"
 
 namespace raglan::http {
@@ -35,8 +34,8 @@ std::vector<Segment> split_pattern(std::string_view pattern) {
   return segments;
 }
 
-net::Task<Response> refuse(Error error, std::string allow) {
-  auto response = error_response(error, make_uuid7(SystemClock::instance().wall_now()));
+net::Task<Response> refuse(const Request& request, Error error, std::string allow) {
+  auto response = error_response(error, request.headers.get(kRequestIdHeader));
   if (!allow.empty()) response.headers.add("allow", allow);
   co_return response;
 }
@@ -132,14 +131,14 @@ net::Task<Response> Router::dispatch(Request& request) const {
   if (route == nullptr) {
     request.route = kUnmatchedRoute;
     if (fallback_) return fallback_(request);
-    return refuse({ErrorCode::kNotFound, "no such route", {}}, {});
+    return refuse(request, {ErrorCode::kNotFound, "no such route", {}}, {});
   }
   request.route = route->pattern;
   const Handler* handler = route->find(request.method);
   if (handler == nullptr && request.method == "HEAD") handler = route->find("GET");
   if (handler != nullptr) return (*handler)(request);
   if (request.method == "OPTIONS") return answer_options(route->allow());
-  return refuse({ErrorCode::kMethodNotAllowed, "this route does not take this method", {}},
+  return refuse(request, {ErrorCode::kMethodNotAllowed, "this route does not take this method", {}},
                 route->allow());
 }
 

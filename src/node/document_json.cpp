@@ -121,7 +121,9 @@ Result<ParsedDocuments> parse_documents(const http::Request& request, const std:
   std::string_view type = request.headers.get("content-type");
   type = type.substr(0, type.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);
-  if (type.empty() || http::equals_ignoring_case(type, "application/json")) {
+  // What `curl -d` says unasked is taken for what everybody means by it.
+  if (type.empty() || http::equals_ignoring_case(type, "application/json") ||
+      http::equals_ignoring_case(type, "application/x-www-form-urlencoded")) {
     return parse_json_documents(request, std::move(parsed));
   }
   if (http::equals_ignoring_case(type, "application/x-ndjson") ||

@@ -14,7 +14,7 @@
 
 namespace raglan::node {
 
-inline constexpr std::string_view kRequestIdHeader = "x-request-id";
+using http::kRequestIdHeader;
 inline constexpr std::string_view kTimeoutHeader = "x-request-timeout-ms";
 inline constexpr std::size_t kMaxRequestIdBytes = 128;
 
