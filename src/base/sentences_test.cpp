@@ -101,7 +101,7 @@ TEST(Sentences, CoverEveryNonBlankByteInOrderAndCutNoCharacter) {
 
 // A quadratic scan would take hours.
 TEST(Sentences, TakeLinearTimeOnHostileText) {
-  constexpr std::size_t kBytes = 16 << 20;
+  constexpr std::size_t kBytes = 4 << 20;
   EXPECT_EQ(split_sentences(std::string(kBytes, '.')).size(), 1u);
   EXPECT_EQ(split_sentences(std::string(kBytes, '\n')).size(), 0u);
   EXPECT_EQ(split_sentences(std::string(kBytes, 'x')).size(), 1u);

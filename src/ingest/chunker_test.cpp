@@ -299,7 +299,7 @@ TEST(Chunker, InvariantsHoldForRandomDocumentsOfEveryFormat) {
 
 // Quadratic time, or recursion, would not end or not survive.
 TEST(Chunker, HostileDocumentsTakeLinearTime) {
-  constexpr std::size_t kBytes = 1 << 20;
+  constexpr std::size_t kBytes = 512 << 10;
   const auto repeated = [](std::string_view piece) {
     std::string bytes;
     while (bytes.size() < kBytes) bytes += piece;
