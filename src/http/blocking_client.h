@@ -6,7 +6,8 @@
 // It owns one event loop with its thread, and one Client on it. For command lines and tests; a
 // server uses http::Client.
 //
-// Thread safety: every member may be called from any thread but the callback's.
+// Thread safety: every member may be called from any thread but the callback's. Destroy it when no
+// call is under way.
 #pragma once
 
 #include <functional>
