@@ -61,7 +61,7 @@ std::string source_text(const json::value& source, const Style& style) {
   std::string title = text_at(source, "title_path");
   if (title.empty()) title = text_at(source, "title");
   std::string file = text_at(source, "uri");
-  if (file.empty()) file = text_at(source, "document_id");
+  if (file.empty() || file.starts_with("file://")) file = text_at(source, "document_id");
   std::string text =
       fmt::format("{}[{}]{} {}{}{}\n", style.bold, static_cast<int>(number_at(source, "n")),
                   style.plain, style.bold, title, style.plain);
