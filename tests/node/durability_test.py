@@ -1,0 +1,397 @@
+#!/usr/bin/env python3
+"""What an acknowledgement is worth: kill -9, damaged files, a full disk, two nodes on one folder."""
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+from handbook import HANDBOOK, QUESTIONS, long_text, marker
+from harness import BINARY, PATIENCE_SECONDS, TemporaryFolderTest, clean_environment, run
+
+PARAGRAPHS = 5
+
+
+def document_text(number, version=0):
+    return long_text(f"{number}v{version}", PARAGRAPHS)
+
+
+class DurabilityTest(TemporaryFolderTest):
+    def check_whole(self, node, id, text):
+        """The document's text is `text`, and its chunks, all of them and no others, are found."""
+        document = node.get(f"/v1/documents/{id}").json
+        self.assertEqual(document["text"], text)
+        reply = node.post("/v1/search", {"query": "harbour tide", "top_k": 100, "filter": {"id": id}})
+        sources = reply.json["sources"]
+        self.assertEqual({source["document_id"] for source in sources}, {id})
+        self.assertEqual(len(sources), document["chunks"])
+        encoded = text.encode()
+        uncovered = set(range(len(encoded)))
+        for source in sources:
+            self.assertEqual(encoded[source["start"]:source["end"]].decode(), source["text"])
+            uncovered -= set(range(source["start"], source["end"]))
+        self.assertEqual(bytes(encoded[at] for at in sorted(uncovered)).strip(), b"")
+
+    def check_handbook(self, node):
+        for question, document, words in QUESTIONS:
+            answer = node.query(question).json
+            self.assertIn(words, answer["answer"])
+            self.assertEqual(answer["sources"][0]["document_id"], document)
+
+    def write_handbook(self, node):
+        reply = node.post("/v1/documents", {"documents": HANDBOOK})
+        self.assertEqual({document["state"] for document in reply.json["documents"]}, {"indexed"})
+
+
+class Killed(DurabilityTest):
+    def test_kill_9_at_any_moment_loses_nothing_acknowledged_and_halves_nothing(self):
+        seed = int(os.environ.get("TEST_SEED", "20261125"))
+        chance = random.Random(seed)
+        acknowledged = {}  # id: version
+        maybe = {}  # id: versions that were sent after the acknowledged one
+        sent = 0
+        for turn in range(5):
+            node = self.start("--set", "store.snapshot_after_chunks=10")
+            self.check_after_kill(node, acknowledged, maybe, f"seed {seed}, turn {turn}")
+            stop_at = time.monotonic() + chance.uniform(0.2, 2.0)
+            killer = threading.Thread(target=self.kill_at, args=(node, stop_at))
+            killer.start()
+            while killer.is_alive():
+                # New documents and new versions of old ones, a few a request, in two shapes.
+                batch = []
+                for _ in range(chance.randint(1, 4)):
+                    old = acknowledged and chance.random() < 0.4
+                    id = chance.choice(sorted(acknowledged)) if old else f"d{sent}"
+                    if id in (document["id"] for document in batch):
+                        continue
+                    sent += 1
+                    batch.append({"id": id, "text": document_text(id, sent), "metadata": {"id": id}})
+                    maybe.setdefault(id, set()).add(sent)
+                versions = {document["id"]: max(maybe[document["id"]]) for document in batch}
+                try:
+                    if len(batch) == 1:
+                        reply = node.put(f"/v1/documents/{batch[0]['id']}", batch[0])
+                    else:
+                        reply = node.post("/v1/documents", {"documents": batch})
+                except OSError:
+                    break
+                except Exception as lost:  # http.client: the reply was cut short
+                    self.assertIn(type(lost).__name__, ("RemoteDisconnected", "IncompleteRead", "BadStatusLine"))
+                    break
+                for status in reply.json["documents"]:
+                    self.assertEqual(status["state"], "indexed", reply.text)
+                    acknowledged[status["id"]] = versions[status["id"]]
+                    maybe[status["id"]] = set()
+            killer.join()
+        node = self.start()
+        self.check_after_kill(node, acknowledged, maybe, f"seed {seed}, at the end")
+        self.assertGreater(len(acknowledged), 5)
+        node.stop()
+
+    def kill_at(self, node, moment):
+        while time.monotonic() < moment:
+            time.sleep(0.001)
+        node.kill()
+
+    def check_after_kill(self, node, acknowledged, maybe, when):
+        for id in sorted(acknowledged.keys() | maybe.keys()):
+            with self.subTest(id=id, when=when):
+                reply = node.get(f"/v1/documents/{id}")
+                if id not in acknowledged:
+                    if reply.status == 404:
+                        continue
+                versions = ({acknowledged[id]} if id in acknowledged else set()) | maybe.get(id, set())
+                self.assertEqual(reply.status, 200, reply.text)
+                texts = {document_text(id, version): version for version in versions}
+                self.assertIn(reply.json["text"], texts)
+                self.check_whole(node, id, reply.json["text"])
+                acknowledged[id] = texts[reply.json["text"]]  # what is there now must stay
+                maybe[id] = set()
+
+    def test_a_killed_ingest_command_can_be_repeated(self):
+        documents = self.folder / "documents"
+        documents.mkdir()
+        for number in range(40):
+            (documents / f"{number:02}.txt").write_text(document_text(number))
+        arguments = [BINARY, "ingest", str(documents), "--data", str(self.data)]
+        process = subprocess.Popen(arguments, env=clean_environment(), cwd=self.folder,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        database = self.data / "raglan.db"
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not database.exists() and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.001)
+        time.sleep(random.Random(1).uniform(0.1, 1))  # a moment of the ingest, whichever
+        process.kill()
+        process.wait()
+        done = run("ingest", documents, "--data", self.data, "--json", cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        node = self.start()
+        listed = node.get("/v1/documents?limit=100").json["documents"]
+        self.assertEqual(len(listed), 40)
+        self.assertEqual(
+            sorted(node.get(f"/v1/documents/{document['id'].replace('/', '%2F')}").json["text"].strip()
+                   for document in listed),
+            sorted(document_text(number) for number in range(40)),
+        )
+        for number in (0, 20, 39):
+            found = node.query(marker(f"{number}v0", 3), mode="retrieve", top_k=1).json["sources"][0]["text"]
+            self.assertIn(marker(f"{number}v0", 3), found)
+        node.stop()
+
+
+class Damaged(DurabilityTest):
+    def fill(self, *options):
+        node = self.start(*options)
+        self.write_handbook(node)
+        node.post("/v1/documents", {"id": "long", "text": long_text("damaged", 30)})
+        node.stop()
+        self.assertFalse((self.data / "raglan.db-wal").exists(), "a clean end folds the log")
+
+    def assert_refuses(self, *words):
+        done = run("serve", "--data", self.data, "--listen", "127.0.0.1:0", cwd=self.folder)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, "|".join(words))
+        for command in [("ask", "When was the lighthouse built?"), ("ingest", str(self.folder / "nothing.txt"))]:
+            (self.folder / "nothing.txt").write_text("nothing")
+            done = run(*command, "--data", self.data, cwd=self.folder)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertRegex(done.stderr, "|".join(words))
+        doctor = run("doctor", "--data", self.data, cwd=self.folder)
+        self.assertEqual(doctor.returncode, 1)
+        self.assertRegex(doctor.stdout, r"failed +store")
+
+    def test_a_file_that_is_no_database_is_refused_and_kept(self):
+        self.data.mkdir()
+        garbage = b"This is somebody's file, not a database. " * 500
+        (self.data / "raglan.db").write_bytes(garbage)
+        self.assert_refuses("not a database")
+        self.assertEqual((self.data / "raglan.db").read_bytes(), garbage)
+
+    def test_another_programs_database_is_refused_and_kept(self):
+        import sqlite3
+
+        self.data.mkdir()
+        other = sqlite3.connect(self.data / "raglan.db")
+        other.execute("CREATE TABLE recipes (name TEXT)")
+        other.execute("INSERT INTO recipes VALUES ('bread')")
+        other.commit()
+        other.close()
+        done = run("serve", "--data", self.data, "--listen", "127.0.0.1:0", cwd=self.folder)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, "another program|not Raglan|no store|foreign|other program")
+        other = sqlite3.connect(self.data / "raglan.db")
+        self.assertEqual(other.execute("SELECT name FROM recipes").fetchall(), [("bread",)])
+        self.assertEqual(other.execute("SELECT count(*) FROM sqlite_master").fetchone(), (1,))
+        other.close()
+
+    def test_a_database_with_damaged_pages_is_refused(self):
+        self.fill()
+        database = self.data / "raglan.db"
+        whole = database.read_bytes()
+        self.assertGreater(len(whole), 40 * 4096)
+        for page in (1, 2, 5, len(whole) // 4096 // 2):
+            damaged = bytearray(whole)
+            start = page * 4096
+            damaged[start:start + 4096] = random.Random(page).randbytes(4096)
+            database.write_bytes(damaged)
+            with self.subTest(page=page):
+                done = run("serve", "--data", self.data, "--listen", "127.0.0.1:0", cwd=self.folder)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn("damaged", done.stderr)
+        database.write_bytes(whole)
+        node = self.start()
+        self.check_handbook(node)
+        node.stop()
+
+    def test_a_database_that_was_cut_short_is_refused(self):
+        self.fill()
+        database = self.data / "raglan.db"
+        os.truncate(database, database.stat().st_size // 2 // 4096 * 4096)
+        self.assert_refuses("damaged", "cut short")
+
+    def test_a_damaged_snapshot_is_rebuilt(self):
+        options = ("--set", "store.snapshot_at_close_chunks=1")
+        self.fill(*options)
+        snapshots = [path for path in self.data.rglob("*") if path.is_file() and not path.name.startswith("raglan.db")]
+        self.assertEqual(len(snapshots), 1, list(self.data.rglob("*")))
+        whole = snapshots[0].read_bytes()
+        flipped = bytearray(whole)
+        flipped[len(whole) // 2] ^= 1
+        versions = {
+            "flipped bit": bytes(flipped),
+            "cut short": whole[: len(whole) // 2],
+            "empty": b"",
+            "garbage": random.Random(7).randbytes(len(whole)),
+            "longer": whole + b"\0",
+            "huge counts": whole[:64] + b"\xff" * 64 + whole[128:],
+        }
+        for name, content in versions.items():
+            snapshots[0].write_bytes(content)
+            with self.subTest(name):
+                node = self.start(*options)
+                self.assertIn("index snapshot not used", node.log())
+                self.check_handbook(node)
+                node.stop()
+        snapshots[0].write_bytes(whole)
+        node = self.start(*options)
+        self.assertNotIn("index snapshot not used", node.log())
+        self.check_handbook(node)
+        node.stop()
+
+    def test_an_older_snapshot_is_brought_up_to_date(self):
+        options = ("--set", "store.snapshot_at_close_chunks=1")
+        self.fill(*options)
+        snapshot = next(path for path in self.data.rglob("*") if path.is_file() and path.name[:9] != "raglan.db")
+        old = snapshot.read_bytes()
+        node = self.start(*options)
+        node.post("/v1/documents", {"id": "lighthouse", "text": "The lighthouse was built in 1903 from brick."})
+        node.post("/v1/documents", {"id": "crane", "text": "The crane lifts nine tons."})
+        node.delete("/v1/documents/ferry")
+        node.stop()
+        snapshot.write_bytes(old)
+        node = self.start(*options)
+        self.assertIn("1903", node.query("When was the lighthouse built?").json["answer"])
+        self.assertIn("nine tons", node.query("How much does the crane lift?").json["answer"])
+        ids = [source["document_id"] for source in node.query("ferry ticket", top_k=100).json["sources"]]
+        self.assertNotIn("ferry", ids)
+        node.stop()
+
+
+class FullDisk(DurabilityTest):
+    def fill_up(self, node):
+        """Writes until the disk is full; what was acknowledged before."""
+        acknowledged = {}
+        for number in range(400):
+            id, text = f"d{number}", document_text(number)
+            reply = node.post("/v1/documents", {"id": id, "text": text, "metadata": {"id": id}})
+            if reply.status != 200:
+                return acknowledged, reply
+            acknowledged[id] = text
+        raise AssertionError("the disk never filled up")
+
+    def check_full(self, node):
+        acknowledged, refusal = self.fill_up(node)
+        self.assertEqual((refusal.status, refusal.error["code"]), (507, "disk_full"), refusal.text)
+        self.assertGreater(len(acknowledged), 3)
+        batch = {"documents": [{"id": f"more{n}", "text": document_text(n, 1)} for n in range(3)]}
+        statuses = node.post("/v1/documents", batch).json["documents"]
+        self.assertEqual([status["error"]["code"] for status in statuses], ["disk_full"] * 3)
+        # It goes on serving.
+        self.assertEqual(node.get("/health").status, 200)
+        self.assertEqual(node.get("/ready").status, 200)
+        self.check_handbook(node)
+        for id, text in acknowledged.items():
+            self.check_whole(node, id, text)
+        self.assertEqual(node.get(f"/v1/documents/d{len(acknowledged)}").status, 404)
+        return acknowledged
+
+    def check_afterwards(self, acknowledged):
+        node = self.start()
+        self.check_handbook(node)
+        for id, text in acknowledged.items():
+            self.check_whole(node, id, text)
+        self.assertEqual(node.get("/v1/collections/default").json["documents"], len(HANDBOOK) + len(acknowledged))
+        reply = node.post("/v1/documents", {"id": "again", "text": "There is room again."})
+        self.assertEqual(reply.json["documents"][0]["state"], "indexed")
+        node.stop()
+
+    def test_a_full_disk_is_507_and_loses_nothing(self):
+        # No file may grow past this: what a full disk is to one process, without being root.
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
+
+        node = self.start(preexec=limit)
+        self.write_handbook(node)
+        acknowledged = self.check_full(node)
+        node.stop()
+        self.check_afterwards(acknowledged)
+
+    def test_a_disk_that_is_full_at_the_start_is_said_so(self):
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+
+        done = subprocess.run(
+            [BINARY, "serve", "--data", str(self.data), "--listen", "127.0.0.1:0"], capture_output=True, text=True,
+            env=clean_environment(), cwd=self.folder, preexec_fn=limit, timeout=PATIENCE_SECONDS)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("the disk is full", done.stderr)
+
+
+class TwoNodes(DurabilityTest):
+    def test_a_write_in_one_is_found_by_the_other_at_once_and_nothing_stale_is_served(self):
+        first = self.start()
+        second = self.start()
+        self.write_handbook(first)
+        self.check_handbook(second)
+        question = "What is the word of the day?"
+        slowest = 0
+        for number in range(12):
+            writer, reader = (first, second) if number % 2 == 0 else (second, first)
+            reader.query(question)
+            self.assertEqual(reader.query(question).json["cache"]["status"], "hit")
+            text = f"The word of the day is secret{number}x."
+            reply = writer.put("/v1/documents/word", {"text": text})
+            self.assertEqual(reply.json["documents"][0]["state"], "indexed", reply.text)
+            written = time.monotonic()
+            # The very first answer after the acknowledgement must have it.
+            answer = reader.query(question).json
+            slowest = max(slowest, time.monotonic() - written)
+            self.assertEqual(answer["cache"]["status"], "miss")
+            self.assertIn(f"secret{number}x", answer["answer"])
+            self.assertNotIn(f"secret{number - 1}x", answer["answer"])
+        self.assertLess(slowest, 1)
+        print(f"written in one node, found through the other: {slowest * 1000:.0f} ms at most", flush=True)
+        second.delete("/v1/documents/word")
+        self.assertFalse(any("secret" in source["text"] for source in first.query(question).json["sources"]))
+        first.delete("/v1/collections/default")
+        self.assertEqual(second.query(question).status, 404)
+        first.stop()
+        second.stop()
+
+    def test_both_write_at_the_same_time(self):
+        nodes = [self.start(), self.start()]
+        problems = []
+
+        def write(node, first):
+            for number in range(first, first + 15):
+                text = f"Entry entry{number}x of the shared log."
+                reply = node.post("/v1/documents", {"id": f"d{number}", "text": text, "metadata": {"id": f"d{number}"}})
+                if reply.status != 200 or reply.json["documents"][0]["state"] != "indexed":
+                    problems.append(reply.text)
+
+        writers = [threading.Thread(target=write, args=(node, 100 * index + 100 * turn * 2))
+                   for turn in range(2) for index, node in enumerate(nodes)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        self.assertEqual(problems, [])
+        for node in nodes:
+            self.assertEqual(node.get("/v1/collections/default").json["documents"], 60)
+            for number in (0, 114, 200, 314):
+                found = node.query(f"entry{number}x", mode="retrieve", top_k=1).json["sources"][0]
+                self.assertEqual(found["document_id"], f"d{number}")
+        nodes[0].kill()
+        self.assertEqual(nodes[1].post("/v1/documents", {"id": "after", "text": "After the kill."}).status, 200)
+        nodes[1].stop()
+
+    def test_an_ingest_beside_a_running_node_is_found_by_it(self):
+        node = self.start()
+        self.write_handbook(node)
+        node.query("What colour is the buoy?")
+        file = self.folder / "buoy.md"
+        file.write_text("# Buoys\n\nThe buoy at the harbour mouth is painted turquoise.\n")
+        done = run("ingest", file, "--data", self.data, cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("turquoise", node.query("What colour is the buoy?").json["answer"])
+        node.stop()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""The probes, the metrics, and what every route owes: methods, status codes, answers under load."""
+
+import json
+import re
+import sqlite3
+import threading
+import time
+import unittest
+
+from handbook import HANDBOOK, long_text
+from harness import NodeTest, TemporaryFolderTest, read_response, wait_until
+
+REQUIRED_METRICS = {
+    "raglan_http_requests_total": {"route", "code"},
+    "raglan_http_request_duration_seconds_count": {"route"},
+    "raglan_stage_duration_seconds_count": {"stage"},
+    "raglan_cache_requests_total": {"cache", "result"},
+    "raglan_cache_bytes": {"cache"},
+    "raglan_embedding_calls_total": set(),
+    "raglan_embedding_batch_size_count": set(),
+    "raglan_store_statements_total": set(),
+    "raglan_queue_depth": {"executor"},
+}
+SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)')
+LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')
+
+
+def parse_metrics(text):
+    """Prometheus text as {(name, labels): value}; fails on a line that is not of the format."""
+    samples = {}
+    types = {}
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name not in types, f"two TYPE lines for {name}"
+            types[name] = kind
+        elif line.startswith("# HELP ") or line == "":
+            continue
+        else:
+            match = SAMPLE.fullmatch(line)
+            assert match, f"not a sample: {line!r}"
+            name, inner, value = match.groups()
+            labels = LABEL.findall(inner or "")
+            assert "".join(f'{n}="{v}",' for n, v in labels).rstrip(",") == (inner or "").rstrip(","), line
+            family = re.sub(r"_(bucket|sum|count)$", "", name)
+            assert family in types or name in types, f"no TYPE for {name}"
+            key = (name, frozenset(labels))
+            assert key not in samples, f"twice: {line!r}"
+            samples[key] = float(value)
+    assert text.endswith("\n")
+    return samples
+
+
+class Probes(NodeTest):
+    documents = HANDBOOK
+
+    def test_health_has_its_exact_body(self):
+        reply = self.node.get("/health")
+        self.assertEqual((reply.status, reply.text), (200, '{"status":"ok"}'))
+        self.assertEqual(reply.headers["content-type"], "application/json")
+
+    def test_ready_names_every_check(self):
+        reply = self.node.get("/ready")
+        self.assertEqual(reply.status, 200)
+        self.assertEqual(reply.json, {"status": "ready", "checks": {"embedder": "ok", "store": "ok"}})
+        self.assertTrue(reply.text.startswith('{"status":"ready","checks":{'), reply.text)
+
+    def test_startup_has_its_exact_body(self):
+        reply = self.node.get("/startup")
+        self.assertEqual((reply.status, reply.text), (200, '{"status":"started"}'))
+
+    def test_head_is_get_without_the_body(self):
+        with self.node.connect() as connection:
+            connection.sendall(b"HEAD /health HTTP/1.1\r\nhost: x\r\n\r\nGET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+            stream = connection.makefile("rb")
+            status, headers, _ = read_response(stream, head_only=True)
+            self.assertEqual((status, headers["content-length"]), (200, "15"))
+            self.assertEqual(read_response(stream)[2], b'{"status":"ok"}')
+
+    def test_options_names_the_methods(self):
+        for path, methods in [
+            ("/health", {"GET", "HEAD", "OPTIONS"}),
+            ("/v1/query", {"POST", "OPTIONS"}),
+            ("/v1/documents", {"GET", "HEAD", "POST", "OPTIONS"}),
+            ("/v1/documents/x", {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}),
+        ]:
+            reply = self.node.request("OPTIONS", path)
+            self.assertEqual((reply.status, reply.body), (204, b""), path)
+            self.assertEqual(set(reply.headers["allow"].split(", ")), methods, path)
+
+    def test_another_method_is_405_with_allow(self):
+        for method, path in [("POST", "/health"), ("DELETE", "/v1/query"), ("GET", "/v1/embeddings"),
+                             ("PATCH", "/v1/documents/x"), ("DELETE", "/metrics")]:
+            reply = self.node.request(method, path)
+            self.assert_error(reply, 405, "method_not_allowed")
+            self.assertNotIn(method, reply.headers["allow"].split(", "))
+            self.assertIn("OPTIONS", reply.headers["allow"].split(", "))
+
+    def test_an_unknown_route_is_404(self):
+        for path in ["/", "/nothing", "/v1", "/v1/", "/v1/quer", "/health/", "/v1/documents/a/b", "/..%2f"]:
+            self.assert_error(self.node.get(path), 404, "not_found")
+
+    def test_metrics_parse_and_have_the_promised_names(self):
+        self.node.query("When was the lighthouse built?")
+        reply = self.node.get("/metrics")
+        self.assertEqual(reply.status, 200)
+        self.assertTrue(reply.headers["content-type"].startswith("text/plain; version=0.0.4"))
+        samples = parse_metrics(reply.text)
+        for name, labels in REQUIRED_METRICS.items():
+            found = [key for key in samples if key[0] == name]
+            self.assertNotEqual(found, [], name)
+            for _, pairs in found:
+                self.assertEqual({label for label, _ in pairs}, labels, name)
+        stages = {dict(pairs)["stage"] for name, pairs in samples if name == "raglan_stage_duration_seconds_count"}
+        self.assertLessEqual({"embed", "retrieve", "answer"}, stages)
+        executors = {dict(pairs)["executor"] for name, pairs in samples if name == "raglan_queue_depth"}
+        self.assertLessEqual({"search", "storage", "extraction", "store", "inference"}, executors)
+
+    def test_requests_are_counted_by_route_and_code(self):
+        def count(route, code):
+            samples = parse_metrics(self.node.get("/metrics").text)
+            return samples.get(("raglan_http_requests_total", frozenset([("route", route), ("code", code)])), 0)
+
+        before = count("/v1/documents/{id}", "404")
+        self.node.get("/v1/documents/nobody")
+        self.node.get("/v1/documents/no%20body")
+        self.assertEqual(count("/v1/documents/{id}", "404"), before + 2)
+
+    def test_cache_hits_are_counted(self):
+        def hits():
+            samples = parse_metrics(self.node.get("/metrics").text)
+            return samples[("raglan_cache_requests_total", frozenset([("cache", "query"), ("result", "hit")]))]
+
+        question = "Who may climb the tower on Sundays?"
+        self.assertEqual(self.node.query(question).json["cache"]["status"], "miss")
+        before = hits()
+        self.assertEqual(self.node.query(question).json["cache"]["status"], "hit")
+        self.assertEqual(hits(), before + 1)
+
+    def test_health_and_metrics_answer_while_every_worker_is_busy(self):
+        stop = threading.Event()
+        failures = []
+
+        def ask(number):
+            turn = 0
+            while not stop.is_set():
+                turn += 1
+                reply = self.node.query(f"question {number} of turn {turn} about ropes and tides", cache="bypass")
+                if reply.status not in (200, 503):
+                    failures.append(reply.text)
+
+        def write(number):
+            reply = self.node.post("/v1/documents?collection=busy", {"id": f"{number}", "text": long_text(number, 30)})
+            if reply.status != 200:
+                failures.append(reply.text)
+
+        writers = [threading.Thread(target=write, args=(n,)) for n in range(3)]
+        askers = [threading.Thread(target=ask, args=(n,)) for n in range(24)]
+        for thread in writers + askers:
+            thread.start()
+        slowest = 0
+        probes = 0
+        while probes < 40 or any(thread.is_alive() for thread in writers):
+            started = time.monotonic()
+            self.assertEqual(self.node.get("/health").text, '{"status":"ok"}')
+            self.assertEqual(self.node.get("/startup").status, 200)
+            self.assertEqual(self.node.get("/metrics").status, 200)
+            slowest = max(slowest, time.monotonic() - started)
+            probes += 1
+        ready = self.node.get("/ready")
+        stop.set()
+        for thread in writers + askers:
+            thread.join()
+        self.assertEqual(failures, [])
+        self.assertEqual(ready.status, 200, ready.text)
+        self.assertLess(slowest, 2)
+        self.node.delete("/v1/collections/busy")
+
+
+class Starting(TemporaryFolderTest):
+    def test_until_it_is_loaded_only_the_probes_answer(self):
+        self.data.mkdir()
+        # Another process's write keeps the store from opening: the node goes on starting until then.
+        holder = sqlite3.connect(self.data / "raglan.db", isolation_level=None)
+        self.addCleanup(holder.close)
+        holder.execute("BEGIN EXCLUSIVE")
+        node = self.start("--set", "store.busy_timeout=60s", wait=False)
+        startup = node.get("/startup")
+        self.assertEqual((startup.status, startup.text), (503, '{"status":"starting"}'))
+        self.assertEqual(startup.headers["retry-after"], "1")
+        ready = node.get("/ready")
+        self.assertEqual(ready.status, 503)
+        self.assertEqual(ready.json["status"], "not_ready")
+        self.assertEqual(set(ready.json["checks"]), {"store", "embedder"})
+        self.assertEqual(node.get("/health").text, '{"status":"ok"}')
+        self.assertEqual(node.get("/metrics").status, 200)
+        for reply in [node.query("anything"), node.get("/v1/models"), node.get("/v1/documents")]:
+            self.assertEqual((reply.status, reply.error["code"]), (503, "unavailable"))
+            self.assertEqual(reply.headers["retry-after"], "1")
+        holder.execute("COMMIT")
+        node.wait_started()
+        wait_until(lambda: node.get("/ready").status == 200, "ready after the start", seconds=10)
+        self.assertEqual(node.get("/v1/models").status, 200)
+        node.stop()
+
+    def test_a_node_that_still_loads_ends_at_once(self):
+        node = self.start(wait=False)
+        started = time.monotonic()
+        node.stop()
+        self.assertLess(time.monotonic() - started, 20)
+
+
+class Draining(TemporaryFolderTest):
+    def test_a_draining_node_is_not_ready_and_finishes_its_work(self):
+        node = self.start()
+        replies = []
+
+        def write():
+            replies.append(node.post("/v1/documents", {"id": "long", "text": long_text("drain", 60)}))
+
+        writer = threading.Thread(target=write)
+        with node.connect() as late:  # accepted before the drain, asks after it began
+            writer.start()
+
+            def embedding():
+                samples = parse_metrics(node.get("/metrics").text)
+                return samples[("raglan_embedding_calls_total", frozenset())] > 0
+
+            wait_until(embedding, "the write is under way")
+            node.terminate()
+            wait_until(lambda: "draining" in node.log(), "the drain begins")
+            late.sendall(b"GET /ready HTTP/1.1\r\nhost: x\r\n\r\n")
+            status, headers, body = read_response(late.makefile("rb"))
+            self.assertEqual((status, json.loads(body)["status"]), (503, "not_ready"))
+            self.assertEqual(headers["connection"], "close")
+        with self.assertRaises(ConnectionRefusedError):
+            node.connect()
+        self.assertTrue(writer.is_alive(), "the write was meant to outlast the beginning of the drain")
+        writer.join()
+        self.assertEqual(replies[0].status, 200, replies[0].text)
+        self.assertEqual(replies[0].json["documents"][0]["state"], "indexed")
+        node.stop()
+        again = self.start()
+        self.assertEqual(again.get("/v1/documents/long").json["text"], long_text("drain", 60))
+        again.stop()
+
+
+if __name__ == "__main__":
+    unittest.main()
