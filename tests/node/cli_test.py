@@ -349,7 +349,7 @@ class Signals(TemporaryFolderTest):
             idle.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
             self.assertIn(b"200", idle.recv(4096))
             thread, replies = self.begin_slow_write(node, long_text("drain", 60))
-            node.process.send_signal(stop)
+            node.terminate(stop)
             self.assertEqual(idle.recv(4096), b"")  # an idle connection is closed
             idle.close()
             with self.assertRaises(ConnectionRefusedError):

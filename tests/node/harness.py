@@ -63,6 +63,7 @@ class Node:
 
     def __init__(self, data, *options, wait=True, env=None, preexec=None, listen="127.0.0.1:0"):
         self.data = Path(data)
+        self.told_to_end = False
         self.log_file = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [BINARY, "serve", "--data", str(data), "--listen", listen, "--set", "log.level=debug", *options],
@@ -136,8 +137,9 @@ class Node:
         self.log_file.seek(0)
         return self.log_file.read().decode(errors="replace")
 
-    def terminate(self):
-        self.process.send_signal(signal.SIGTERM)
+    def terminate(self, with_signal=signal.SIGTERM):
+        self.told_to_end = True
+        self.process.send_signal(with_signal)
 
     def wait_end(self):
         code = self.process.wait(PATIENCE_SECONDS)
@@ -151,7 +153,7 @@ class Node:
 
     def stop(self):
         """Ends the node as an operator would, and holds it to what every node owes."""
-        if self.process.poll() is None:
+        if not self.told_to_end:  # a second signal would end it at once
             self.terminate()
         code = self.wait_end()
         log = self.log()
