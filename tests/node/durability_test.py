@@ -148,6 +148,7 @@ class Damaged(DurabilityTest):
         node = self.start(*options)
         self.write_handbook(node)
         node.post("/v1/documents", {"id": "long", "text": long_text("damaged", 30)})
+        self.check_handbook(node)  # loads the index, so that there is one to save
         node.stop()
         self.assertFalse((self.data / "raglan.db-wal").exists(), "a clean end folds the log")
 
@@ -192,7 +193,7 @@ class Damaged(DurabilityTest):
         self.fill()
         database = self.data / "raglan.db"
         whole = database.read_bytes()
-        self.assertGreater(len(whole), 40 * 4096)
+        self.assertGreater(len(whole), 20 * 4096)
         for page in (1, 2, 5, len(whole) // 4096 // 2):
             damaged = bytearray(whole)
             start = page * 4096
@@ -320,7 +321,7 @@ class FullDisk(DurabilityTest):
             [BINARY, "serve", "--data", str(self.data), "--listen", "127.0.0.1:0"], capture_output=True, text=True,
             env=clean_environment(), cwd=self.folder, preexec_fn=limit, timeout=PATIENCE_SECONDS)
         self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertIn("the disk is full", done.stderr)
+        self.assertRegex(done.stderr, "(?m)^raglan serve: the (disk is full|store's file cannot be)")
 
 
 class TwoNodes(DurabilityTest):
@@ -329,28 +330,32 @@ class TwoNodes(DurabilityTest):
         second = self.start()
         self.write_handbook(first)
         self.check_handbook(second)
-        question = "What is the word of the day?"
+        question = {"query": "What is the word of the day?", "mode": "retrieve"}
+
+        def ask(node):
+            reply = node.post("/v1/query", question).json
+            return reply["cache"]["status"], " ".join(source["text"] for source in reply["sources"])
+
         slowest = 0
-        for number in range(12):
+        for number in range(10):
             writer, reader = (first, second) if number % 2 == 0 else (second, first)
-            reader.query(question)
-            self.assertEqual(reader.query(question).json["cache"]["status"], "hit")
-            text = f"The word of the day is secret{number}x."
-            reply = writer.put("/v1/documents/word", {"text": text})
+            ask(reader)
+            self.assertEqual(ask(reader)[0], "hit")
+            reply = writer.put("/v1/documents/word", {"text": f"The word of the day is secret{number}x."})
             self.assertEqual(reply.json["documents"][0]["state"], "indexed", reply.text)
             written = time.monotonic()
             # The very first answer after the acknowledgement must have it.
-            answer = reader.query(question).json
+            status, texts = ask(reader)
             slowest = max(slowest, time.monotonic() - written)
-            self.assertEqual(answer["cache"]["status"], "miss")
-            self.assertIn(f"secret{number}x", answer["answer"])
-            self.assertNotIn(f"secret{number - 1}x", answer["answer"])
+            self.assertEqual(status, "miss")
+            self.assertIn(f"secret{number}x", texts)
+            self.assertNotIn(f"secret{number - 1}x", texts)
         self.assertLess(slowest, 1)
         print(f"written in one node, found through the other: {slowest * 1000:.0f} ms at most", flush=True)
         second.delete("/v1/documents/word")
-        self.assertFalse(any("secret" in source["text"] for source in first.query(question).json["sources"]))
+        self.assertNotIn("secret", ask(first)[1])
         first.delete("/v1/collections/default")
-        self.assertEqual(second.query(question).status, 404)
+        self.assertEqual(second.post("/v1/query", question).status, 404)
         first.stop()
         second.stop()
 

@@ -280,7 +280,7 @@ class Deadlines(QueryTest):
     def test_a_deadline_that_cannot_be_met_is_504(self):
         # The embedder is busy with a long batch; a question may not wait for it for one millisecond.
         writer = threading.Thread(target=self.node.post, args=(
-            "/v1/documents", {"id": "long", "text": long_text("deadline", 40), "collection": "long"}))
+            "/v1/documents", {"id": "long", "text": long_text("deadline", 20), "collection": "long"}))
         writer.start()
         statuses = set()
         number = 0
@@ -297,7 +297,7 @@ class Deadlines(QueryTest):
         self.assertEqual(self.node.query("When was the lighthouse built?").status, 200)
 
     def test_a_write_past_its_deadline_is_504_and_can_be_repeated(self):
-        document = {"id": "late", "text": long_text("late", 40), "collection": "late"}
+        document = {"id": "late", "text": long_text("late", 12), "collection": "late"}
         reply = self.node.post("/v1/documents", document, headers={"x-request-timeout-ms": "20"})
         self.assert_error(reply, 504, "deadline_exceeded")
         self.assertEqual(self.node.post("/v1/documents", document).json["documents"][0]["state"], "indexed")
@@ -321,7 +321,7 @@ class Concurrency(QueryTest):
         problems = []
 
         def ask(question):
-            for _ in range(6):
+            for _ in range(3):
                 reply = self.node.query(question, cache="bypass", top_k=5)
                 if reply.status != 200:
                     problems.append(reply.text)
@@ -363,7 +363,7 @@ class Concurrency(QueryTest):
         readers = [threading.Thread(target=read) for _ in range(4)]
         for reader in readers:
             reader.start()
-        for number in range(2, 25):
+        for number in range(2, 12):
             write(number)
         stop.set()
         for reader in readers:
