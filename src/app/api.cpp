@@ -48,4 +48,9 @@ Result<std::unique_ptr<Api>> open_api(const ApiOptions& options) {
   return make_remote_api(options.url, options.token);
 }
 
+int report_unopened(std::string_view command, const Error& error) {
+  const int code = report_error(command, error);
+  return error.code == ErrorCode::kInvalidField ? kExitUsage : code;
+}
+
 } // namespace raglan::app

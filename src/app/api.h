@@ -48,6 +48,8 @@ class Api {
 
 // Loads the settings too, and says on stderr what is wrong with them (kInvalidField then).
 Result<std::unique_ptr<Api>> open_api(const ApiOptions& options);
+// Prints why open_api failed and gives the exit code: kExitUsage for settings that are not valid.
+int report_unopened(std::string_view command, const Error& error);
 
 std::unique_ptr<Api> make_remote_api(std::string url, std::string token);
 // Loads model and store: seconds. Shows on a terminal what it is doing.

@@ -8,6 +8,7 @@
 #include <boost/json/parse.hpp>
 
 #include "http/url.h"
+#include "ingest/charset.h"
 
 namespace raglan::app {
 namespace json = boost::json;
@@ -25,11 +26,18 @@ std::string_view text_at(const json::object& object, std::string_view name) {
   return text ? std::string_view(*text) : std::string_view();
 }
 
-json::object document_json(const ingest::SourceDocument& document) {
+// JSON carries UTF-8 only: other encodings are converted here, and what is no text is refused here,
+// each document alone.
+Result<std::string> text_of(const ingest::SourceDocument& document) {
+  return document.media_type == ingest::MediaType::kHtml ? ingest::decode_html(document.bytes)
+                                                         : ingest::decode_text(document.bytes);
+}
+
+json::object document_json(const ingest::SourceDocument& document, std::string_view text) {
   json::object object{{"id", document.id},
                       {"title", document.title},
                       {"uri", document.uri},
-                      {"text", document.bytes},
+                      {"text", text},
                       {"media_type", ingest::media_type_name(document.media_type)}};
   object["metadata"] = json::parse(document.metadata_json);
   return object;
@@ -62,10 +70,18 @@ ingest::DocumentStatus status_of(const json::value& value) {
 Result<std::vector<ingest::DocumentStatus>> ApiIngestTarget::put(
     const std::string& collection, std::span<const ingest::SourceDocument> documents,
     bool dry_run) {
+  std::vector<ingest::DocumentStatus> statuses(documents.size());
+  std::vector<std::size_t> sent;
   json::array array;
-  for (const ingest::SourceDocument& document : documents) {
-    array.push_back(document_json(document));
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    if (auto text = text_of(documents[i])) {
+      array.push_back(document_json(documents[i], *text));
+      sent.push_back(i);
+    } else {
+      statuses[i] = {documents[i].id, ingest::DocumentState::kFailed, 0, std::move(text.error())};
+    }
   }
+  if (sent.empty()) return statuses;
   const json::object body{{"collection", collection}, {"documents", std::move(array)}};
   auto reply = api_.call("POST", dry_run ? "/v1/documents?dry_run=true" : "/v1/documents", body);
   if (!reply && reply.error().code == ErrorCode::kTooLarge) {
@@ -74,11 +90,12 @@ Result<std::vector<ingest::DocumentStatus>> ApiIngestTarget::put(
   if (!reply) return forward_error(reply);
   const json::object* object = reply->if_object();
   const json::value* list = object ? object->if_contains("documents") : nullptr;
-  if (list == nullptr || !list->is_array() || list->get_array().size() != documents.size()) {
+  if (list == nullptr || !list->is_array() || list->get_array().size() != sent.size()) {
     return no_node();
   }
-  std::vector<ingest::DocumentStatus> statuses;
-  for (const json::value& value : list->get_array()) statuses.push_back(status_of(value));
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    statuses[sent[i]] = status_of(list->get_array()[i]);
+  }
   return statuses;
 }
 

@@ -49,7 +49,7 @@ int ask(const AskOptions& options) {
     return kExitUsage;
   }
   auto api = open_api(options.api);
-  if (!api) return report_error("ask", api.error());
+  if (!api) return report_unopened("ask", api.error());
   auto reply = (*api)->call("POST", "/v1/query", *request);
   if (!reply) return report_failure(options, std::move(reply.error()));
   json::value again;

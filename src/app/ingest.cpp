@@ -107,7 +107,7 @@ json::object report_json(const ingest::SyncReport& report, bool dry_run, json::a
 
 int run_ingest(const IngestOptions& options) {
   auto api = open_api(options.api);
-  if (!api) return report_error("ingest", api.error());
+  if (!api) return report_unopened("ingest", api.error());
   ApiIngestTarget target(**api);
   Follower follower(options);
   const Clock& clock = SystemClock::instance();

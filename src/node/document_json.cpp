@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1); // the body's own limit holds
 
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
 // Reads a document's fields; the caller finishes `fields`.
 ingest::SourceDocument read_document(JsonFields& fields) {
   ingest::SourceDocument document;
@@ -26,6 +28,10 @@ ingest::SourceDocument read_document(JsonFields& fields) {
   document.bytes = fields.required_string("text", kNoLimit);
   document.media_type = static_cast<ingest::MediaType>(
       fields.choice("media_type", {"text/plain", "text/markdown", "text/html"}, 0));
+  // JSON is UTF-8, whatever the HTML in it declared when it was a file.
+  if (document.media_type == ingest::MediaType::kHtml && !document.bytes.empty()) {
+    document.bytes.insert(0, kByteOrderMark);
+  }
   document.metadata_json = "{}";
   if (const json::value* metadata = fields.value("metadata")) {
     if (!metadata->is_object()) fields.reject("metadata", "'metadata' must be an object");
