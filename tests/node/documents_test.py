@@ -236,6 +236,11 @@ class Writing(DocumentTest):
         self.assertNotIn("hidden", html["text"])
         self.assertNotIn("<", html["text"])
 
+    def test_html_in_json_is_utf8_whatever_it_declares(self):
+        self.write({"id": "html", "media_type": "text/html",
+                    "text": "<html><head><meta charset=iso-8859-1></head><body><p>Ébène 日本</p></body></html>"})
+        self.assertEqual(self.node.get(self.path("html")).json["text"].strip(), "Ébène 日本")
+
     def test_any_unicode_comes_back_as_it_was(self):
         text = "Ünïcödé: 日本語の文書。 עברית, العربية; 🦑🏴‍☠️ e\u0301 \u200d \ufdfa ffi. Zero\u00a0width\u200bspace."
         self.write({"id": "d", "title": "日本 🦑", "text": text, "metadata": {"ключ": "значение"}})

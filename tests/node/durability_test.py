@@ -11,7 +11,7 @@ import time
 import unittest
 
 from handbook import HANDBOOK, QUESTIONS, long_text, marker
-from harness import BINARY, PATIENCE_SECONDS, TemporaryFolderTest, clean_environment, run
+from harness import BINARY, PATIENCE_SECONDS, TemporaryFolderTest, clean_environment, run, wait_until
 
 PARAGRAPHS = 5
 
@@ -57,8 +57,9 @@ class Killed(DurabilityTest):
         for turn in range(5):
             node = self.start("--set", "store.snapshot_after_chunks=10")
             self.check_after_kill(node, acknowledged, maybe, f"seed {seed}, turn {turn}")
-            stop_at = time.monotonic() + chance.uniform(0.2, 2.0)
-            killer = threading.Thread(target=self.kill_at, args=(node, stop_at))
+            # Killed at any moment of the request that follows the n-th acknowledgement.
+            answered = []
+            killer = threading.Thread(target=self.kill_after, args=(node, answered, chance.randint(1, 4), chance.random()))
             killer.start()
             while killer.is_alive():
                 # New documents and new versions of old ones, a few a request, in two shapes.
@@ -82,6 +83,7 @@ class Killed(DurabilityTest):
                 except Exception as lost:  # http.client: the reply was cut short
                     self.assertIn(type(lost).__name__, ("RemoteDisconnected", "IncompleteRead", "BadStatusLine"))
                     break
+                answered.append(time.monotonic())
                 for status in reply.json["documents"]:
                     self.assertEqual(status["state"], "indexed", reply.text)
                     acknowledged[status["id"]] = versions[status["id"]]
@@ -92,9 +94,13 @@ class Killed(DurabilityTest):
         self.assertGreater(len(acknowledged), 5)
         node.stop()
 
-    def kill_at(self, node, moment):
+    def kill_after(self, node, answered, count, share):
+        started = time.monotonic()
+        wait_until(lambda: len(answered) >= count, "acknowledgements", step=0.001)
+        usual = (answered[-1] - started) / len(answered)
+        moment = answered[-1] + share * usual
         while time.monotonic() < moment:
-            time.sleep(0.001)
+            time.sleep(0.0005)
         node.kill()
 
     def check_after_kill(self, node, acknowledged, maybe, when):
