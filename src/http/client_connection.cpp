@@ -16,7 +16,8 @@ namespace {
 namespace asio = boost::asio;
 constexpr auto kToken = asio::as_tuple(asio::deferred);
 
-constexpr std::size_t kInputBytes = 16 * 1024;
+constexpr std::size_t kInputBytes = 16 * 1024;      // what a connection keeps while idle
+constexpr std::size_t kBodyInputBytes = 128 * 1024; // while a large body arrives
 
 std::unexpected<Error> no_connection(const Origin& origin, std::string_view reason) {
   return fail(ErrorCode::kUnavailable,
@@ -151,6 +152,10 @@ net::Task<IoResult> ClientConnection::read(MonotonicTime due) {
                                           : co_await socket_.async_read_some(space, kToken);
   unwatch();
   input_end_ += size_bytes;
+  // The sender is faster than the buffer: fewer and larger reads from now on.
+  if (size_bytes == space.size() && input_.size() < kBodyInputBytes) {
+    input_.resize(kBodyInputBytes);
+  }
   const auto state = co_await asio::this_coro::cancellation_state;
   co_return IoResult{end_of(failure, state.cancelled()), size_bytes};
 }

@@ -46,7 +46,7 @@ class Running {
   }
   // A test that would hang fails instead.
   Result<T> get() {
-    if (future_.wait_for(seconds(20)) != std::future_status::ready) {
+    if (future_.wait_for(seconds(60)) != std::future_status::ready) {
       return fail(ErrorCode::kInternal, "the coroutine did not end");
     }
     return future_.get();

@@ -39,7 +39,7 @@ TEST_F(ClientServerTest, SendsAnEmptyBody) {
 }
 
 TEST_F(ClientServerTest, ReadsALargeBody) {
-  const auto response = fixture_.get(url("/large"));
+  const auto response = fixture_.send({.url = url("/large")}, within(seconds(50)));
   ASSERT_TRUE(response.has_value());
   EXPECT_EQ(response->body.size(), 32u * 1024 * 1024);
 }
