@@ -1,5 +1,7 @@
 #include "store/embedded_store.h"
 
+#include <algorithm>
+#include <cmath>
 #include <system_error>
 #include <utility>
 
@@ -73,6 +75,9 @@ Result<> check_query(const SearchRequest& request, const CollectionRow& row,
   }
   if (request.query_vector.size() != row.dimension) {
     return fail(ErrorCode::kInvalidField, "the query's vector has the wrong dimension");
+  }
+  if (!std::ranges::all_of(request.query_vector, [](float x) { return std::isfinite(x); })) {
+    return fail(ErrorCode::kInvalidField, "the query's vector holds a value that is not finite");
   }
   return {};
 }
@@ -348,7 +353,11 @@ Result<SearchResult> EmbeddedStore::search(const SearchRequest& request) {
     }
     result.generation.epoch = parts_->epoch;
     const bool same_commit = !prepared->allowed || result.generation.seq == prepared->seq;
-    if (same_commit || attempt == kMaxFilterAttempts) return result;
+    if (same_commit) return result;
+    if (attempt < kMaxFilterAttempts) continue;
+    // The older of the two: whoever caches the result must not keep it as the newer commit's.
+    result.generation.seq = std::min(result.generation.seq, prepared->seq);
+    return result;
   }
 }
 

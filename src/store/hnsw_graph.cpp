@@ -131,7 +131,7 @@ std::uint32_t HnswGraph::descend(const VectorRows& vectors, const float* vector)
       moved = false;
       for (const std::uint32_t row : links_of(at, level)) {
         const float similarity = inner_product(vector, vectors.row(row), vectors.dimension());
-        if (similarity <= best) continue;
+        if (!(similarity > best)) continue; // NaN included: it would never end
         best = similarity;
         at = row;
         moved = true;

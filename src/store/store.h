@@ -85,7 +85,8 @@ class Store {
   // generation without waiting.
   virtual Result<std::unique_ptr<GenerationProbe>> generation_probe() { return nullptr; }
   // Candidates of both sides over at least the data that was committed when the call began.
-  // Errors: kNotFound (collection), kInvalidField (a vector of the wrong dimension, a bad filter),
+  // Errors: kNotFound (collection), kInvalidField (a vector of the wrong dimension or not finite,
+  // a bad filter),
   // kConflict (the collection was embedded by another model).
   virtual Result<SearchResult> search(const SearchRequest& request) = 0;
 };
