@@ -65,7 +65,10 @@ Connection::~Connection() { loop_->leave(*this); }
 net::Task<> Connection::run() {
   request_.remote_address = remote_address_;
   wait_for_request();
-  if (over_limit_) co_await refuse({ErrorCode::kOverloaded, "too many connections", {}});
+  if (over_limit_) {
+    Error error{ErrorCode::kOverloaded, "too many connections", {}};
+    co_await refuse(std::move(error));
+  }
   while (!closing_) {
     auto parsed = parse();
     if (!parsed) {
@@ -181,7 +184,8 @@ net::Task<> Connection::on_read_failure() {
     co_return;
   }
   if (timed_out_) {
-    co_await refuse({ErrorCode::kRequestTimeout, "the request did not arrive in time", {}});
+    Error error{ErrorCode::kRequestTimeout, "the request did not arrive in time", {}};
+    co_await refuse(std::move(error));
   }
 }
 

@@ -27,6 +27,7 @@ void Request::clear() {
   }
   minor_version = 1;
   keep_alive = true;
+  received_at = {};
   route = {};
   path_parameters.clear();
 }
