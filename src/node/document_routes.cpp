@@ -62,6 +62,21 @@ Result<ListParameters> list_parameters(const http::Request& request, const std::
   return list;
 }
 
+// Anything but the two words is refused: who wrote `dry_run=1` did not mean a write.
+Result<bool> dry_run_parameter(const http::Request& request) {
+  auto parameters = request.query_parameters();
+  if (!parameters) return forward_error(parameters);
+  bool dry_run = false;
+  for (const auto& [name, value] : *parameters) {
+    if (name != "dry_run") continue;
+    if (value != "true" && value != "false") {
+      return fail(ErrorCode::kInvalidField, "'dry_run' must be true or false", "dry_run");
+    }
+    dry_run = value == "true";
+  }
+  return dry_run;
+}
+
 class DocumentRoutes {
  public:
   explicit DocumentRoutes(DocumentRouteParts parts) : parts_(std::move(parts)) {}
@@ -139,12 +154,10 @@ class DocumentRoutes {
   net::Task<http::Response> write(http::Request& request, ParsedDocuments parsed) const {
     const auto deadline = request_deadline(request, parts_.write_timeout);
     if (!deadline) co_return error_reply(deadline.error(), request);
-    auto parameters = request.query_parameters();
-    const bool dry_run = parameters && std::find(parameters->begin(), parameters->end(),
-                                                 std::pair<std::string, std::string>(
-                                                     "dry_run", "true")) != parameters->end();
+    const auto dry_run = dry_run_parameter(request);
+    if (!dry_run) co_return error_reply(dry_run.error(), request);
     const auto statuses = co_await parts_.writer.write(
-        std::move(parsed.collection), std::move(parsed.documents), dry_run, *deadline);
+        std::move(parsed.collection), std::move(parsed.documents), *dry_run, *deadline);
     if (!parsed.many && statuses.front().error) {
       co_return error_reply(*statuses.front().error, request);
     }

@@ -43,7 +43,8 @@ class DocumentWriter {
   explicit DocumentWriter(Parts parts) : parts_(std::move(parts)) {}
 
   // One status per document, in their order. With `dry_run` nothing is embedded or written, and the
-  // status says what would happen. `deadline` bounds each wait.
+  // status says what would happen. Past `deadline` nothing more is embedded: what is not written
+  // by then fails with kDeadlineExceeded.
   net::Task<std::vector<DocumentStatus>> write(store::CollectionKey collection,
                                                std::vector<ParsedDocument> documents, bool dry_run,
                                                Deadline deadline);

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <boost/json/serialize.hpp>
+#include <boost/json/value_from.hpp>
 
 #include "node/json_fields.h"
 #include "store/filter_parse.h"
@@ -170,10 +171,12 @@ json::object reply_json(const rag::QueryReply& reply, bool explain) {
 }
 
 std::string cache_status_header(const rag::QueryReply& reply) {
+  // A degraded answer is not kept.
+  const std::string_view stored = reply.answer->degraded_level == 0 ? "; stored" : "";
   switch (reply.cache) {
     case rag::CacheStatus::kHit: return "raglan; hit";
-    case rag::CacheStatus::kMiss: return "raglan; fwd=miss; stored";
-    case rag::CacheStatus::kRefresh: return "raglan; fwd=request; stored";
+    case rag::CacheStatus::kMiss: return fmt::format("raglan; fwd=miss{}", stored);
+    case rag::CacheStatus::kRefresh: return fmt::format("raglan; fwd=request{}", stored);
     case rag::CacheStatus::kBypass: return "raglan; fwd=bypass";
   }
   return "raglan; fwd=miss";
