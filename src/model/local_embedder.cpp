@@ -69,7 +69,7 @@ struct LocalEmbedder::Parts {
   ov::CompiledModel compiled;
   Guarded<ov::InferRequest> request;
 
-  // Texts [first, last) of `order` in one inference; their vectors go to their own rows.
+  // The texts of `batch`, longest first, in one inference; their vectors go to their own rows.
   void infer(ov::InferRequest& inference, const std::vector<TokenIds>& ids,
              std::span<const std::size_t> batch, Embeddings& out) const;
 };

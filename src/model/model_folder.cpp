@@ -1,7 +1,6 @@
 #include "model/model_folder.h"
 
-#include <fstream>
-#include <sstream>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -11,6 +10,11 @@ namespace raglan::model {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 namespace {
+
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
 
 Result<std::size_t> size_field(const json::object& object, std::string_view name,
                                std::size_t fallback) {
@@ -62,7 +66,7 @@ Result<> read_sizes(const json::object& config, ModelFolder& folder) {
 }
 
 Result<> read_pooling(const fs::path& path, ModelFolder& folder) {
-  if (!fs::exists(path)) return {};
+  if (!is_there(path)) return {};
   auto config = read_json_object(path);
   if (!config) return forward_error(config);
   const auto on = [&](std::string_view name) {
@@ -80,10 +84,11 @@ Result<> read_pooling(const fs::path& path, ModelFolder& folder) {
 
 Result<> find_weights(ModelFolder& folder) {
   for (const char* name : {"model.onnx", "onnx/model.onnx"}) {
-    if (fs::exists(folder.path / name)) folder.onnx = folder.path / name;
+    if (is_there(folder.path / name)) folder.onnx = folder.path / name;
   }
-  if (fs::exists(folder.path / "model.safetensors")) folder.onnx.clear();
-  if (folder.onnx.empty() && !fs::exists(folder.path / "model.safetensors")) {
+  const bool safetensors = is_there(folder.path / "model.safetensors");
+  if (safetensors) folder.onnx.clear();
+  if (folder.onnx.empty() && !safetensors) {
     return fail(
         ErrorCode::kUnavailable,
         fmt::format("model folder {} holds neither model.safetensors nor model.onnx", folder.name));
@@ -96,8 +101,9 @@ Result<> find_weights(ModelFolder& folder) {
 Result<ModelFolder> read_model_folder(const fs::path& path) {
   ModelFolder folder;
   folder.path = path;
-  folder.name = fs::weakly_canonical(path).filename().string();
-  if (!fs::is_directory(path)) {
+  std::error_code error; // also of a folder that may not be looked into
+  folder.name = fs::weakly_canonical(path, error).filename().string();
+  if (!fs::is_directory(path, error)) {
     return fail(ErrorCode::kUnavailable, fmt::format("there is no model folder {}", folder.name));
   }
   auto config = read_json_object(path / "config.json");
@@ -110,7 +116,7 @@ Result<ModelFolder> read_model_folder(const fs::path& path) {
     return forward_error(ok);
   }
   folder.max_tokens = folder.max_positions;
-  if (fs::exists(path / "sentence_bert_config.json")) {
+  if (is_there(path / "sentence_bert_config.json")) {
     auto sentence = read_json_object(path / "sentence_bert_config.json");
     if (!sentence) return forward_error(sentence);
     auto length = size_field(*sentence, "max_seq_length", folder.max_positions);
