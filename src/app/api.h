@@ -1,7 +1,7 @@
 // The node's JSON API as the command line uses it: over HTTP with --url, else in this process on
 // the data folder. One code path for both: what a command does is what a client of the API gets.
 //
-//   auto api = open_api(options, settings);
+//   auto api = open_api(options);
 //   auto reply = (*api)->call("POST", "/v1/query", {{"query", "how do I vacuum?"}});
 //
 // Blocking; not thread safe.

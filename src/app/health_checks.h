@@ -1,5 +1,6 @@
-// What `raglan doctor` looks at, one function a subject. Each looks and changes nothing, but for
-// the data folder, in which a file is created and removed.
+// What `raglan doctor` looks at, one function a subject. Documents and settings
+// stay as they are; a probing file is created and removed in the data folder, and the store is
+// opened as a node opens it, which may migrate an older one.
 #pragma once
 
 #include <filesystem>

@@ -2,7 +2,7 @@
 // for one run. The defaults are the structs' own.
 //
 //   Settings settings;
-//   auto ok = settings.load(options);   // flags, environment, raglan.toml
+//   for (const auto& problem : settings.load(sources)) …   // flags, environment, raglan.toml
 //
 // The file is --config, else ./raglan.toml when there is one.
 #pragma once

@@ -44,8 +44,6 @@ void configure_log(LogLevel level, LogFormat format) {
   g_format = format;
 }
 
-LogLevel log_level() { return g_level; }
-
 void write_log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
   if (level < g_level.load(std::memory_order_relaxed) || level == LogLevel::kOff) return;
   std::string line;

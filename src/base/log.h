@@ -28,7 +28,6 @@ struct LogField {
 };
 
 void configure_log(LogLevel level, LogFormat format);
-LogLevel log_level();
 void write_log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields);
 
 inline void log_debug(std::string_view event, std::initializer_list<LogField> fields = {}) {

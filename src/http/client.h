@@ -16,9 +16,8 @@
 // Every status is an answer, not an error; redirects are answers too and are not followed. Errors:
 //   kMalformedRequest  the URL, method or a header field cannot be sent
 //   kUnavailable       no connection: unknown name, refused, timed out, certificate not valid
-//   kUpstream          the connection broke before the answer was whole, or it is not HTTP, or it
-//   is
-//                      larger than the limits
+//   kUpstream          the connection broke before the answer was whole, or it is not HTTP, or
+//                      it is larger than the limits
 //   kDeadlineExceeded  the deadline, or a timeout of the config after the connection was made
 //   kOverloaded        too many requests wait for a connection to this host, or for a name
 //   kClientClosed      the awaiting coroutine was cancelled

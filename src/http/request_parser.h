@@ -7,9 +7,9 @@
 // message_fields, body_decoder and this one.
 //
 //   RequestParser parser(limits);
-//   auto used = parser.feed(input, request);  // consume *used bytes; feed the rest again, with
-//   more if (parser.head_done()) ...               // the request's head can be looked at if
-//   (parser.done()) ...                    // the whole request can be used; reset() for the next
+//   auto used = parser.feed(input, request);  // consume *used bytes; feed the rest with more
+//   if (parser.head_done()) ...               // the request's head can be looked at
+//   if (parser.done()) ...                    // the request is whole; reset() for the next
 //
 // After an error the connection is of no further use: where the next message starts is unknown.
 #pragma once

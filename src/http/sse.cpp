@@ -32,11 +32,4 @@ std::string format_event(std::string_view event, std::string_view data) {
   return out;
 }
 
-std::string format_comment(std::string_view text) {
-  std::string out = ": ";
-  append_without_line_ends(out, text);
-  out += "\n\n";
-  return out;
-}
-
 } // namespace raglan::http

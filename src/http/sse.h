@@ -14,7 +14,4 @@ inline constexpr std::string_view kEventStreamType = "text/event-stream";
 // reader would see them). An empty name leaves the "event:" field out; line ends in it are dropped.
 std::string format_event(std::string_view event, std::string_view data);
 
-// A comment line, which readers ignore: keeps proxies from timing out a quiet stream.
-std::string format_comment(std::string_view text);
-
 } // namespace raglan::http

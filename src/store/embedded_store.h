@@ -1,8 +1,7 @@
 // The embedded store: SQLite for documents, chunks, vectors and the change log; in-memory indexes
 // (collection_index.h) for search. Nothing to install, one file, several processes.
 //
-//   auto store = EmbeddedStore::open("data/raglan.db", {embedder.id(), embedder.dimension()}, {},
-//   clock);
+//   auto store = EmbeddedStore::open("data/raglan.db", {embedder_id, dimension}, {}, clock);
 //   (*store)->put({}, prepared);          // returns when it is durable
 //   (*store)->search(request);            // finds it, here and in every process on the file
 //

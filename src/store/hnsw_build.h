@@ -17,10 +17,8 @@
 
 namespace raglan::store {
 
-// Candidates that are looked at for the links of a new row (the paper's efConstruction).
-inline constexpr std::size_t kDefaultBuildBreadth = 100;
-
-// A graph over all rows of `vectors`; `older` (may be null) covers the first of them. Null when
+// A graph over all rows of `vectors`; `older` (may be null) covers the first of them. `breadth`:
+// candidates that are looked at for the links of a new row (the paper's efConstruction). Null when
 // `stopped` returned true (it is asked before each row), when there are no rows, or when memory
 // ran out.
 std::shared_ptr<const HnswGraph> build_hnsw(const VectorRows& vectors, const HnswGraph* older,

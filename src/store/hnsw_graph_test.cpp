@@ -13,6 +13,7 @@ namespace raglan::store {
 namespace {
 
 constexpr std::size_t kUnlimited = 1'000'000;
+constexpr std::size_t kBreadth = IndexConfig{}.graph_build_breadth;
 const auto kNeverStopped = [] { return false; };
 
 VectorRows random_rows(std::size_t count) {
@@ -48,7 +49,7 @@ double recall_at_10(const HnswGraph& graph, const VectorRows& rows, std::size_t 
 
 TEST(HnswGraph, FindsNearlyAllOfTheNearest) {
   const VectorRows rows = random_rows(3000);
-  const auto graph = build_hnsw(rows, nullptr, kDefaultBuildBreadth, kNeverStopped);
+  const auto graph = build_hnsw(rows, nullptr, kBreadth, kNeverStopped);
   ASSERT_NE(graph, nullptr);
   EXPECT_EQ(graph->rows(), 3000u);
   EXPECT_GE(recall_at_10(*graph, rows, 100), 0.98);
@@ -58,10 +59,10 @@ TEST(HnswGraph, GrowsFromAnOlderOne) {
   const VectorRows all = random_rows(3000);
   VectorRows first(kDimension, 1000);
   for (std::size_t row = 0; row < 1000; ++row) first.append(all.row(row));
-  const auto older = build_hnsw(first, nullptr, kDefaultBuildBreadth, kNeverStopped);
+  const auto older = build_hnsw(first, nullptr, kBreadth, kNeverStopped);
   ASSERT_NE(older, nullptr);
   int inserted = 0;
-  const auto grown = build_hnsw(all, older.get(), kDefaultBuildBreadth, [&] {
+  const auto grown = build_hnsw(all, older.get(), kBreadth, [&] {
     ++inserted;
     return false;
   });
@@ -73,7 +74,7 @@ TEST(HnswGraph, GrowsFromAnOlderOne) {
 
 TEST(HnswGraph, WhatIsNotEligibleTakesNoPlace) {
   const VectorRows rows = random_rows(2000);
-  const auto graph = build_hnsw(rows, nullptr, kDefaultBuildBreadth, kNeverStopped);
+  const auto graph = build_hnsw(rows, nullptr, kBreadth, kNeverStopped);
   const auto query = unit_vector(77);
   const auto hits =
       graph->search(rows, {.vector = query.data(),
@@ -86,7 +87,7 @@ TEST(HnswGraph, WhatIsNotEligibleTakesNoPlace) {
 
 TEST(HnswGraph, GivesUpWhenVisitsRunOut) {
   const VectorRows rows = random_rows(2000);
-  const auto graph = build_hnsw(rows, nullptr, kDefaultBuildBreadth, kNeverStopped);
+  const auto graph = build_hnsw(rows, nullptr, kBreadth, kNeverStopped);
   const auto query = unit_vector(77);
   EXPECT_TRUE(
       graph->search(rows, {.vector = query.data(), .breadth = 100, .max_visits = 50}).empty());
@@ -95,7 +96,7 @@ TEST(HnswGraph, GivesUpWhenVisitsRunOut) {
 TEST(HnswGraph, EqualVectorsAreAllFound) {
   VectorRows rows(kDimension, 300);
   for (int i = 0; i < 300; ++i) rows.append(unit_vector(1).data());
-  const auto graph = build_hnsw(rows, nullptr, kDefaultBuildBreadth, kNeverStopped);
+  const auto graph = build_hnsw(rows, nullptr, kBreadth, kNeverStopped);
   const auto query = unit_vector(2);
   const auto hits =
       graph->search(rows, {.vector = query.data(), .breadth = 50, .max_visits = kUnlimited});
@@ -112,8 +113,7 @@ TEST(HnswGraph, BuildingStopsWhenAsked) {
 
 TEST(HnswGraph, ListsThatLeadAstrayAreNotConsistent) {
   const VectorRows rows = random_rows(200);
-  const HnswGraph::Lists good =
-      build_hnsw(rows, nullptr, kDefaultBuildBreadth, kNeverStopped)->lists();
+  const HnswGraph::Lists good = build_hnsw(rows, nullptr, kBreadth, kNeverStopped)->lists();
   ASSERT_TRUE(HnswGraph::consistent(good));
   ASSERT_GT(good.levels[good.entry], 0); // there are upper levels
   const auto broken = [&](auto&& damage) {

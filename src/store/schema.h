@@ -5,12 +5,13 @@
 // of a higher version is refused. `application_id` tells Raglan's databases from others.
 //
 //   meta         the store's epoch: 64 random bits, made with the file
-//   collections  counters and the seq of the last change; the embedding model, set by the first
-//   write documents    one row each, small, so that filters scan little; its chunks' ids are
-//   consecutive texts        the documents' whole texts        vectors   per document, chunk after
-//   chunk, f32 (LE) chunks       passages: text twice (here and in texts) so that a citation reads
-//   one small row fields       metadata as (key, kind, value) rows: what filters search
-//   (metadata_fields.h) changes      the change log: which chunks each write removed and added
+//   collections  counters, the seq of the last change, and the model of the first write
+//   documents    one small row each, so that filters scan little; its chunks' ids are consecutive
+//   texts        the documents' whole texts
+//   vectors      per document, chunk after chunk, f32 (LE)
+//   chunks       passages: their text stands here and in texts, so that a citation reads one row
+//   fields       metadata as (key, kind, value) rows: what filters search (metadata_fields.h)
+//   changes      the change log: which chunks each write removed and added
 //
 // Every table is led by tenant and collection, or belongs to a document that is. Ids are
 // AUTOINCREMENT: never used twice, even after a delete.

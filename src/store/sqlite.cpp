@@ -105,11 +105,6 @@ void Statement::bind_at(int index, std::int64_t number) {
   if (code != SQLITE_OK) bind_error_ = code;
 }
 
-void Statement::bind_null_at(int index) {
-  const int code = sqlite3_bind_null(handle_, index);
-  if (code != SQLITE_OK) bind_error_ = code;
-}
-
 Result<bool> Statement::step() {
   if (bind_error_ != SQLITE_OK) return report(sqlite3_db_handle(handle_), bind_error_);
   if (!started_) {

@@ -54,7 +54,6 @@ class Statement {
   void bind_at(int index, std::integral auto number) {
     bind_at(index, static_cast<std::int64_t>(number));
   }
-  void bind_null_at(int index);
 
   // True when there is a row, whose columns are valid until the next step; false at the end.
   Result<bool> step();
@@ -150,11 +149,5 @@ class ReadTransaction {
   explicit ReadTransaction(Connection& connection) : connection_(&connection) {}
   Connection* connection_;
 };
-
-// Bytes of any trivially copyable values, for blobs.
-template <typename T>
-std::span<const std::byte> bytes_of(std::span<const T> values) {
-  return std::as_bytes(values);
-}
 
 } // namespace raglan::store
