@@ -146,12 +146,15 @@ net::Task<Result<std::vector<float>>> DocumentWriter::embed(std::vector<std::str
     const std::size_t last = std::min(texts.size(), first + kTextsPerRequest);
     const auto at = [&](std::size_t i) { return std::make_move_iterator(texts.begin() + i); };
     std::vector<std::string> some(at(first), at(last));
+    model::EmbeddingQueue::Ticket ticket = 0;
     auto begin = [&](net::Completion<model::Embeddings> done) {
       auto deliver = [done](Result<model::Embeddings> made) { done.deliver(std::move(made)); };
-      parts_.embedder.submit(std::move(some), model::EmbeddingPriority::kIngest, deadline,
-                             std::move(deliver));
+      ticket = parts_.embedder.submit(std::move(some), model::EmbeddingPriority::kIngest, deadline,
+                                      std::move(deliver));
     };
     auto made = co_await net::await_completion<model::Embeddings>(std::move(begin));
+    // Texts of a client that went away need not be embedded any more.
+    if (!made && made.error().code == ErrorCode::kClientClosed) parts_.embedder.cancel(ticket);
     if (!made) co_return forward_error(made);
     vectors.insert(vectors.end(), made->values.begin(), made->values.end());
   }

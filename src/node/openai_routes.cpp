@@ -106,6 +106,7 @@ net::Task<http::Response> create_embeddings(model::EmbeddingQueue& queue, net::S
   auto begin = [&](net::Completion<model::Embeddings> done) {
     auto join = [&queue, priority, deadline = *deadline, done,
                  inputs = std::move(parsed->inputs)]() mutable {
+      if (done.cancelled()) return;
       auto deliver = [done](Result<model::Embeddings> made) { done.deliver(std::move(made)); };
       queue.submit(std::move(inputs), priority, deadline, std::move(deliver));
     };
