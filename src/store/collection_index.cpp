@@ -9,9 +9,11 @@
 #include "store/snapshot_file.h"
 
 namespace raglan::store {
+
 struct CollectionIndex::State {
   Parts parts;
   std::uint64_t seq = 0;
+  bool ahead = false; // holds more than `seq` says
 };
 
 CollectionIndex::CollectionIndex(std::size_t dimension, IndexConfig config)
@@ -31,12 +33,23 @@ void CollectionIndex::publish(std::shared_ptr<const State> state) {
 
 void CollectionIndex::apply(std::span<const IndexEntry> added,
                             std::span<const std::uint64_t> removed_chunk_ids, std::uint64_t seq) {
+  add_and_remove(added, removed_chunk_ids, seq);
+}
+
+void CollectionIndex::apply_ahead(std::span<const IndexEntry> added) {
+  add_and_remove(added, {}, std::nullopt);
+}
+
+void CollectionIndex::add_and_remove(std::span<const IndexEntry> added,
+                                     std::span<const std::uint64_t> removed_chunk_ids,
+                                     std::optional<std::uint64_t> seq) {
   // Outside of the lock: the texts' analysis is most of the work.
   std::shared_ptr<const IndexSegment> fresh;
   if (!added.empty()) fresh = IndexSegment::build(added, dimension_);
   const std::lock_guard lock(writing_);
   auto next = std::make_shared<State>(*state());
-  next->seq = seq;
+  next->seq = seq.value_or(next->seq);
+  next->ahead = !seq;
   if (fresh != nullptr) next->parts.push_back({std::move(fresh), nullptr, nullptr});
   std::vector<std::shared_ptr<Deletions>> own(next->parts.size());
   for (const std::uint64_t chunk_id : removed_chunk_ids) {
@@ -101,6 +114,7 @@ SearchResult CollectionIndex::search(const Query& query) const {
 Result<> CollectionIndex::save(const std::filesystem::path& path,
                                const SnapshotStamp& stamp) const {
   const auto current = state();
+  if (current->ahead) return fail(ErrorCode::kConflict, "a change is half applied");
   auto writer = SnapshotWriter::create(path);
   if (!writer) return forward_error(writer);
   write_index(*writer, stamp, {current->seq, current->parts});

@@ -89,6 +89,9 @@ class CollectionIndex {
   // that is added again must be removed in the same or an earlier call.
   void apply(std::span<const IndexEntry> added, std::span<const std::uint64_t> removed_chunk_ids,
              std::uint64_t seq);
+  // Some of the chunks that come with a change, ahead of the `apply` that ends it: `seq` stays, and
+  // until then the index is not saved, as what replays the change log onto it would add them twice.
+  void apply_ahead(std::span<const IndexEntry> added);
 
   // One piece of background work: a merge, or a graph. Blocks for as long as that takes (a large
   // graph: a minute), disturbs neither searches nor `apply`, and gives up when `stopped` returns
@@ -108,8 +111,9 @@ class CollectionIndex {
   // fill.
   SearchResult search(const Query& query) const;
 
-  // A checked file: see snapshot_file.h. Errors of load: kNotFound, kCorrupt (damaged, or made for
-  // something else): the caller rebuilds.
+  // A checked file: see snapshot_file.h. Errors of save: kConflict (between apply_ahead and apply:
+  // later), kUnavailable, kDiskFull; of load: kNotFound, kCorrupt (damaged, or made for something
+  // else): the caller rebuilds.
   Result<> save(const std::filesystem::path& path, const SnapshotStamp& stamp) const;
   static Result<std::unique_ptr<CollectionIndex>> load(const std::filesystem::path& path,
                                                        const SnapshotStamp& expected,
@@ -117,6 +121,10 @@ class CollectionIndex {
 
  private:
   struct State;
+
+  void add_and_remove(std::span<const IndexEntry> added,
+                      std::span<const std::uint64_t> removed_chunk_ids,
+                      std::optional<std::uint64_t> seq);
 
   std::shared_ptr<const State> state() const;
   void publish(std::shared_ptr<const State> state);

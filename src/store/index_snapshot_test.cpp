@@ -70,6 +70,24 @@ TEST_F(IndexSnapshotTest, LoadedIndexTakesFurtherChanges) {
   EXPECT_EQ(found_ids(**loaded), found_ids(index_));
 }
 
+TEST_F(IndexSnapshotTest, AHalfAppliedChangeIsNotSaved) {
+  const std::string before = read_file(path_);
+  index_.apply_ahead(corpus_.entries(131, 140));
+  EXPECT_EQ(index_.seq(), 500u);
+  EXPECT_EQ(index_.size(), 138u); // found already
+  const auto refused = index_.save(path_, kStamp);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  EXPECT_EQ(read_file(path_), before);
+
+  index_.apply(corpus_.entries(141, 150), {}, 501);
+  ASSERT_TRUE(index_.save(path_, kStamp));
+  auto loaded = load();
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ((*loaded)->seq(), 501u);
+  EXPECT_EQ((*loaded)->size(), 148u);
+}
+
 TEST_F(IndexSnapshotTest, EmptyIndexIsSavedAndLoaded) {
   ASSERT_TRUE(CollectionIndex(kDimension, {}).save(path_, kStamp));
   auto loaded = load();

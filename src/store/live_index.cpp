@@ -61,17 +61,21 @@ Result<> LiveIndex::catch_up(Connection& connection, CollectionIndex& index, std
                              const Progress& progress) {
   const std::uint64_t from_seq = index.seq();
   IndexBatch batch;
-  const auto apply = [&](std::span<const std::uint64_t> removed, std::uint64_t seq) {
-    index.apply(batch.entries(), removed, seq);
-    unsaved_chunks_ += batch.size() + removed.size();
+  const auto count_batch = [&] {
+    unsaved_chunks_ += batch.size();
     if (progress) progress(batch.size());
     batch.clear();
   };
-  auto ok = read_added_chunks(connection, source_, from_seq, batch, [&] { apply({}, from_seq); });
+  auto ok = read_added_chunks(connection, source_, from_seq, batch, [&] {
+    index.apply_ahead(batch.entries());
+    count_batch();
+  });
   if (!ok) return ok;
   auto removed = read_removed_chunks(connection, source_, from_seq);
   if (!removed) return forward_error(removed);
-  apply(*removed, to_seq);
+  index.apply(batch.entries(), *removed, to_seq);
+  count_batch();
+  unsaved_chunks_ += removed->size();
   return {};
 }
 
@@ -89,6 +93,7 @@ Result<> LiveIndex::save(std::uint64_t min_chunks) {
   const std::uint64_t unsaved = unsaved_chunks_;
   if (index == nullptr || unsaved == 0 || unsaved < min_chunks) return {};
   auto ok = index->save(snapshot_path_, stamp_);
+  if (!ok && ok.error().code == ErrorCode::kConflict) return {}; // catching up: next time
   if (ok) unsaved_chunks_ -= unsaved;
   return ok;
 }
