@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "ingest/chunk_vectors.h"
 #include "ingest/prepare.h"
 
 namespace raglan::evaluation {
@@ -66,12 +68,11 @@ Result<std::vector<float>> embed_all(const std::vector<std::string>& texts,
 Result<> write_all(store::Store& store, const store::CollectionKey& key,
                    std::vector<store::PreparedDocument>& documents,
                    const std::vector<float>& vectors, std::size_t dimension) {
-  std::size_t row = 0;
+  std::span<const float> rest = vectors;
   for (store::PreparedDocument& document : documents) {
-    const std::size_t rows = document.chunks.size();
-    document.vectors.assign(vectors.data() + row * dimension,
-                            vectors.data() + (row + rows) * dimension);
-    row += rows;
+    const std::size_t count = document.chunks.size() * dimension;
+    ingest::attach_vectors(document, rest.first(count));
+    rest = rest.subspan(count);
   }
   const auto states = store.put_many(key, documents);
   for (std::size_t i = 0; i < states.size(); ++i) {

@@ -29,9 +29,9 @@
 
 namespace raglan::ingest {
 
-// Part of the content hash: to be raised with every change that makes other chunks of the same
-// text, in the extractors as well.
-inline constexpr std::uint64_t kChunkerVersion = 1;
+// Part of the content hash: to be raised with every change that makes other chunks or vectors of
+// the same text, in the extractors as well.
+inline constexpr std::uint64_t kChunkerVersion = 2;
 
 // Text that a tokenizer takes for very few tokens (a word of a megabyte is one unknown token) is
 // taken for at least one token per this many bytes.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/ids.h"
+#include "ingest/chunk_vectors.h"
 #include "net/completion.h"
 
 namespace raglan::node {
@@ -176,11 +177,11 @@ net::Task<void> DocumentWriter::write_group(const store::CollectionKey& collecti
   }
   const std::size_t dimension = parts_.embedder.embedder().dimension();
   std::vector<store::PreparedDocument> documents;
-  auto next = vectors->begin();
+  std::span<const float> rest = *vectors;
   for (Item* item : group) {
-    const auto count = static_cast<std::ptrdiff_t>(item->prepared.chunks.size() * dimension);
-    item->prepared.vectors.assign(next, next + count);
-    next += count;
+    const std::size_t count = item->prepared.chunks.size() * dimension;
+    ingest::attach_vectors(item->prepared, rest.first(count));
+    rest = rest.subspan(count);
     documents.push_back(std::move(item->prepared));
   }
   using States = std::vector<Result<store::WriteState>>;

@@ -6,33 +6,113 @@
 
 #include <fmt/format.h>
 
+#include "rag/lexical_query.h"
+#include "rag/sentence_candidates.h"
 #include "store/analyzer.h"
 
 namespace raglan::rag {
 namespace {
 
-constexpr double kMinLexical = 0.5; // without vectors: half of the question's words
+// Of the sentence's own cosine; the rest is its passage's.
+constexpr double kSentenceShare = 0.7;
+// What all of the question's words add to a cosine.
+constexpr double kLexicalWeight = 0.1;
+// Sentences whose vectors are nearer than this say the same.
+constexpr double kSameCosine = 0.92;
+// A sentence that is so much worse than the best one only dilutes the answer.
+constexpr double kMaxDistance = 0.2;
+// Without vectors: the share of the question's words that a sentence must have, and how many at
+// least (all of a question that has no more): one word in common is common.
+constexpr double kMinLexical = 0.5;
+constexpr std::size_t kMinSharedWords = 2;
+// Before there are vectors: what the rank of its passage is worth to a sentence, in shares of the
+// question's words.
+constexpr double kRankWeight = 0.5;
 
-std::vector<std::string_view> sentences_of(std::string_view text) {
-  std::vector<std::string_view> sentences;
-  std::size_t start = 0;
-  for (std::size_t at = 0; at <= text.size(); ++at) {
-    const bool end = at == text.size() || text[at] == '\n' ||
-                     (text[at] == ' ' && at > 0 && std::string_view(".!?").contains(text[at - 1]));
-    if (!end) continue;
-    if (at > start) sentences.push_back(text.substr(start, at - start));
-    start = at + 1;
-  }
-  return sentences;
+using Terms = std::set<store::Term>;
+
+Terms terms_of(std::string_view text) {
+  const std::vector<store::Term> terms = store::analyze(text);
+  return {terms.begin(), terms.end()};
 }
 
-double overlap(const std::set<store::Term>& question, std::string_view sentence) {
-  if (question.empty()) return 0;
-  const std::vector<store::Term> terms = store::analyze(sentence);
-  const std::set<store::Term> words(terms.begin(), terms.end());
-  const auto common =
-      std::ranges::count_if(question, [&](store::Term term) { return words.contains(term); });
-  return static_cast<double>(common) / static_cast<double>(question.size());
+void compare_words(const Terms& question, SentenceCandidate& candidate) {
+  if (question.empty()) return;
+  const Terms words = terms_of(candidate.sentence);
+  candidate.shared_words = static_cast<std::size_t>(
+      std::ranges::count_if(question, [&](store::Term term) { return words.contains(term); }));
+  candidate.lexical =
+      static_cast<double>(candidate.shared_words) / static_cast<double>(question.size());
+}
+
+double lexical_nearness(const SentenceCandidate& candidate) {
+  const bool enough = candidate.shared_words >= kMinSharedWords || candidate.lexical == 1;
+  return enough ? candidate.lexical : 0;
+}
+
+double promise(const SentenceCandidate& candidate) {
+  return candidate.lexical + kRankWeight / candidate.n;
+}
+
+double dot(std::span<const float> left, std::span<const float> right) {
+  return std::inner_product(left.begin(), left.end(), right.begin(), 0.0);
+}
+
+// One candidate's place in the choice.
+struct Scored {
+  std::size_t index = 0;
+  double score = 0;
+  double nearness = 0; // what decides whether anything was found
+};
+
+// Candidates in the order of their scores; equal ones in their own.
+std::vector<Scored> score_all(std::span<const float> query_vector,
+                              std::span<const SentenceCandidate> candidates,
+                              std::span<const float> vectors) {
+  std::vector<Scored> scored;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const SentenceCandidate& candidate = candidates[i];
+    if (vectors.empty()) {
+      scored.push_back({i, promise(candidate), lexical_nearness(candidate)});
+      continue;
+    }
+    const auto row = vectors.subspan(i * query_vector.size(), query_vector.size());
+    const double cosine = dot(query_vector, row);
+    const double score = kSentenceShare * cosine + (1 - kSentenceShare) * candidate.passage_cosine +
+                         kLexicalWeight * candidate.lexical;
+    scored.push_back({i, score, cosine});
+  }
+  std::ranges::sort(scored, [](const Scored& left, const Scored& right) {
+    if (left.score != right.score) return left.score > right.score;
+    return left.index < right.index;
+  });
+  return scored;
+}
+
+bool says_the_same(const SentenceCandidate& left, std::span<const float> left_vector,
+                   const SentenceCandidate& right, std::span<const float> right_vector) {
+  if (left.sentence == right.sentence) return true; // passages overlap
+  return !left_vector.empty() && dot(left_vector, right_vector) > kSameCosine;
+}
+
+// Sentences of one passage follow one another; passages come in the order of their best sentence.
+std::string write_answer(std::vector<const SentenceCandidate*> chosen) {
+  std::vector<std::uint32_t> order;
+  for (const SentenceCandidate* candidate : chosen) {
+    if (std::ranges::find(order, candidate->n) == order.end()) order.push_back(candidate->n);
+  }
+  const auto place = [&](const SentenceCandidate* candidate) {
+    return std::pair(std::ranges::find(order, candidate->n) - order.begin(), candidate->start);
+  };
+  std::ranges::sort(chosen, {}, place);
+  std::string text;
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    const bool block = chosen[i]->text.size() > chosen[i]->sentence.size();
+    if (i > 0) text += text.ends_with('\n') ? "" : chosen[i]->n != chosen[i - 1]->n ? "\n\n" : " ";
+    text += fmt::format("{}{}[{}]", chosen[i]->text, block ? "\n" : " ", chosen[i]->n);
+    if (block && i + 1 < chosen.size()) text += '\n';
+  }
+  return text;
 }
 
 } // namespace
@@ -40,17 +120,22 @@ double overlap(const std::set<store::Term>& question, std::string_view sentence)
 std::vector<SentenceCandidate> candidate_sentences(std::string_view question,
                                                    std::span<const Source> sources,
                                                    const ExtractiveConfig& config) {
-  const std::vector<store::Term> terms = store::analyze(question);
-  const std::set<store::Term> words(terms.begin(), terms.end());
+  const Terms words = terms_of(lexical_query(question));
   std::vector<SentenceCandidate> candidates;
   for (const Source& source : sources) {
-    for (const std::string_view sentence : sentences_of(source.text)) {
-      candidates.push_back({source.n, std::string(sentence), overlap(words, sentence)});
+    for (const QuotableSentence& found : quotable_sentences(source.text, source.title_path)) {
+      SentenceCandidate& candidate = candidates.emplace_back();
+      candidate.n = source.n;
+      candidate.start = found.start;
+      candidate.text = source.text.substr(found.start, found.end - found.start);
+      candidate.sentence = source.text.substr(found.start, found.sentence_end - found.start);
+      compare_words(words, candidate);
+      candidate.passage_cosine = source.explanation.cosine;
     }
   }
-  std::ranges::sort(candidates, [](const auto& left, const auto& right) {
-    if (left.lexical != right.lexical) return left.lexical > right.lexical;
-    return left.n < right.n;
+  std::ranges::sort(candidates, [](const SentenceCandidate& left, const SentenceCandidate& right) {
+    if (promise(left) != promise(right)) return promise(left) > promise(right);
+    return std::pair(left.n, left.start) < std::pair(right.n, right.start);
   });
   if (candidates.size() > config.max_candidates) candidates.resize(config.max_candidates);
   return candidates;
@@ -62,24 +147,29 @@ ExtractiveAnswer compose_extractive(std::span<const float> query_vector,
                                     const ExtractiveConfig& config) {
   const std::size_t dimension = query_vector.size();
   const bool dense = dimension > 0 && vectors.size() == candidates.size() * dimension;
-  std::vector<std::pair<double, std::size_t>> scored;
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    double score = candidates[i].lexical;
-    if (dense) {
-      score = std::inner_product(query_vector.begin(), query_vector.end(),
-                                 vectors.begin() + static_cast<std::ptrdiff_t>(i * dimension), 0.0);
-    }
-    if (score >= (dense ? config.min_cosine : kMinLexical)) scored.emplace_back(-score, i);
+  if (!dense) vectors = {};
+  const std::vector<Scored> scored = score_all(query_vector, candidates, vectors);
+  const double threshold = dense ? config.min_cosine : kMinLexical;
+  const bool near =
+      std::ranges::any_of(scored, [&](const Scored& one) { return one.nearness >= threshold; });
+  if (!near) return {std::string(kNothingFound), false};
+
+  const auto vector_of = [&](std::size_t i) {
+    return dense ? vectors.subspan(i * dimension, dimension) : std::span<const float>();
+  };
+  std::vector<std::size_t> chosen;
+  for (const Scored& one : scored) {
+    if (chosen.size() == config.max_sentences) break;
+    if (one.score < scored.front().score - kMaxDistance) break;
+    const bool repeated = std::ranges::any_of(chosen, [&](std::size_t other) {
+      return says_the_same(candidates[one.index], vector_of(one.index), candidates[other],
+                           vector_of(other));
+    });
+    if (!repeated) chosen.push_back(one.index);
   }
-  if (scored.empty()) return {std::string(kNothingFound), false};
-  std::ranges::sort(scored);
-  if (scored.size() > config.max_sentences) scored.resize(config.max_sentences);
-  ExtractiveAnswer answer{"", true};
-  for (const auto& [score, i] : scored) {
-    if (!answer.text.empty()) answer.text += ' ';
-    answer.text += fmt::format("{} [{}]", candidates[i].text, candidates[i].n);
-  }
-  return answer;
+  std::vector<const SentenceCandidate*> sentences;
+  for (const std::size_t i : chosen) sentences.push_back(&candidates[i]);
+  return {write_answer(std::move(sentences)), true};
 }
 
 } // namespace raglan::rag

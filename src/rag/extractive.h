@@ -1,12 +1,20 @@
 // Answers without a language model: the best sentences of the passages, each with its citation.
 //
-//   auto candidates = candidate_sentences(question, sources, config);
-//   auto vectors = …;  // one per candidate, or none: the embedder is away
-//   ExtractiveAnswer answer = compose_extractive(question, query_vector, candidates, vectors, {});
+//   const auto candidates = candidate_sentences(question, sources, config);
+//   std::vector<float> vectors = …;  // one per candidate's `sentence`; none: the embedder is away
+//   ExtractiveAnswer answer = compose_extractive(query_vector, candidates, vectors, config);
 //
-// Two steps, because the vectors come from a batch queue in between. Every sentence of an answer
-// stands word for word in the passage that it cites; when none is near enough to the question the
-// answer says that nothing was found.
+// Two steps, because the vectors come from a batch queue in between, and bounded, because they are
+// most of what an answer costs: at most `max_candidates` sentences of at most kMaxSentenceBytes,
+// chosen by the question's words they hold and by their passage's rank (rag/sentence_candidates.h).
+//
+// A sentence's score is its cosine with the question, mixed with that of its passage: within a
+// passage on the subject the sentence that answers often does not name the subject again. The best
+// ones that say different things (Carbonell and Goldstein's maximal marginal relevance, 1998, with
+// a fixed limit) are put back into their passages' order, best passage first.
+//
+// Every piece of an answer stands word for word in the passage that it cites. When no sentence is
+// near the question the answer says that nothing was found: see ExtractiveConfig::min_cosine.
 //
 // Pure; thread safe.
 #pragma once
@@ -25,7 +33,10 @@ namespace raglan::rag {
 struct ExtractiveConfig {
   std::uint32_t max_candidates = 20; // sentences that are embedded for one question
   std::uint32_t max_sentences = 4;   // in an answer
-  double min_cosine = 0.45;          // of the best sentence; below it nothing was found
+  // Of the best sentence with the question; below it nothing was found. Chosen on questions that a
+  // collection answers and questions that have nothing to do with it: docs/decisions has the
+  // figures.
+  double min_cosine = 0.45;
 };
 
 inline void describe(config::Table<ExtractiveConfig>& table) {
@@ -44,11 +55,15 @@ inline void describe(config::Table<ExtractiveConfig>& table) {
       .max(1);
 }
 
-// A sentence that may answer, verbatim from source `n`.
+// A sentence that may answer.
 struct SentenceCandidate {
-  std::uint32_t n = 0;
-  std::string text;
+  std::uint32_t n = 0;   // the source's number
+  std::size_t start = 0; // bytes of the source's text
+  std::string text;      // verbatim; may go on behind the sentence, with what its ':' announces
+  std::string sentence;  // what is embedded: the text's first sentence
+  std::size_t shared_words = 0;
   double lexical = 0; // share of the question's words that it has, 0 to 1
+  double passage_cosine = 0;
 };
 
 struct ExtractiveAnswer {
@@ -59,7 +74,7 @@ struct ExtractiveAnswer {
 inline constexpr std::string_view kNothingFound =
     "Nothing in this collection answers the question.";
 
-// At most config.max_candidates; none when there are no sources.
+// Most promising first; at most config.max_candidates; none when there are no sources.
 std::vector<SentenceCandidate> candidate_sentences(std::string_view question,
                                                    std::span<const Source> sources,
                                                    const ExtractiveConfig& config);

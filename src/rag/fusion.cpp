@@ -5,9 +5,11 @@
 namespace raglan::rag {
 namespace {
 
-double score_sum(const store::Candidate& candidate, float bm25_max, const FusionConfig& config) {
-  const double lexical = bm25_max > 0 ? candidate.bm25 / bm25_max : 0;
-  return candidate.cosine + config.bm25_weight * lexical;
+// What a point of BM25 adds to a cosine in this search.
+double lexical_weight(const store::SearchResult& found, const FusionConfig& config) {
+  if (found.bm25_ceiling <= 0) return 0;
+  const double terms = found.question_terms;
+  return config.bm25_weight * terms / (terms + kTermsAtHalfWeight) / found.bm25_ceiling;
 }
 
 double reciprocal_ranks(const store::Candidate& candidate, const FusionConfig& config) {
@@ -26,11 +28,12 @@ bool better(const Ranked& left, const Ranked& right) {
 } // namespace
 
 std::vector<Ranked> fuse(const store::SearchResult& found, const FusionConfig& config) {
+  const double weight = lexical_weight(found, config);
   std::vector<Ranked> ranked;
   ranked.reserve(found.candidates.size());
   for (const store::Candidate& candidate : found.candidates) {
     const double score = config.method == FusionMethod::kScore
-                             ? score_sum(candidate, found.bm25_max, config)
+                             ? candidate.cosine + weight * candidate.bm25
                              : reciprocal_ranks(candidate, config);
     ranked.push_back({candidate.chunk_id, score, candidate.cosine, candidate.bm25,
                       candidate.dense_rank, candidate.lexical_rank});

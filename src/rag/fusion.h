@@ -1,9 +1,15 @@
 // One ranking out of the two sides of a search.
 //
-// kScore adds what the sides say about a chunk: its cosine, and its BM25 as a share of the best
-// BM25 of the search (Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid
-// Retrieval", 2023: a convex combination of scores beats ranks). kRrf adds 1 / (k + rank) over the
-// sides that found the chunk (Cormack, Clarke and Büttcher, 2009).
+// kScore adds what the sides say about a chunk: its cosine, and the share of the question that its
+// words cover (BM25 over the sum of the question's term weights, 0 to 1). A sum of scores and not
+// of ranks, because a score also says how sure a side is (Bruch, Gai and Ingber, "An Analysis of
+// Fusion Functions for Hybrid Retrieval", 2023); a share of the theoretical maximum and not of the
+// best score found, because where even the best chunk covers little of the question, words should
+// decide little. For the same reason the weight grows with the number of the question's terms:
+// n / (n + kTermsAtHalfWeight) of `bm25_weight`. docs/decisions/0005-fusion.md has the figures.
+//
+// kRrf adds 1 / (k + rank) over the sides that found the chunk (Cormack, Clarke and Büttcher,
+// 2009).
 //
 // A side that is missing (no vector because the embedder is away, no text, no word in common)
 // leaves the other side's order as it is.
@@ -21,9 +27,11 @@ namespace raglan::rag {
 
 enum class FusionMethod : std::uint8_t { kScore, kRrf };
 
+inline constexpr double kTermsAtHalfWeight = 5;
+
 struct FusionConfig {
   FusionMethod method = FusionMethod::kScore;
-  double bm25_weight = 0.2; // kScore: what the best BM25 adds to a cosine
+  double bm25_weight = 0.7; // kScore: what words can add to a cosine
   double rrf_k = 60;        // kRrf: how little the first ranks differ
 };
 

@@ -173,7 +173,7 @@ net::Task<Result<>> Pipeline::Run::compose_answer() {
   std::vector<float> vectors;
   if (!query_vector_.empty() && !candidates.empty()) {
     std::vector<std::string> texts;
-    for (const SentenceCandidate& candidate : candidates) texts.push_back(candidate.text);
+    for (const SentenceCandidate& candidate : candidates) texts.push_back(candidate.sentence);
     auto embedded = co_await embed(std::move(texts));
     if (embedded) {
       answer_.embedding_tokens += embedded->tokens;

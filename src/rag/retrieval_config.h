@@ -34,7 +34,7 @@ inline void describe(config::Table<RetrievalConfig>& table) {
       .max(1000);
   table.choice("fusion", method, "how the two sides become one ranking",
                {{"score", FusionMethod::kScore}, {"rrf", FusionMethod::kRrf}});
-  table.field("bm25_weight", bm25_weight, "fusion by score: what the best BM25 adds to a cosine")
+  table.field("bm25_weight", bm25_weight, "fusion by score: what words can add to a cosine")
       .min(0)
       .max(100);
   table.field("rrf_k", rrf_k, "fusion by rank: added to every rank").min(0).max(10000);

@@ -31,6 +31,23 @@ void expect_same(const SearchResult& left, const SearchResult& right) {
   }
 }
 
+TEST(CollectionIndex, TheCeilingOfBm25CountsTermsThatOccurNowhere) {
+  CollectionIndex index(kDimension, {});
+  const auto vector = unit_vector(1);
+  const std::vector<IndexEntry> entries{{1, "apple apple apple", vector}, {2, "banana", vector}};
+  index.apply(entries, {}, 1);
+  const auto idf = [](double frequency) {
+    return std::log(1 + (2 - frequency + 0.5) / (frequency + 0.5));
+  };
+  const SearchResult known = index.search({.text = "apple", .candidates = 10});
+  EXPECT_NEAR(known.bm25_ceiling, idf(1), 1e-5);
+  EXPECT_LT(known.bm25_max, known.bm25_ceiling);
+  const SearchResult partly = index.search({.text = "apple zebra apple", .candidates = 10});
+  EXPECT_NEAR(partly.bm25_ceiling, 2 * idf(1) + idf(0), 1e-5);
+  EXPECT_EQ(partly.question_terms, 2u);
+  EXPECT_EQ(index.search({.text = "the", .candidates = 10}).bm25_ceiling, 0);
+}
+
 TEST(CollectionIndex, AnEmptyIndexFindsNothing) {
   const CollectionIndex index(kDimension, {});
   const auto vector = unit_vector(1);

@@ -36,6 +36,8 @@ SearchResult search_parts(std::span<const IndexSegment::Part> parts, const Index
   rank = 0;
   for (const IndexHit& hit : lexical_hits) candidate(hit).lexical_rank = ++rank;
   if (!lexical_hits.empty()) result.bm25_max = lexical_hits.front().score;
+  result.bm25_ceiling = lexical.ceiling();
+  result.question_terms = lexical.question_terms();
   return result;
 }
 

@@ -37,13 +37,15 @@ LexicalSearch::~LexicalSearch() {
 std::vector<LexicalSearch::Weighted> LexicalSearch::weigh(std::string_view text) {
   std::map<Term, float> counts; // a term asked for twice counts twice
   for (const Term term : analyze(text)) ++counts[term];
+  question_terms_ = static_cast<std::uint32_t>(counts.size());
   std::vector<Weighted> terms;
   const auto live = static_cast<float>(view_.live_rows());
   for (const auto& [term, count] : counts) {
     const auto frequency = static_cast<float>(document_frequency(term));
+    const float idf = std::log(1 + (live - frequency + 0.5f) / (frequency + 0.5f));
+    ceiling_ += idf * count;
     if (frequency == 0) continue;
     for (const auto& part : view_.parts()) postings_ += part.segment->postings(term).rows.size();
-    const float idf = std::log(1 + (live - frequency + 0.5f) / (frequency + 0.5f));
     terms.push_back({term, idf * count});
   }
   return terms;

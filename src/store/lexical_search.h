@@ -29,6 +29,11 @@ class LexicalSearch {
   LexicalSearch(const LexicalSearch&) = delete;
   LexicalSearch& operator=(const LexicalSearch&) = delete;
 
+  // What a row would score that held every term of the question without end, terms that no row
+  // holds included: more than any row scores. 0 for a question without terms.
+  float ceiling() const { return ceiling_; }
+  // How many different terms the question has.
+  std::uint32_t question_terms() const { return question_terms_; }
   float score_of(std::uint32_t row) const { return scores_[row]; }
   // Best first; rows that hold none of the terms are no hits.
   std::vector<IndexHit> best(std::uint32_t count) const;
@@ -47,6 +52,8 @@ class LexicalSearch {
   const IndexView& view_;
   const IndexConfig& config_;
   std::vector<float>& scores_;
+  float ceiling_ = 0;
+  std::uint32_t question_terms_ = 0;
   std::size_t postings_ = 0; // of all terms together
   bool remember_ = false;    // touched_ is filled
   std::vector<std::uint32_t> touched_;

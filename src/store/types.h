@@ -103,6 +103,10 @@ struct Candidate {
 struct SearchResult {
   Generation generation; // of the data that was actually searched
   float bm25_max = 0;    // the best BM25 score of any matching chunk; 0: no lexical match
+  // The sum of the question's term weights, those of terms that occur nowhere included: what no
+  // chunk's BM25 reaches. bm25 / bm25_ceiling is how much of the question a chunk covers, 0 to 1.
+  float bm25_ceiling = 0;
+  std::uint32_t question_terms = 0;  // different ones; those that occur nowhere included
   std::vector<Candidate> candidates; // in no particular order; no duplicates
 };
 

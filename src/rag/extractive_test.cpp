@@ -1,0 +1,161 @@
+#include "rag/extractive.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <regex>
+
+#include "base/rng.h"
+
+namespace raglan::rag {
+namespace {
+
+Source source_of(std::uint32_t n, std::string text, float cosine = 0.6f) {
+  Source source;
+  source.n = n;
+  source.text = std::move(text);
+  source.explanation.cosine = cosine;
+  return source;
+}
+
+const std::vector<Source>& sources() {
+  static const std::vector<Source> kSources = {
+      source_of(1,
+                "VACUUM reclaims storage occupied by dead tuples. "
+                "It may be run while the database is in use by others."),
+      source_of(2,
+                "VACUUM FULL rewrites the entire contents of the table. "
+                "It requires an exclusive lock on each table it works on.")};
+  return kSources;
+}
+
+const std::vector<float> kQuestion = {1, 0, 0, 0, 0};
+
+// Vectors with the given cosines to kQuestion, each otherwise in a direction of its own.
+std::vector<float> vectors_of(std::initializer_list<float> cosines) {
+  std::vector<float> vectors;
+  std::size_t direction = 0;
+  for (const float cosine : cosines) {
+    std::vector<float> vector(kQuestion.size());
+    vector[0] = cosine;
+    vector[++direction] = std::sqrt(1 - cosine * cosine);
+    vectors.insert(vectors.end(), vector.begin(), vector.end());
+  }
+  return vectors;
+}
+
+TEST(Extractive, CandidatesAreBoundedAndTheMostPromisingFirst) {
+  const auto all = candidate_sentences("What does VACUUM FULL do?", sources(), {});
+  ASSERT_EQ(all.size(), 4u);
+  EXPECT_EQ(all[0].n, 2u); // holds both words
+  const auto two =
+      candidate_sentences("What does VACUUM FULL do?", sources(), {.max_candidates = 2});
+  ASSERT_EQ(two.size(), 2u);
+  EXPECT_EQ(two[0].text, all[0].text);
+  EXPECT_TRUE(candidate_sentences("What does VACUUM do?", {}, {}).empty());
+}
+
+TEST(Extractive, EverySentenceHasItsCitation) {
+  const auto candidates = candidate_sentences("VACUUM", sources(), {});
+  ASSERT_EQ(candidates.size(), 4u);
+  const auto answer =
+      compose_extractive(kQuestion, candidates, vectors_of({0.8f, 0.75f, 0.3f, 0.2f}), {});
+  EXPECT_TRUE(answer.found);
+  EXPECT_EQ(answer.text, candidates[0].text + " [" + std::to_string(candidates[0].n) + "]\n\n" +
+                             candidates[1].text + " [" + std::to_string(candidates[1].n) + "]");
+}
+
+TEST(Extractive, SentencesOfOnePassageKeepTheirOrder) {
+  auto candidates = candidate_sentences("VACUUM", std::span(sources()).first(1), {});
+  ASSERT_EQ(candidates.size(), 2u);
+  std::ranges::sort(candidates, {}, &SentenceCandidate::start);
+  const auto answer = compose_extractive(kQuestion, candidates, vectors_of({0.7f, 0.8f}), {});
+  EXPECT_EQ(answer.text,
+            "VACUUM reclaims storage occupied by dead tuples. [1] "
+            "It may be run while the database is in use by others. [1]");
+}
+
+TEST(Extractive, NothingNearTheQuestionIsNothingFound) {
+  const auto candidates = candidate_sentences("How do I bake bread?", sources(), {});
+  const ExtractiveConfig config{.min_cosine = 0.45};
+  const auto far =
+      compose_extractive(kQuestion, candidates, vectors_of({0.44f, 0.3f, 0.1f, 0}), config);
+  EXPECT_FALSE(far.found);
+  EXPECT_EQ(far.text, kNothingFound);
+  const auto near =
+      compose_extractive(kQuestion, candidates, vectors_of({0.46f, 0.3f, 0.1f, 0}), config);
+  EXPECT_TRUE(near.found);
+  EXPECT_FALSE(compose_extractive(kQuestion, {}, {}, config).found);
+}
+
+TEST(Extractive, WithoutVectorsWordsDecide) {
+  const auto about = candidate_sentences("Which lock does VACUUM FULL require?", sources(), {});
+  EXPECT_TRUE(compose_extractive({}, about, {}, {.max_sentences = 1}).found);
+  const auto other = candidate_sentences("How do I bake sourdough bread?", sources(), {});
+  EXPECT_FALSE(compose_extractive({}, other, {}, {}).found);
+}
+
+TEST(Extractive, TheSameIsNotSaidTwice) {
+  std::vector<Source> overlapping = {sources()[0], sources()[0]};
+  overlapping[1].n = 2;
+  const auto candidates = candidate_sentences("VACUUM storage", overlapping, {});
+  ASSERT_EQ(candidates.size(), 4u);
+  const auto answer = compose_extractive({}, candidates, {}, {});
+  EXPECT_EQ(answer.text.find("reclaims"), answer.text.rfind("reclaims"));
+}
+
+TEST(Extractive, WhatAColonAnnouncesIsQuotedOnLinesOfItsOwn) {
+  const std::vector<Source> dump = {
+      source_of(1,
+                "To make a dump of one database, run:\n\npg_dump dbname > dumpfile\n\n"
+                "The dump is consistent even while the database is in use.")};
+  const auto candidates = candidate_sentences("dump of one database", dump, {});
+  const auto answer = compose_extractive(kQuestion, candidates, vectors_of({0.8f, 0.7f}), {});
+  EXPECT_EQ(answer.text,
+            "To make a dump of one database, run:\n\npg_dump dbname > dumpfile\n[1]\n"
+            "The dump is consistent even while the database is in use. [1]");
+}
+
+// Whatever the passages and vectors: each cited piece stands word for word in the passage cited.
+TEST(ExtractiveProperty, NothingIsSaidThatNoSourceSays) {
+  Rng rng(5);
+  const std::vector<std::string> pieces = {"The server writes its log to a file. ",
+                                           "Run:\n\ncommand --flag\n\n",
+                                           "Heading\n\n",
+                                           "See e.g. the manual, version 1.5 or later. ",
+                                           "\u00dcber sechs W\u00f6rter geht dieser Satz. ",
+                                           "A question of many words this is? ",
+                                           "Set the value to (a || b) $1 %% {x}. ",
+                                           "\n- item one\n"};
+  for (int round = 0; round < 300; ++round) {
+    std::vector<Source> random;
+    for (std::uint32_t n = 1; n <= 1 + rng.below(4); ++n) {
+      std::string text;
+      for (std::size_t i = rng.below(12); i > 0; --i) text += pieces[rng.below(pieces.size())];
+      random.push_back(source_of(n, text));
+    }
+    const auto candidates = candidate_sentences("server log file value", random, {});
+    std::vector<float> vectors;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      const auto cosine = static_cast<float>(rng.uniform());
+      vectors.insert(vectors.end(), {cosine, std::sqrt(1 - cosine * cosine), 0, 0, 0});
+    }
+    const auto answer = compose_extractive(kQuestion, candidates, vectors, {});
+    EXPECT_FALSE(answer.text.empty());
+    if (!answer.found) continue;
+    const std::regex citation(R"([ \n]\[(\d)\][ \n]*)");
+    std::string rest = answer.text;
+    std::smatch match;
+    while (std::regex_search(rest, match, citation)) {
+      const std::size_t n = static_cast<std::size_t>(std::stoi(match[1].str()));
+      ASSERT_LE(n, random.size());
+      EXPECT_TRUE(random[n - 1].text.contains(match.prefix().str())) << match.prefix();
+      rest = match.suffix();
+    }
+    EXPECT_EQ(rest, ""); // nothing without a citation
+  }
+}
+
+} // namespace
+} // namespace raglan::rag

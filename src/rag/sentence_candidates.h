@@ -1,0 +1,32 @@
+// The sentences of a passage that could stand in an answer, and what they bring along.
+//
+// Left out: headings (lines that stand in the title path, and lines without an end), questions,
+// sentences too short to say anything or too long to quote, and code by itself. A sentence that
+// ends in ':' announces something: it takes the block that follows it along, or is left out when
+// that block is too long or belongs to another passage.
+//
+// Pure; thread safe.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+namespace raglan::rag {
+
+inline constexpr std::size_t kMinSentenceBytes = 24;
+inline constexpr std::size_t kMaxSentenceBytes = 400;
+inline constexpr std::size_t kMaxAnnouncedBytes = 400; // the block behind a ':'
+
+// Bytes of the passage's text.
+struct QuotableSentence {
+  std::size_t start = 0;
+  std::size_t sentence_end = 0;
+  std::size_t end = 0; // of the announced block; else sentence_end
+};
+
+// In the text's order.
+std::vector<QuotableSentence> quotable_sentences(std::string_view text,
+                                                 std::string_view title_path);
+
+} // namespace raglan::rag
