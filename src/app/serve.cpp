@@ -101,7 +101,7 @@ class Serving {
   const std::filesystem::path data_folder_;
   telemetry::MetricRegistry metrics_;
   std::vector<telemetry::Registration> usage_;
-  node::Node node_{metrics_, SystemClock::instance()};
+  node::Node node_{metrics_, settings_.serving.hosts, SystemClock::instance()};
   std::unique_ptr<Engine> engine_;
   net::EventLoops loops_{settings_.loops}; // after what its requests use
   std::atomic<bool> loaded_ = false;

@@ -51,6 +51,8 @@ void describe(config::Table<ServingConfig>& table) {
   table.field("listen", &ServingConfig::listen, "address and port; port 0 picks a free one")
       .must("be HOST:PORT",
             [](const std::string& text) { return parse_host_port(text).has_value(); });
+  table.field("hosts", &ServingConfig::hosts,
+              "names under which clients may ask for the node, besides localhost and 127.0.0.1");
   table
       .field("request_timeout", &ServingConfig::request_timeout,
              "the longest a question may take; x-request-timeout-ms can only shorten it")

@@ -29,6 +29,7 @@ namespace raglan::app {
 // Where a node listens and how long it works on a request.
 struct ServingConfig {
   std::string listen = "127.0.0.1:8080";
+  std::vector<std::string> hosts;
   std::chrono::milliseconds request_timeout = std::chrono::seconds(30);
   std::chrono::milliseconds document_timeout = std::chrono::minutes(10);
   std::chrono::milliseconds drain_timeout = std::chrono::seconds(30);

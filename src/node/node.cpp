@@ -1,5 +1,6 @@
 #include "node/node.h"
 
+#include "node/browser_guard.h"
 #include "node/health_routes.h"
 #include "node/request_scope.h"
 
@@ -11,8 +12,9 @@ constexpr std::size_t kMaxQueuedChecks = 16;
 
 } // namespace
 
-Node::Node(telemetry::MetricRegistry& metrics, const Clock& clock)
+Node::Node(telemetry::MetricRegistry& metrics, std::vector<std::string> hosts, const Clock& clock)
     : clock_(clock),
+      hosts_(std::move(hosts)),
       request_metrics_(metrics),
       checks_({"checks", 1, kMaxQueuedChecks}),
       readiness_(
@@ -54,6 +56,7 @@ void Node::start(const Service& service) {
 }
 
 net::Task<http::Response> Node::forward(http::Request& request) {
+  if (auto ok = check_browser(request, hosts_); !ok) co_return error_reply(ok.error(), request);
   const Loaded* loaded = loaded_.load();
   if (loaded == nullptr) {
     const Error error{ErrorCode::kUnavailable, "the node is starting", ""};

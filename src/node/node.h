@@ -3,7 +3,7 @@
 // A node listens before its model and indexes are loaded, so that probes can tell a node that
 // starts from one that is dead. Until `start`, everything but the probes and /metrics is 503.
 //
-//   Node node(metrics, clock);
+//   Node node(metrics, {}, clock);
 //   Server server(config, loops, node.handler(), node.hooks());   // answers /startup with 503
 //   …                                                             // load
 //   node.start(service);                                          // /startup is 200
@@ -26,7 +26,8 @@ namespace raglan::node {
 
 class Node {
  public:
-  Node(telemetry::MetricRegistry& metrics, const Clock& clock);
+  // `hosts`: names under which the node may be asked for, besides loopback (browser_guard.h).
+  Node(telemetry::MetricRegistry& metrics, std::vector<std::string> hosts, const Clock& clock);
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -51,6 +52,7 @@ class Node {
   net::Task<http::Response> forward(http::Request& request);
 
   const Clock& clock_;
+  const std::vector<std::string> hosts_;
   RequestMetrics request_metrics_;
   std::unique_ptr<const Loaded> loaded_owner_;
   std::atomic<const Loaded*> loaded_{nullptr};
