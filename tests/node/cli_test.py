@@ -122,7 +122,7 @@ class InProcess(TemporaryFolderTest, IngestChecks):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("Mooring for one night costs seventeen crowns. [1]", " ".join(done.stdout.split()))
         self.assertRegex(done.stdout, r"(?m)^\[1\] .*Harbour guide")
-        self.assertRegex(done.stdout, r"docs/guide\.html bytes \d+-\d+, score")
+        self.assertRegex(done.stdout, r"/guide\.html bytes \d+-\d+, score")
         self.assertRegex(done.stdout, r"embed \d+\.\d\d ms")
         self.assertRegex(done.stdout, r"again: \d+\.\d+ ms from the query cache")
         self.assertNotIn("\033", done.stdout)

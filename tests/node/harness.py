@@ -149,7 +149,6 @@ class Node:
     def kill(self):
         self.process.kill()
         self.wait_end()
-        self.log_file.close()
 
     def stop(self):
         """Ends the node as an operator would, and holds it to what every node owes."""
@@ -157,7 +156,7 @@ class Node:
             self.terminate()
         code = self.wait_end()
         log = self.log()
-        self.log_file.close()
+        self.log_file.close()  # closing twice is allowed
         if code != 0:
             raise AssertionError(f"the node ended with {code}; its log: {log[-4000:]}")
         for never in (CANARY, "a handler threw", "a stream threw", "ERROR: "):
@@ -206,7 +205,9 @@ class TemporaryFolderTest(unittest.TestCase):
 
 def end_quietly(node):
     if node.process.poll() is None:
-        node.kill()
+        node.process.kill()
+        node.wait_end()
+    node.log_file.close()
 
 
 class NodeTest(unittest.TestCase):
