@@ -238,8 +238,9 @@ net::Task<Response> Connection::handle() {
   } catch (...) {
     log_error("a handler threw", {{"type", "unknown"}});
   }
-  co_return error_response({ErrorCode::kInternal, "internal error", {}},
-                           make_uuid7(shared().clock.wall_now()));
+  std::string id(request_.headers.get(kRequestIdHeader));
+  if (id.empty()) id = make_uuid7(shared().clock.wall_now());
+  co_return error_response({ErrorCode::kInternal, "internal error", {}}, id);
 }
 
 net::Task<> Connection::send_response(const Response& response) {

@@ -43,7 +43,8 @@ Result<> hash_file(const fs::path& path, Hasher& hasher) {
 Result<std::string> make_id(const ModelFolder& folder) {
   Hasher hasher;
   const fs::path weights = folder.onnx.empty() ? folder.path / "model.safetensors" : folder.onnx;
-  for (const fs::path& path : {weights, folder.path / "tokenizer.json"}) {
+  for (const fs::path& path :
+       {weights, folder.path / "config.json", folder.path / "tokenizer.json"}) {
     if (auto ok = hash_file(path, hasher); !ok) return forward_error(ok);
   }
   hasher.add(folder.max_tokens).add(static_cast<std::uint64_t>(folder.pooling));

@@ -26,6 +26,7 @@ net::Submit submit_to(runtime::Executor& executor) {
 Service::Service(ServiceConfig config, Parts parts)
     : config_(std::move(config)),
       parts_(parts),
+      store_probe_(parts_.store.generation_probe().value_or(nullptr)),
       search_({"search", config_.cores, kMaxQueuedSearches}),
       storage_({"storage", kStorageThreads, kMaxQueuedStorage}),
       extraction_({"extraction", 1, kMaxQueuedExtractions}),
@@ -56,10 +57,11 @@ void Service::stop() {
   for (auto* executor : {&extraction_, &storage_, &search_}) executor->stop();
 }
 
+// By a connection of its own: a probe never waits behind searches for a free one.
 Result<> Service::check_store() const {
-  auto collections = parts_.store.list_collections(store::kDefaultTenant);
-  if (!collections) return forward_error(collections);
-  return {};
+  auto generation = store_probe_ ? store_probe_->generation({}) : parts_.store.generation({});
+  if (generation || generation.error().code == ErrorCode::kNotFound) return {};
+  return forward_error(generation);
 }
 
 // The model itself, past the queue: a probe never waits behind more than the batch in progress.

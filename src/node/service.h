@@ -53,7 +53,8 @@ class Service {
 
   http::Handler handler() const { return router_.handler(); }
 
-  // Blocking: whether each dependency answers a trivial request, for /ready.
+  // Blocking: whether each dependency answers a trivial request, for /ready. By one thread at a
+  // time.
   Result<> check_store() const;
   Result<> check_embedder() const;
 
@@ -65,6 +66,7 @@ class Service {
 
   const ServiceConfig config_;
   const Parts parts_;
+  const std::unique_ptr<store::GenerationProbe> store_probe_; // of check_store; may be null
   runtime::Executor search_;
   runtime::Executor storage_;
   runtime::Executor extraction_;
