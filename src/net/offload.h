@@ -1,22 +1,29 @@
 // Runs blocking work on an executor and resumes the coroutine on the loop it came from.
 //
 //   auto search = [&index, query] { return index.search(query); };  // returns Result<SearchResult>
-//   Result<SearchResult> found = co_await offload(submit, std::move(search));
+//   Result<SearchResult> found = co_await offload(submit, std::move(search), deadline, clock);
 //
 // `submit` queues the work on a bounded executor and returns false when the queue is full; the
-// caller then gets kOverloaded at once. Cancelling the coroutine (the client went away) ends the
-// wait at once with kClientClosed: work still queued is not run, work already running is left to
-// finish and its result is dropped. So `work` must own what it uses, or use what outlives the
-// executor: never references to locals of the awaiting coroutine.
+// caller then gets kOverloaded at once. The wait ends with kDeadlineExceeded at the deadline, and
+// with kClientClosed when the coroutine is cancelled (the client went away): work still queued is
+// then not run; work already running is left to finish and its result is dropped, so a write that
+// is answered with either may have been done. So `work` must own what it uses, or use what outlives
+// the executor: never references to locals of the awaiting coroutine.
+//
+// The deadline is looked at twice: a timer ends the wait, and the work asks `clock` when its turn
+// comes. A full queue of requests that nobody waits for any more is thus empty in no time.
 //
 // Thread safety and order of destruction: those of net/completion.h.
 #pragma once
 
+#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <type_traits>
 #include <utility>
 
+#include "base/clock.h"
+#include "base/deadline.h"
 #include "net/completion.h"
 
 namespace raglan::net {
@@ -32,21 +39,51 @@ struct ResultValue<Result<T>> {
   using type = T;
 };
 
+// Queued work. Dropped before it ran, it says so itself: the timer holds the Completion too.
+template <typename T, typename Work>
+struct Queued {
+  Work work;
+  Completion<T> done;
+  ~Queued() { done.deliver(fail(ErrorCode::kUnavailable, "the work was dropped from its queue")); }
+};
+
+inline std::unexpected<Error> too_late() {
+  return fail(ErrorCode::kDeadlineExceeded, "the request's deadline has passed");
+}
+
 } // namespace detail
 
-// `work()` returns a Result<T>; so does awaiting it.
+// `work()` returns a Result<T>; so does awaiting it. `clock` must outlive the executor.
 template <typename Work>
-Task<std::invoke_result_t<Work&>> offload(const Submit& submit, Work work) {
+Task<std::invoke_result_t<Work&>> offload(const Submit& submit, Work work, Deadline deadline,
+                                          const Clock& clock) {
   using T = typename detail::ResultValue<std::invoke_result_t<Work&>>::type;
-  auto begin = [&submit, &work](Completion<T> done) {
+  const Duration patience = deadline.remaining(clock.now());
+  if (patience == Duration::zero()) co_return detail::too_late();
+  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+  auto begin = [&](const Completion<T>& done) {
+    if (!deadline.never()) {
+      timer.expires_after(patience);
+      timer.async_wait([done](const boost::system::error_code& stopped) {
+        if (!stopped) done.deliver(detail::too_late());
+      });
+    }
     // Shared, because std::function wants to be copyable and `work` need not be.
-    auto owned = std::make_shared<Work>(std::move(work));
-    const bool queued = submit([owned, done] {
-      if (!done.cancelled()) done.deliver((*owned)());
+    auto owned = std::make_shared<detail::Queued<T, Work>>(std::move(work), done);
+    const bool queued = submit([owned, deadline, &clock] {
+      if (owned->done.cancelled()) return;
+      const bool late = deadline.expired(clock.now());
+      owned->done.deliver(late ? Result<T>(detail::too_late()) : owned->work());
     });
     if (!queued) done.deliver(fail(ErrorCode::kOverloaded, "the server is busy"));
   };
   co_return co_await await_completion<T>(std::move(begin));
+}
+
+// Without a deadline.
+template <typename Work>
+Task<std::invoke_result_t<Work&>> offload(const Submit& submit, Work work) {
+  return offload(submit, std::move(work), Deadline(), SystemClock::instance());
 }
 
 } // namespace raglan::net

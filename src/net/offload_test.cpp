@@ -33,9 +33,13 @@ class OffloadTest : public LoopTest {
     return executor_.try_submit(std::move(work));
   };
 
+  // The clock stands still: a deadline passes when a test says so.
+  ManualClock clock_;
+  Deadline deadline_ = Deadline::after(std::chrono::hours(1), clock_.now());
+
   template <typename Work>
   auto run(Work work) {
-    return offload(submit_, std::move(work));
+    return offload(submit_, std::move(work), deadline_, clock_);
   }
 };
 
@@ -126,6 +130,53 @@ TEST_F(OffloadTest, CancellingRunningWorkEndsTheWaitAndDropsTheResult) {
   release.set_value();
   executor_.stop();
   settle();
+}
+
+TEST_F(OffloadTest, TheWaitInAQueueEndsAtTheDeadline) {
+  Blocker blocker(executor_);
+  std::atomic<bool> ran = false;
+  auto work = [&]() -> Result<int> {
+    ran = true;
+    return 1;
+  };
+  const Clock& clock = SystemClock::instance();
+  const Deadline deadline = Deadline::after(std::chrono::milliseconds(1), clock.now());
+  auto running = start(offload(submit_, std::move(work), deadline, clock));
+  EXPECT_EQ(running.error(), ErrorCode::kDeadlineExceeded); // the thread is still busy
+  blocker.release();
+  while (executor_.queued() > 0) std::this_thread::yield();
+  executor_.stop();
+  EXPECT_FALSE(ran);
+}
+
+TEST_F(OffloadTest, WorkWhoseTurnComesAfterItsDeadlineIsNotRun) {
+  Blocker blocker(executor_);
+  std::atomic<bool> ran = false;
+  auto running = start(run([&]() -> Result<int> {
+    ran = true;
+    return 1;
+  }));
+  while (executor_.queued() == 0) std::this_thread::yield();
+  clock_.advance(std::chrono::hours(1));
+  blocker.release();
+  EXPECT_EQ(running.error(), ErrorCode::kDeadlineExceeded);
+  executor_.stop();
+  EXPECT_FALSE(ran);
+}
+
+TEST_F(OffloadTest, AfterTheDeadlineNothingIsQueued) {
+  Blocker blocker(executor_);
+  clock_.advance(std::chrono::hours(1));
+  auto running = start(run([]() -> Result<int> { return 1; }));
+  EXPECT_EQ(running.error(), ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ(executor_.queued(), 0u);
+  blocker.release();
+}
+
+TEST_F(OffloadTest, WithoutADeadlineWorkIsWaitedFor) {
+  deadline_ = Deadline();
+  auto running = start(run([]() -> Result<int> { return 4; }));
+  EXPECT_EQ(running.get().value_or(-1), 4);
 }
 
 } // namespace

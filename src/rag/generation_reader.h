@@ -28,8 +28,9 @@ class GenerationReader {
 
   explicit GenerationReader(store::Store& store) : store_(store) {}
 
-  // Errors: those of Store::generation, and kOverloaded.
-  net::Task<Result<store::Generation>> read(store::CollectionKey key, const net::Submit& executor);
+  // Errors: those of Store::generation, kOverloaded and kDeadlineExceeded.
+  net::Task<Result<store::Generation>> read(store::CollectionKey key, const net::Submit& executor,
+                                            Deadline deadline, const Clock& clock);
 
  private:
   using Probe = std::unique_ptr<store::GenerationProbe>;

@@ -69,7 +69,8 @@ class Pipeline::Run {
     if (request_.cache == CacheMode::kRefresh) reply_.cache = CacheStatus::kRefresh;
     if (reply_.cache != CacheStatus::kMiss) co_return Result<>();
     if (auto ok = begin_stage(); !ok) co_return ok;
-    auto generation = co_await pipeline_.generations_.read(request_.collection, parts_.search);
+    auto generation = co_await pipeline_.generations_.read(request_.collection, parts_.search,
+                                                           request_.deadline, parts_.clock);
     if (!generation) co_return forward_error(generation);
     reply_.answer = pipeline_.query_cache_.find(key(*generation), parts_.clock.now());
     if (reply_.answer) reply_.cache = CacheStatus::kHit;
@@ -132,7 +133,8 @@ class Pipeline::Run {
     auto work = [&store = parts_.store, search = std::move(search),
                  fusion = FusionConfig(pipeline_.config_.retrieval),
                  top_k = request_.top_k] { return retrieve(store, search, fusion, top_k); };
-    auto retrieved = co_await net::offload(parts_.search, std::move(work));
+    auto retrieved =
+        co_await net::offload(parts_.search, std::move(work), request_.deadline, parts_.clock);
     end_stage("retrieve");
     if (!retrieved) co_return forward_error(retrieved);
     answer_.generation = retrieved->generation;

@@ -2,10 +2,11 @@
 //
 //   generation → query cache → embed → search, fuse, read passages → answer → query cache
 //
-// Each stage has a deadline check before it (no stage starts when the deadline has passed), its
-// time in the reply, and a fallback: without an embedder the search is BM25 alone (level 1). A
-// degraded answer never enters the cache; an answer enters it under the generation that was
-// searched, so a write that happened meanwhile makes it unreachable, not stale.
+// Each stage has a deadline check before it (no stage starts when the deadline has passed), waits
+// for its executor until the deadline and no longer, and has its time in the reply. Without an
+// embedder the search is BM25 alone (level 1). A degraded answer never enters the cache; an answer
+// enters it under the generation that was searched, so a write that happened
+// meanwhile makes it unreachable, not stale.
 //
 // Thread safety: `run` may be called from any event loop, concurrently. Nothing here blocks: search
 // and SQL run on the executor behind `search`, inference behind the embedding queue.

@@ -177,6 +177,23 @@ TEST_F(PipelineTest, ADeadlineThatPassesOnTheWayEndsTheQuestion) {
   EXPECT_EQ(store_.searches, 0);
 }
 
+TEST_F(PipelineTest, AQuestionThatWaitsForAnExecutorEndsAtItsDeadlineAndIsNotSearched) {
+  std::vector<std::function<void()>> waiting;
+  submit_ = [&](std::function<void()> work) {
+    waiting.push_back(std::move(work));
+    return true;
+  };
+  for (const CacheMode cache : {CacheMode::kUse, CacheMode::kBypass}) { // generation, search
+    QueryRequest request = question(cache);
+    request.deadline = Deadline::after(std::chrono::milliseconds(50), clock_.now());
+    EXPECT_EQ(code_of(ask(request)), ErrorCode::kDeadlineExceeded);
+  }
+  ASSERT_EQ(waiting.size(), 2u);
+  clock_.advance(std::chrono::milliseconds(50));
+  for (auto& work : waiting) work();
+  EXPECT_EQ(store_.searches, 0);
+}
+
 TEST_F(PipelineTest, AFullExecutorIsOverloaded) {
   submit_ = [](const std::function<void()>&) { return false; };
   EXPECT_EQ(code_of(ask(question())), ErrorCode::kOverloaded);
