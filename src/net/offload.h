@@ -80,10 +80,4 @@ Task<std::invoke_result_t<Work&>> offload(const Submit& submit, Work work, Deadl
   co_return co_await await_completion<T>(std::move(begin));
 }
 
-// Without a deadline.
-template <typename Work>
-Task<std::invoke_result_t<Work&>> offload(const Submit& submit, Work work) {
-  return offload(submit, std::move(work), Deadline(), SystemClock::instance());
-}
-
 } // namespace raglan::net

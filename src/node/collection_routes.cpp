@@ -23,9 +23,11 @@ store::CollectionKey key_of(std::string name) {
   return {std::string(store::kDefaultTenant), std::move(name)};
 }
 
-net::Task<http::Response> list(store::Store& store, net::Submit storage, http::Request& request) {
-  auto read = [&store] { return store.list_collections(store::kDefaultTenant); };
-  auto collections = co_await net::offload(storage, std::move(read));
+net::Task<http::Response> list(CollectionRouteParts parts, http::Request& request) {
+  const auto deadline = request_deadline(request, parts.request_timeout);
+  if (!deadline) co_return error_reply(deadline.error(), request);
+  auto read = [&store = parts.store] { return store.list_collections(store::kDefaultTenant); };
+  auto collections = co_await net::offload(parts.storage, std::move(read), *deadline, parts.clock);
   if (!collections) co_return error_reply(collections.error(), request);
   json::array array;
   for (const store::CollectionStats& stats : *collections) array.push_back(collection_json(stats));
@@ -33,7 +35,9 @@ net::Task<http::Response> list(store::Store& store, net::Submit storage, http::R
   co_return http::json_response(200, json::serialize(body));
 }
 
-net::Task<http::Response> create(store::Store& store, net::Submit storage, http::Request& request) {
+net::Task<http::Response> create(CollectionRouteParts parts, http::Request& request) {
+  const auto deadline = request_deadline(request, parts.request_timeout);
+  if (!deadline) co_return error_reply(deadline.error(), request);
   auto body = parse_json_body(request.body);
   if (!body) co_return error_reply(body.error(), request);
   JsonFields fields(*body, "");
@@ -43,28 +47,32 @@ net::Task<http::Response> create(store::Store& store, net::Submit storage, http:
                   "a name is 1 to 128 letters, digits, '.', '_' or '-', and starts with no '.'");
   }
   if (auto ok = fields.finish(); !ok) co_return error_reply(ok.error(), request);
-  auto write = [&store, name]() -> Result<store::CollectionStats> {
+  auto write = [&store = parts.store, name]() -> Result<store::CollectionStats> {
     if (auto ok = store.create_collection(key_of(name)); !ok) return forward_error(ok);
     return store.collection(key_of(name));
   };
-  auto created = co_await net::offload(storage, std::move(write));
+  auto created = co_await net::offload(parts.storage, std::move(write), *deadline, parts.clock);
   if (!created) co_return error_reply(created.error(), request);
   co_return http::json_response(201, json::serialize(collection_json(*created)));
 }
 
-net::Task<http::Response> get(store::Store& store, net::Submit storage, http::Request& request) {
-  auto read = [&store, name = std::string(request.path_parameter("name"))] {
+net::Task<http::Response> get(CollectionRouteParts parts, http::Request& request) {
+  const auto deadline = request_deadline(request, parts.request_timeout);
+  if (!deadline) co_return error_reply(deadline.error(), request);
+  auto read = [&store = parts.store, name = std::string(request.path_parameter("name"))] {
     return store.collection(key_of(name));
   };
-  auto stats = co_await net::offload(storage, std::move(read));
+  auto stats = co_await net::offload(parts.storage, std::move(read), *deadline, parts.clock);
   if (!stats) co_return error_reply(stats.error(), request);
   co_return http::json_response(200, json::serialize(collection_json(*stats)));
 }
 
-net::Task<http::Response> remove(store::Store& store, net::Submit storage, http::Request& request) {
+net::Task<http::Response> remove(CollectionRouteParts parts, http::Request& request) {
+  const auto deadline = request_deadline(request, parts.request_timeout);
+  if (!deadline) co_return error_reply(deadline.error(), request);
   const std::string name(request.path_parameter("name"));
-  auto write = [&store, name] { return store.delete_collection(key_of(name)); };
-  auto removed = co_await net::offload(storage, std::move(write));
+  auto write = [&store = parts.store, name] { return store.delete_collection(key_of(name)); };
+  auto removed = co_await net::offload(parts.storage, std::move(write), *deadline, parts.clock);
   if (!removed) co_return error_reply(removed.error(), request);
   const json::object body{{"name", name}, {"deleted", true}};
   co_return http::json_response(200, json::serialize(body));
@@ -72,11 +80,9 @@ net::Task<http::Response> remove(store::Store& store, net::Submit storage, http:
 
 } // namespace
 
-void add_collection_routes(http::Router& router, store::Store& store, net::Submit storage) {
-  const auto bind = [&store, &storage](auto function) {
-    return [&store, storage, function](http::Request& request) {
-      return function(store, storage, request);
-    };
+void add_collection_routes(http::Router& router, CollectionRouteParts parts) {
+  const auto bind = [&parts](auto function) {
+    return [parts, function](http::Request& request) { return function(parts, request); };
   };
   router.add("GET", "/v1/collections", bind(list));
   router.add("POST", "/v1/collections", bind(create));

@@ -7,7 +7,13 @@
 
 namespace raglan::node {
 
-// `store` must outlive the router; its calls run on `storage`.
-void add_collection_routes(http::Router& router, store::Store& store, net::Submit storage);
+struct CollectionRouteParts {
+  store::Store& store; // must outlive the router
+  net::Submit storage; // where its calls run
+  const Clock& clock;
+  Duration request_timeout = std::chrono::seconds(30);
+};
+
+void add_collection_routes(http::Router& router, CollectionRouteParts parts);
 
 } // namespace raglan::node

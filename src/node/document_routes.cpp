@@ -107,12 +107,14 @@ class DocumentRoutes {
   }
 
   net::Task<http::Response> list(http::Request& request) const {
+    const auto deadline = request_deadline(request, parts_.request_timeout);
+    if (!deadline) co_return error_reply(deadline.error(), request);
     auto parameters = list_parameters(request, tenant());
     if (!parameters) co_return error_reply(parameters.error(), request);
     auto read = [&store = parts_.store, list = *parameters] {
       return store.list(list.collection, list.after, list.limit);
     };
-    auto page = co_await net::offload(parts_.storage, std::move(read));
+    auto page = co_await on_storage(std::move(read), *deadline);
     if (!page) co_return error_reply(page.error(), request);
     json::array documents;
     for (const store::Document& document : page->documents) {
@@ -127,21 +129,25 @@ class DocumentRoutes {
   }
 
   net::Task<http::Response> get(http::Request& request) const {
+    const auto deadline = request_deadline(request, parts_.request_timeout);
+    if (!deadline) co_return error_reply(deadline.error(), request);
     auto collection = collection_parameter(request, tenant());
     if (!collection) co_return error_reply(collection.error(), request);
     auto read = [&store = parts_.store, key = *collection,
                  id = std::string(request.path_parameter("id"))] { return store.get(key, id); };
-    auto document = co_await net::offload(parts_.storage, std::move(read));
+    auto document = co_await on_storage(std::move(read), *deadline);
     if (!document) co_return error_reply(document.error(), request);
     co_return http::json_response(200, json::serialize(document_json(*document, true)));
   }
 
   net::Task<http::Response> remove(http::Request& request) const {
+    const auto deadline = request_deadline(request, parts_.request_timeout);
+    if (!deadline) co_return error_reply(deadline.error(), request);
     auto collection = collection_parameter(request, tenant());
     if (!collection) co_return error_reply(collection.error(), request);
     const std::string id(request.path_parameter("id"));
     auto write = [&store = parts_.store, key = *collection, id] { return store.remove(key, id); };
-    auto removed = co_await net::offload(parts_.storage, std::move(write));
+    auto removed = co_await on_storage(std::move(write), *deadline);
     if (!removed) co_return error_reply(removed.error(), request);
     const json::object body{{"id", id}, {"deleted", true}};
     co_return http::json_response(200, json::serialize(body));
@@ -150,6 +156,11 @@ class DocumentRoutes {
  private:
   // Until authentication says otherwise.
   static std::string tenant() { return std::string(store::kDefaultTenant); }
+
+  template <typename Work>
+  net::Task<std::invoke_result_t<Work&>> on_storage(Work work, Deadline deadline) const {
+    return net::offload(parts_.storage, std::move(work), deadline, parts_.clock);
+  }
 
   net::Task<http::Response> write(http::Request& request, ParsedDocuments parsed) const {
     const auto deadline = request_deadline(request, parts_.write_timeout);

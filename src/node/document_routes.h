@@ -14,6 +14,8 @@ struct DocumentRouteParts {
   DocumentWriter& writer;
   store::Store& store;
   net::Submit storage;
+  const Clock& clock;
+  Duration request_timeout = std::chrono::seconds(30);
   Duration write_timeout = std::chrono::minutes(10); // embedding a large request takes its time
 };
 

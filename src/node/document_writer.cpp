@@ -69,8 +69,8 @@ net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKe
       items[i].fail({ErrorCode::kConflict, "this id occurs more than once in the request", "id"});
     }
   }
-  co_await skip_unchanged(collection, items);
-  co_await prepare(items);
+  co_await skip_unchanged(collection, items, deadline);
+  co_await prepare(items, deadline);
   std::vector<Item*> group;
   std::size_t chunks = 0;
   for (Item& item : items) {
@@ -96,7 +96,7 @@ net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKe
 
 // By content hash alone: an unchanged document costs no extraction.
 net::Task<void> DocumentWriter::skip_unchanged(const store::CollectionKey& collection,
-                                               std::vector<Item>& items) {
+                                               std::vector<Item>& items, Deadline deadline) {
   std::vector<Item*> pending;
   for (Item& item : items) {
     if (item.pending) pending.push_back(&item);
@@ -109,7 +109,7 @@ net::Task<void> DocumentWriter::skip_unchanged(const store::CollectionKey& colle
                   &embedder = parts_.embedder.embedder(), sources = std::move(sources)]() mutable {
     return find_unchanged(store, collection, chunker, embedder.id(), std::move(sources));
   };
-  auto compared = co_await net::offload(parts_.storage, std::move(compare));
+  auto compared = co_await net::offload(parts_.storage, std::move(compare), deadline, parts_.clock);
   for (std::size_t i = 0; i < pending.size(); ++i) {
     Item& item = *pending[i];
     if (!compared) {
@@ -123,7 +123,7 @@ net::Task<void> DocumentWriter::skip_unchanged(const store::CollectionKey& colle
   }
 }
 
-net::Task<void> DocumentWriter::prepare(std::vector<Item>& items) {
+net::Task<void> DocumentWriter::prepare(std::vector<Item>& items, Deadline deadline) {
   const model::Embedder& embedder = parts_.embedder.embedder();
   for (Item& item : items) {
     if (!item.pending) continue;
@@ -131,7 +131,8 @@ net::Task<void> DocumentWriter::prepare(std::vector<Item>& items) {
       const auto count = [&embedder](std::string_view text) { return embedder.count_tokens(text); };
       return ingest::prepare_document(source, chunker, count, embedder.id());
     };
-    auto prepared = co_await net::offload(parts_.extraction, std::move(work));
+    auto prepared =
+        co_await net::offload(parts_.extraction, std::move(work), deadline, parts_.clock);
     if (prepared) {
       item.prepared = std::move(*prepared);
     } else {
@@ -189,7 +190,7 @@ net::Task<void> DocumentWriter::write_group(const store::CollectionKey& collecti
               documents = std::move(documents)]() -> Result<States> {
     return store.put_many(collection, documents);
   };
-  auto states = co_await net::offload(parts_.storage, std::move(put));
+  auto states = co_await net::offload(parts_.storage, std::move(put), deadline, parts_.clock);
   for (std::size_t i = 0; i < group.size(); ++i) {
     Item& item = *group[i];
     item.pending = false;

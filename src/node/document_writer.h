@@ -43,8 +43,8 @@ class DocumentWriter {
   explicit DocumentWriter(Parts parts) : parts_(std::move(parts)) {}
 
   // One status per document, in their order. With `dry_run` nothing is embedded or written, and the
-  // status says what would happen. Past `deadline` nothing more is embedded: what is not written
-  // by then fails with kDeadlineExceeded.
+  // status says what would happen. Past `deadline` nothing more is begun: what is not known to be
+  // written by then fails with kDeadlineExceeded (a commit that is under way is not taken back).
   net::Task<std::vector<DocumentStatus>> write(store::CollectionKey collection,
                                                std::vector<ParsedDocument> documents, bool dry_run,
                                                Deadline deadline);
@@ -52,8 +52,9 @@ class DocumentWriter {
  private:
   struct Item;
 
-  net::Task<void> prepare(std::vector<Item>& items);
-  net::Task<void> skip_unchanged(const store::CollectionKey& collection, std::vector<Item>& items);
+  net::Task<void> prepare(std::vector<Item>& items, Deadline deadline);
+  net::Task<void> skip_unchanged(const store::CollectionKey& collection, std::vector<Item>& items,
+                                 Deadline deadline);
   net::Task<void> write_group(const store::CollectionKey& collection, std::span<Item*> group,
                               Deadline deadline);
   net::Task<Result<std::vector<float>>> embed(std::vector<std::string> texts, Deadline deadline);

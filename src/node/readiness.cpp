@@ -37,7 +37,8 @@ net::Task<ReadinessReport> Readiness::report() {
   }
   using States = std::map<std::string, CheckState>;
   auto work = [this]() -> Result<States> { return run_checks(); };
-  auto states = co_await net::offload(executor_, std::move(work));
+  auto states = co_await net::offload(executor_, std::move(work),
+                                      Deadline::after(kMaxCheckTime, now), clock_);
   if (!states) {
     States failed;
     for (const Check& check : checks_) {

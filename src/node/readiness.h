@@ -39,6 +39,7 @@ struct ReadinessReport {
 class Readiness {
  public:
   static constexpr std::chrono::seconds kCheckLifetime{1};
+  static constexpr std::chrono::seconds kMaxCheckTime{5}; // all together
 
   Readiness(std::vector<Check> checks, net::Submit executor, const Clock& clock);
 

@@ -45,8 +45,14 @@ Service::Service(ServiceConfig config, Parts parts)
                .chunker = config_.chunker,
                .clock = parts_.clock}) {
   add_query_routes(router_, pipeline_, {config_.pipeline.retrieval.top_k, config_.request_timeout});
-  add_document_routes(router_, {writer_, parts_.store, submit_to(storage_), config_.write_timeout});
-  add_collection_routes(router_, parts_.store, submit_to(storage_));
+  add_document_routes(router_, {.writer = writer_,
+                                .store = parts_.store,
+                                .storage = submit_to(storage_),
+                                .clock = parts_.clock,
+                                .request_timeout = config_.request_timeout,
+                                .write_timeout = config_.write_timeout});
+  add_collection_routes(router_,
+                        {parts_.store, submit_to(storage_), parts_.clock, config_.request_timeout});
   add_openai_routes(router_, parts_.embedder, submit_to(extraction_), config_.request_timeout);
   register_metrics();
 }

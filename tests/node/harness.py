@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -201,6 +202,24 @@ class TemporaryFolderTest(unittest.TestCase):
         node = Node(data or self.data, *options, **keywords)
         self.addCleanup(end_quietly, node)
         return node
+
+
+def occupy_extraction(node, text):
+    """Has the node chunk a long text and write nothing; returns when other documents wait behind it.
+
+    The thread that is returned lives until the text is done.
+    """
+    headers = {"content-type": "application/json"}
+    path = "/v1/documents?dry_run=true"
+    long = json.dumps({"id": "occupies", "text": text}).encode()
+    thread = threading.Thread(target=node.request, args=("POST", path, long, headers))
+    thread.start()
+    short = json.dumps({"id": "waits", "text": "short"}).encode()
+    while thread.is_alive():
+        reply = node.request("POST", path, short, {**headers, "x-request-timeout-ms": "50"})
+        if reply.status == 504:
+            return thread
+    raise AssertionError("no document had to wait")
 
 
 def end_quietly(node):

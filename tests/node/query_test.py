@@ -7,7 +7,7 @@ import threading
 import unittest
 
 from handbook import HANDBOOK, QUESTIONS, long_text, marker
-from harness import CANARY, NodeTest
+from harness import CANARY, NodeTest, occupy_extraction
 
 NOTHING_FOUND = "Nothing in this collection answers the question."
 CITED = re.compile(r"(.+?) \[(\d+)\](?:\s+|$)", re.DOTALL)
@@ -303,9 +303,28 @@ class Deadlines(QueryTest):
         self.assertEqual(self.node.post("/v1/documents", document).json["documents"][0]["state"], "indexed")
         self.assertEqual(self.node.get("/v1/documents/late?collection=late").json["text"], document["text"])
 
+    def test_the_wait_in_a_queue_ends_at_the_deadline(self):
+        busy = occupy_extraction(self.node, long_text("queue", 300) * 90)
+        reply = self.node.post(
+            "/v1/documents?dry_run=true", {"id": "short", "text": "short"}, headers={"x-request-timeout-ms": "20"}
+        )
+        self.assertTrue(busy.is_alive())
+        self.assert_error(reply, 504, "deadline_exceeded")
+        busy.join()
+
     def test_a_bad_deadline_is_refused(self):
         for value in ("0", "-1", "soon", "1.5", "99999999999999999999"):
             reply = self.node.post("/v1/query", {"query": "x"}, headers={"x-request-timeout-ms": value})
+            self.assert_error(reply, 400, "malformed_request", "x-request-timeout-ms")
+        for method, path in [
+            ("GET", "/v1/documents"),
+            ("GET", "/v1/documents/lighthouse"),
+            ("DELETE", "/v1/documents/lighthouse"),
+            ("GET", "/v1/collections"),
+            ("GET", "/v1/collections/default"),
+            ("DELETE", "/v1/collections/default"),
+        ]:
+            reply = self.node.request(method, path, headers={"x-request-timeout-ms": "0"})
             self.assert_error(reply, 400, "malformed_request", "x-request-timeout-ms")
 
     def test_a_generous_deadline_changes_nothing(self):
