@@ -53,7 +53,7 @@ struct IndexConfig {
   // Candidates looked at for the links of a new chunk, and at least for a search (efConstruction
   // and ef of the paper).
   std::size_t graph_build_breadth = 100;
-  std::size_t graph_search_breadth = 200;
+  std::size_t graph_search_breadth = 300;
   // A filter that matches no more than this is answered exactly.
   std::size_t exact_filter_rows = 30'000;
 };

@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "base/log.h"
+#include "base/rng.h"
 #include "store/distance.h"
 
 // Its prefetching reads one link past the end of a list, and fetches nothing of use here.
@@ -68,6 +69,29 @@ void copy_into(const HnswGraph& older, Index& index) {
   index.maxlevel_ = older.lists().levels[older.lists().entry];
 }
 
+// The levels of rows: each is in the level above with a chance of 1 in kMaxUpperLinks (the paper's
+// 1 / ln M), but never above `top`, which the very first row is given. hnswlib would choose levels
+// itself and make each row that is higher than all before it the new entry; then it takes its locks
+// in changing orders, which a thread sanitizer rightly dislikes, harmless as it is with one thread.
+class Levels {
+ public:
+  Levels(std::size_t first_row, std::uint8_t top) : rng_(first_row + 1), top_(top) {}
+  static std::uint8_t top_for(std::size_t rows) {
+    std::uint8_t top = 0;
+    for (; rows >= HnswGraph::kMaxUpperLinks; rows /= HnswGraph::kMaxUpperLinks) ++top;
+    return top;
+  }
+  int next() {
+    int level = 0;
+    while (level < top_ && rng_.below(HnswGraph::kMaxUpperLinks) == 0) ++level;
+    return level;
+  }
+
+ private:
+  Rng rng_; // rows that are added later do not repeat the levels of the first ones
+  const std::uint8_t top_;
+};
+
 HnswGraph::Lists lists_of(const Index& index) {
   HnswGraph::Lists lists;
   lists.entry = index.enterpoint_node_;
@@ -99,12 +123,15 @@ std::shared_ptr<const HnswGraph> build_hnsw(const VectorRows& vectors, const Hns
   if (vectors.rows() == 0) return nullptr;
   RowSpace space(vectors);
   const std::size_t first_new = older == nullptr ? 0 : older->rows();
-  // The seed: rows that are added later must not repeat the levels of the first ones.
-  Index index(&space, vectors.rows(), HnswGraph::kMaxUpperLinks, breadth, first_new + 1);
+  Index index(&space, vectors.rows(), HnswGraph::kMaxUpperLinks, breadth);
+  index.mult_ = 0; // no levels of its own: 0 for whatever is inserted without one
   if (older != nullptr) copy_into(*older, index);
+  const std::uint8_t top = older == nullptr ? Levels::top_for(vectors.rows())
+                                            : older->lists().levels[older->lists().entry];
+  Levels levels(first_new, top);
   for (auto row = static_cast<std::uint32_t>(first_new); row < vectors.rows(); ++row) {
     if (stopped()) return nullptr;
-    index.addPoint(&row, row);
+    index.addPoint(&row, row, row == 0 ? top : levels.next());
   }
   HnswGraph::Lists lists = lists_of(index);
   if (!HnswGraph::consistent(lists)) {
