@@ -22,6 +22,13 @@ std::size_t answer_bytes(const Answer& answer) {
   return bytes;
 }
 
+// What the search stage brings. The sentences are chosen there because it takes milliseconds for
+// many passages.
+struct Evidence {
+  Retrieved retrieved;
+  std::vector<SentenceCandidate> sentences;
+};
+
 } // namespace
 
 // One question under way: its request, its reply so far, and the stages as coroutines.
@@ -130,15 +137,26 @@ class Pipeline::Run {
     if (!dense_only) search.query_text = lexical_query(request_.query);
     search.filter = request_.filter;
     search.candidates = std::max(pipeline_.config_.retrieval.candidates, request_.top_k);
-    auto work = [&store = parts_.store, search = std::move(search),
-                 fusion = FusionConfig(pipeline_.config_.retrieval),
-                 top_k = request_.top_k] { return retrieve(store, search, fusion, top_k); };
-    auto retrieved =
+    const bool answering = request_.mode == QueryMode::kAnswer;
+    auto work = [&store = parts_.store, &config = pipeline_.config_, search = std::move(search),
+                 question = request_.query, top_k = request_.top_k,
+                 answering]() -> Result<Evidence> {
+      auto found = retrieve(store, search, config.retrieval, top_k);
+      if (!found) return forward_error(found);
+      Evidence evidence{std::move(*found), {}};
+      if (answering) {
+        evidence.sentences =
+            candidate_sentences(question, evidence.retrieved.sources, config.extractive);
+      }
+      return evidence;
+    };
+    auto evidence =
         co_await net::offload(parts_.search, std::move(work), request_.deadline, parts_.clock);
     end_stage("retrieve");
-    if (!retrieved) co_return forward_error(retrieved);
-    answer_.generation = retrieved->generation;
-    answer_.sources = std::move(retrieved->sources);
+    if (!evidence) co_return forward_error(evidence);
+    answer_.generation = evidence->retrieved.generation;
+    answer_.sources = std::move(evidence->retrieved.sources);
+    sentences_ = std::move(evidence->sentences);
     answer_.found = !answer_.sources.empty();
     co_return Result<>();
   }
@@ -164,18 +182,17 @@ class Pipeline::Run {
   QueryReply reply_;
   Answer answer_;
   std::vector<float> query_vector_;
+  std::vector<SentenceCandidate> sentences_; // of answer_.sources
   MonotonicTime started_{};
   MonotonicTime stage_started_{};
 };
 
 net::Task<Result<>> Pipeline::Run::compose_answer() {
   if (auto ok = begin_stage(); !ok) co_return ok;
-  const ExtractiveConfig& config = pipeline_.config_.extractive;
-  const auto candidates = candidate_sentences(request_.query, answer_.sources, config);
   std::vector<float> vectors;
-  if (!query_vector_.empty() && !candidates.empty()) {
+  if (!query_vector_.empty() && !sentences_.empty()) {
     std::vector<std::string> texts;
-    for (const SentenceCandidate& candidate : candidates) texts.push_back(candidate.sentence);
+    for (const SentenceCandidate& sentence : sentences_) texts.push_back(sentence.sentence);
     auto embedded = co_await embed(std::move(texts));
     if (embedded) {
       answer_.embedding_tokens += embedded->tokens;
@@ -184,7 +201,8 @@ net::Task<Result<>> Pipeline::Run::compose_answer() {
       if (auto ok = lose_embedder(embedded.error()); !ok) co_return ok;
     }
   }
-  ExtractiveAnswer composed = compose_extractive(query_vector_, candidates, vectors, config);
+  ExtractiveAnswer composed =
+      compose_extractive(query_vector_, sentences_, vectors, pipeline_.config_.extractive);
   answer_.text = std::move(composed.text);
   answer_.found = composed.found;
   end_stage("answer");

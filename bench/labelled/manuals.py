@@ -1,11 +1,11 @@
 """Labelled retrieval collections in BEIR's layout, made from manuals that Debian ships.
 
-    python3 bench/quality_collections.py .deps/corpora OUT
+    python3 bench/labelled/manuals.py .deps/corpora OUT
 
 Each question has one right document, by the manual's own structure: nobody judged anything.
   faq        perlfaq1-9 and Python's FAQ: a question -> its answer            (whole questions)
   reference  PostgreSQL's reference pages: their purpose -> the page           (short descriptions)
-  sections   PostgreSQL's manual: a section's title -> its text                (titles, few words)
+  sections   PostgreSQL's manual, every third page: a section's title -> its text (few words)
   glossary   PostgreSQL's and Python's glossaries: "What is TERM?" -> its definition
 What the question was taken from is left out of the document.
 """
@@ -140,8 +140,8 @@ def is_section(element):
 
 
 def sections(corpora):
-    for path, page in postgresql_pages(corpora):
-        if path.name.startswith(("release-", "sql-keywords", "features-", "biblio")):
+    for number, (path, page) in enumerate(postgresql_pages(corpora)):
+        if number % 3 or path.name.startswith(("release-", "sql-keywords", "features-", "biblio")):
             continue
         for section in page.find_all(is_section):
             heading = next(section.find_all(lambda e: e.has_class("title")), None)
