@@ -44,7 +44,9 @@ std::string http_date(WallTime now) {
 
 ServerLoop::ServerLoop(std::shared_ptr<ServerShared> shared_state,
                        net::EventLoops::Executor executor)
-    : shared(std::move(shared_state)), executor_(std::move(executor)), coarse_now_(shared->clock.now()) {
+    : shared(std::move(shared_state)),
+      executor_(std::move(executor)),
+      coarse_now_(shared->clock.now()) {
   refresh_date();
 }
 
