@@ -169,7 +169,7 @@ class FullDisk(DurabilityTest):
         # No file may grow past this: what a full disk is to one process, without being root.
         def limit():
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (800_000, 800_000))
 
         node = self.start(preexec=limit)
         self.write_handbook(node)
