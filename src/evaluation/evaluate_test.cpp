@@ -1,6 +1,7 @@
 #include "evaluation/evaluate.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <array>
 #include <cmath>
@@ -39,7 +40,8 @@ class LetterEmbedder final : public model::Embedder {
 class EvaluateTest : public testing::Test {
  protected:
   EvaluateTest() {
-    folder_ = std::filesystem::path(testing::TempDir()) / "raglan-evaluate-test";
+    folder_ = std::filesystem::path(testing::TempDir()) /
+              fmt::format("raglan-evaluate-test-{}", ::getpid()); // tests run side by side
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     store_ = std::move(*store::EmbeddedStore::open(folder_ / "store.db", {"letters", kDimension},

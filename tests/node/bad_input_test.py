@@ -140,7 +140,7 @@ class BadBodies(BadInputTest):
 
 class LargeBodies(BadInputTest):
     def test_a_body_over_the_limit_is_413(self):
-        head = (f"POST /v1/documents HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        head = (f"POST /v1/documents HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
                 f"content-length: {MAX_BODY_BYTES + 1}\r\n\r\n").encode()
         answer = self.node.exchange(head)  # refused by its length alone
         self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer[:200])
@@ -148,7 +148,7 @@ class LargeBodies(BadInputTest):
 
     def test_a_50_mb_document_is_413(self):
         body = b'{"id":"huge","text":"' + b"All work and no play. " * (50 * MIB // 22) + b'"}'
-        head = (f"POST /v1/documents HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        head = (f"POST /v1/documents HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
                 f"content-length: {len(body)}\r\n\r\n").encode()
         answer = self.node.exchange(head + body)
         self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer[:200])
@@ -156,7 +156,7 @@ class LargeBodies(BadInputTest):
 
     def test_a_chunked_body_over_the_limit_is_413(self):
         chunk = b"100000\r\n" + b"x" * MIB + b"\r\n"
-        head = b"POST /v1/query HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        head = b"POST /v1/query HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
         answer = self.node.exchange(head + chunk * 50 + b"0\r\n\r\n")
         self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer[:200])
 
@@ -164,12 +164,12 @@ class LargeBodies(BadInputTest):
         folder = self.folder / "large"
         folder.mkdir()
         (folder / "huge.txt").write_text("All work and no play. " * (50 * MIB // 22))
-        (folder / "small.txt").write_text("The small one is found.")
+        (folder / "small.txt").write_text("The harbour office opens at nine in the morning.")
         done = run("ingest", folder, "--url", self.node.url, "--collection", "large", "--json")
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("huge.txt", done.stdout + done.stderr)
-        found = self.node.query("Which one is found?", collection="large").json
-        self.assertIn("The small one is found.", found["answer"])
+        found = self.node.query("When does the harbour office open?", collection="large").json
+        self.assertIn("The harbour office opens at nine in the morning.", found["answer"])
         self.assertEqual(self.node.get("/v1/collections/large").json["documents"], 1)
         self.node.delete("/v1/collections/large")
 
@@ -189,17 +189,17 @@ class Wire(BadInputTest):
         return int(answer.split(b" ")[1])
 
     def test_a_target_that_is_too_long_is_414(self):
-        self.assertEqual(self.status_of(b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nhost: x\r\n\r\n"), 414)
+        self.assertEqual(self.status_of(b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n"), 414)
         self.assertEqual(self.status_of(b"GET /" + b"a" * 200_000), 414)
 
     def test_headers_that_are_too_large_are_431(self):
-        start = b"GET /health HTTP/1.1\r\nhost: x\r\n"
+        start = b"GET /health HTTP/1.1\r\nhost: localhost\r\n"
         self.assertEqual(self.status_of(start + b"x-long: " + CANARY.encode() * 3000 + b"\r\n\r\n"), 431)
         self.assertEqual(self.status_of(start + b"".join(b"x-%d: y\r\n" % n for n in range(200)) + b"\r\n"), 431)
 
     def test_what_could_smuggle_a_request_is_400(self):
-        start = b"POST /v1/query HTTP/1.1\r\nhost: x\r\n"
-        smuggled = b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n"
+        start = b"POST /v1/query HTTP/1.1\r\nhost: localhost\r\n"
+        smuggled = b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n"
         for head in [
             b"content-length: 5\r\ntransfer-encoding: chunked\r\n",
             b"transfer-encoding: chunked\r\ncontent-length: 5\r\n",
@@ -226,18 +226,18 @@ class Wire(BadInputTest):
             self.assertNotIn(b"all-MiniLM", answer, head)
 
     def test_an_unknown_transfer_coding_is_501(self):
-        start = b"POST /v1/query HTTP/1.1\r\nhost: x\r\n"
+        start = b"POST /v1/query HTTP/1.1\r\nhost: localhost\r\n"
         self.assertEqual(self.status_of(start + b"transfer-encoding: gzip, chunked\r\n\r\n"), 501)
 
     def test_broken_request_lines_are_400(self):
         for line in [b"GET /health", b"GET  /health HTTP/1.1", b"GET /health HTTP/2.0", b"GET /health HTTP/1.1 x",
                      b"G@T /health HTTP/1.1", b"GET health HTTP/1.1", b"\x16\x03\x01\x02\x00\x01\x00",
                      b"GET /he\x01alth HTTP/1.1", b"PRI * HTTP/2.0"]:
-            self.assertEqual(self.status_of(line + b"\r\nhost: x\r\n\r\n"), 400, line)
+            self.assertEqual(self.status_of(line + b"\r\nhost: localhost\r\n\r\n"), 400, line)
         self.assertEqual(self.status_of(b"GET /health HTTP/1.1\r\n\r\n"), 400)  # no host
 
     def test_broken_chunks_are_400(self):
-        start = b"POST /v1/query HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        start = b"POST /v1/query HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
         for chunks in [b"xyz\r\n", b"-1\r\n", b"5\r\nabcdefg\r\n", b"fffffffffffffffff\r\n", b"5;" + b"e" * 40_000]:
             self.assertEqual(self.status_of(start + chunks), 400 if b";" not in chunks else 400, chunks[:20])
 
@@ -245,7 +245,7 @@ class Wire(BadInputTest):
         body = json.dumps({"query": QUESTIONS[0][0]}).encode()
         chunks = b"".join(b"%x;extension=1\r\n%s\r\n" % (len(body[i:i + 7]), body[i:i + 7])
                           for i in range(0, len(body), 7))
-        head = b"POST /v1/query HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+        head = b"POST /v1/query HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
         answer = self.node.exchange(head + chunks + b"0\r\nx-trailer: y\r\n\r\n")
         self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer[:200])
         self.assertIn(b"1847", answer)
@@ -254,7 +254,7 @@ class Wire(BadInputTest):
         body = json.dumps({"query": QUESTIONS[0][0]}).encode()
         with self.node.connect() as connection:
             stream = connection.makefile("rb")
-            connection.sendall(b"POST /v1/query HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"
+            connection.sendall(b"POST /v1/query HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n"
                                b"content-length: %d\r\n\r\n" % len(body))
             self.assertEqual(read_response(stream, head_only=True)[0], 100)
             connection.sendall(body)
@@ -264,7 +264,7 @@ class Wire(BadInputTest):
 
     def test_expect_continue_is_refused_when_the_body_would_be(self):
         with self.node.connect() as connection:
-            connection.sendall(b"POST /v1/query HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"
+            connection.sendall(b"POST /v1/query HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n"
                                b"content-length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1))
             self.assertEqual(read_response(connection.makefile("rb"))[0], 413)
 
@@ -272,9 +272,9 @@ class Wire(BadInputTest):
         requests = b""
         for number, (question, _, _) in enumerate(QUESTIONS):
             body = json.dumps({"query": question, "mode": "retrieve", "top_k": 1}).encode()
-            requests += (b"POST /v1/query HTTP/1.1\r\nhost: x\r\nx-request-id: %d\r\ncontent-length: %d\r\n\r\n%s"
+            requests += (b"POST /v1/query HTTP/1.1\r\nhost: localhost\r\nx-request-id: %d\r\ncontent-length: %d\r\n\r\n%s"
                          % (number, len(body), body))
-            requests += b"GET /health HTTP/1.1\r\nhost: x\r\nx-request-id: health-%d\r\n\r\n" % number
+            requests += b"GET /health HTTP/1.1\r\nhost: localhost\r\nx-request-id: health-%d\r\n\r\n" % number
         with self.node.connect() as connection:
             connection.sendall(requests)
             stream = connection.makefile("rb")
@@ -286,20 +286,20 @@ class Wire(BadInputTest):
                 self.assertEqual((headers["x-request-id"], body), (f"health-{number}", b'{"status":"ok"}'))
 
     def test_an_unread_body_is_not_the_next_request(self):
-        body = b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n"
+        body = b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n"
         with self.node.connect() as connection:
-            connection.sendall(b"POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s"
-                               b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n" % (len(body), body))
+            connection.sendall(b"POST /nowhere HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n%s"
+                               b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n" % (len(body), body))
             stream = connection.makefile("rb")
             self.assertEqual(read_response(stream)[0], 404)
             self.assertEqual(read_response(stream)[2], b'{"status":"ok"}')
 
     def test_a_client_that_leaves_in_the_middle_harms_nobody(self):
         with self.node.connect() as connection:
-            connection.sendall(b"POST /v1/query HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{")
+            connection.sendall(b"POST /v1/query HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{")
         body = json.dumps({"id": "left", "collection": "left", "text": long_text("left", 30)}).encode()
         with self.node.connect() as connection:
-            connection.sendall(b"POST /v1/documents HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            connection.sendall(b"POST /v1/documents HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
                                b"content-length: %d\r\n\r\n%s" % (len(body), body))
         with self.node.connect() as connection:
             connection.sendall(b"GET /hea")
@@ -318,14 +318,14 @@ class SlowClients(BadInputTest):
                "server.idle_timeout=1s")
 
     def test_a_head_or_body_that_does_not_arrive_is_408(self):
-        for unfinished in [b"GET /health HTTP/1.1\r\nhost: x\r\nx-", b"POST /v1/query HTTP/1.1\r\nhost: x\r\n"
+        for unfinished in [b"GET /health HTTP/1.1\r\nhost: localhost\r\nx-", b"POST /v1/query HTTP/1.1\r\nhost: localhost\r\n"
                            b"content-length: 10\r\n\r\n{"]:
             answer = self.node.exchange(unfinished)
             self.assertTrue(answer.startswith(b"HTTP/1.1 408 "), answer[:100])
 
     def test_an_idle_connection_is_closed(self):
         started = time.monotonic()
-        answer = self.node.exchange(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+        answer = self.node.exchange(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
         self.assertEqual(answer.count(b"HTTP/1.1 200 "), 1)
         self.assertLess(time.monotonic() - started, PATIENCE_SECONDS / 2)
 

@@ -360,7 +360,7 @@ class Signals(TemporaryFolderTest):
         for stop in (signal.SIGTERM, signal.SIGINT):
             node = self.start(data=self.folder / stop.name)
             idle = node.connect()
-            idle.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+            idle.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
             self.assertIn(b"200", idle.recv(4096))
             thread, replies = self.begin_slow_write(node, long_text("drain", 60))
             node.terminate(stop)
@@ -377,7 +377,7 @@ class Signals(TemporaryFolderTest):
         node = self.start("--set", "server.drain_timeout=200ms")
         body = json.dumps({"id": "slow", "text": long_text("endless", 400)}).encode()
         connection = node.connect()
-        connection.sendall(b"POST /v1/documents HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+        connection.sendall(b"POST /v1/documents HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
         wait_until(lambda: 'raglan_embedding_calls_total 0' not in node.get("/metrics").text, "the write is under way")
         started = time.monotonic()
         node.terminate()

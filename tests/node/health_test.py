@@ -72,7 +72,7 @@ class Probes(NodeTest):
 
     def test_head_is_get_without_the_body(self):
         with self.node.connect() as connection:
-            connection.sendall(b"HEAD /health HTTP/1.1\r\nhost: x\r\n\r\nGET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+            connection.sendall(b"HEAD /health HTTP/1.1\r\nhost: localhost\r\n\r\nGET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
             stream = connection.makefile("rb")
             status, headers, _ = read_response(stream, head_only=True)
             self.assertEqual((status, headers["content-length"]), (200, "15"))
@@ -234,7 +234,7 @@ class Draining(TemporaryFolderTest):
             wait_until(embedding, "the write is under way")
             node.terminate()
             wait_until(lambda: "draining" in node.log(), "the drain begins")
-            late.sendall(b"GET /ready HTTP/1.1\r\nhost: x\r\n\r\n")
+            late.sendall(b"GET /ready HTTP/1.1\r\nhost: localhost\r\n\r\n")
             status, headers, body = read_response(late.makefile("rb"))
             self.assertEqual((status, json.loads(body)["status"]), (503, "not_ready"))
             self.assertEqual(headers["connection"], "close")
