@@ -8,21 +8,22 @@
 namespace raglan::runtime {
 namespace {
 
-// Keeps a one-thread executor busy until released.
+// Keeps a one-thread executor busy until released. The task owns what it uses: it may still be
+// returning from its wait when the blocker is gone.
 class Blocker {
  public:
   explicit Blocker(Executor& executor) {
-    EXPECT_TRUE(executor.try_submit([this] {
-      running_.set_value();
-      release_.get_future().wait();
+    const auto running = std::make_shared<std::promise<void>>();
+    EXPECT_TRUE(executor.try_submit([running, release = release_] {
+      running->set_value();
+      release->get_future().wait();
     }));
-    running_.get_future().wait();
+    running->get_future().wait();
   }
-  void release() { release_.set_value(); }
+  void release() { release_->set_value(); }
 
  private:
-  std::promise<void> running_;
-  std::promise<void> release_;
+  const std::shared_ptr<std::promise<void>> release_ = std::make_shared<std::promise<void>>();
 };
 
 TEST(Executor, RunsWorkInOrder) {
