@@ -305,6 +305,19 @@ class Wire(BadInputTest):
             connection.sendall(b"GET /hea")
         self.assertEqual(self.node.query("x").status, 200)
 
+    def test_a_page_of_another_site_is_kept_out(self):
+        write = {"id": "planted", "text": "Planted by a page."}
+        for headers, param in [({"host": "evil.example"}, "host"), ({"host": f"evil.example:{self.node.port}"}, "host"),
+                               ({"origin": "http://evil.example"}, "origin"), ({"origin": "null"}, "origin")]:
+            reply = self.node.post("/v1/documents", write, headers=headers)
+            self.assert_error(reply, 403, "forbidden", param)
+            self.assertEqual(self.node.get("/health", headers=headers).status, 200)
+        reply = self.node.post("/v1/documents", write, headers={"sec-fetch-site": "cross-site"})
+        self.assertEqual((reply.status, reply.error["code"]), (403, "forbidden"))
+        self.assertEqual(self.node.get("/v1/documents/planted").status, 404)
+        for host in ("localhost", "127.0.0.1:1", "[::1]:8080", "LocalHost"):
+            self.assertEqual(self.node.get("/v1/models", headers={"host": host}).status, 200, host)
+
     def test_keys_in_headers_are_ignored_and_not_logged(self):
         reply = self.node.post("/v1/query", {"query": CANARY, "filter": {CANARY: CANARY}},
                                headers={"authorization": f"Bearer {CANARY}", "cookie": CANARY, "x-api-key": CANARY})
