@@ -9,7 +9,9 @@ namespace {
 double lexical_weight(const store::SearchResult& found, const FusionConfig& config) {
   if (found.bm25_ceiling <= 0) return 0;
   const double terms = found.question_terms;
-  return config.bm25_weight * terms / (terms + kTermsAtHalfWeight) / found.bm25_ceiling;
+  const double trust =
+      std::max<double>(terms / (terms + kTermsAtHalfWeight), found.rare_term_ratio);
+  return config.bm25_weight * trust / found.bm25_ceiling;
 }
 
 double reciprocal_ranks(const store::Candidate& candidate, const FusionConfig& config) {

@@ -6,7 +6,9 @@
 // Fusion Functions for Hybrid Retrieval", 2023); a share of the theoretical maximum and not of the
 // best score found, because where even the best chunk covers little of the question, words should
 // decide little. For the same reason the weight grows with the number of the question's terms:
-// n / (n + kTermsAtHalfWeight) of `bm25_weight`. docs/decisions/0005-fusion.md has the figures.
+// n / (n + kTermsAtHalfWeight) of `bm25_weight`, unless the question is little else than a rare
+// word (an error code, an identifier), which says more than any vector: then the share is
+// SearchResult::rare_term_ratio. docs/decisions/0005-fusion.md has the figures.
 //
 // kRrf adds 1 / (k + rank) over the sides that found the chunk (Cormack, Clarke and Büttcher,
 // 2009).

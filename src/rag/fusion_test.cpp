@@ -40,6 +40,24 @@ TEST(Fusion, WordsWeighMoreInALongerQuestion) {
   EXPECT_EQ(ids(fuse(found, {})).front(), 1u);
 }
 
+TEST(Fusion, ARareWordThatIsTheWholeQuestionDecides) {
+  // The one chunk that holds an error's code, against a chunk that only sounds like the question.
+  auto found = result_of({{1, 0.1f, 5.0f, 2, 1}, {2, 0.3f, 0.0f, 1, 0}});
+  found.question_terms = 1;
+  EXPECT_EQ(ids(fuse(found, {})).front(), 2u);
+  found.rare_term_ratio = 1;
+  EXPECT_EQ(ids(fuse(found, {})).front(), 1u);
+  EXPECT_NEAR(fuse(found, {}).front().score, 0.1 + 0.7 * 0.5, 1e-6);
+}
+
+TEST(Fusion, ARareWordOfALongQuestionChangesNothing) {
+  auto found = result_of({{1, 0.5f, 8.0f, 2, 1}, {2, 0.62f, 0.0f, 1, 0}});
+  found.question_terms = 8;
+  const double without = fuse(found, {}).front().score;
+  found.rare_term_ratio = 0.6f; // below 8 / (8 + 5)
+  EXPECT_EQ(fuse(found, {}).front().score, without);
+}
+
 TEST(Fusion, ByRankAddsReciprocalRanks) {
   const auto found = result_of({{1, 0.9f, 1.0f, 1, 0}, {2, 0.5f, 5.0f, 3, 2}, {3, 0, 7.0f, 0, 1}});
   const auto ranked = fuse(found, {.method = FusionMethod::kRrf, .rrf_k = 60});

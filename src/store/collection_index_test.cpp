@@ -48,6 +48,25 @@ TEST(CollectionIndex, TheCeilingOfBm25CountsTermsThatOccurNowhere) {
   EXPECT_EQ(index.search({.text = "the", .candidates = 10}).bm25_ceiling, 0);
 }
 
+TEST(CollectionIndex, TheRareTermRatioIsOneForOneWordOfOneChunk) {
+  CollectionIndex index(kDimension, {});
+  const auto vector = unit_vector(1);
+  const std::vector<IndexEntry> entries{
+      {1, "apple common", vector}, {2, "common", vector}, {3, "common", vector}};
+  index.apply(entries, {}, 1);
+  const auto ratio = [&](std::string_view text) {
+    return index.search({.text = text, .candidates = 10}).rare_term_ratio;
+  };
+  const auto idf = [](double frequency) {
+    return std::log(1 + (3 - frequency + 0.5) / (frequency + 0.5));
+  };
+  EXPECT_NEAR(ratio("apple"), 1, 1e-5);
+  EXPECT_NEAR(ratio("common"), idf(3) / idf(1), 1e-5);
+  EXPECT_NEAR(ratio("apple common"), idf(1) / (idf(1) + idf(3)), 1e-5);
+  EXPECT_EQ(ratio("zebra"), 0); // occurs nowhere
+  EXPECT_EQ(ratio("the"), 0);   // no term at all
+}
+
 TEST(CollectionIndex, AnEmptyIndexFindsNothing) {
   const CollectionIndex index(kDimension, {});
   const auto vector = unit_vector(1);

@@ -38,6 +38,7 @@ SearchResult search_parts(std::span<const IndexSegment::Part> parts, const Index
   if (!lexical_hits.empty()) result.bm25_max = lexical_hits.front().score;
   result.bm25_ceiling = lexical.ceiling();
   result.question_terms = lexical.question_terms();
+  result.rare_term_ratio = lexical.rare_term_ratio();
   return result;
 }
 

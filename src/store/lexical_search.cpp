@@ -39,16 +39,25 @@ std::vector<LexicalSearch::Weighted> LexicalSearch::weigh(std::string_view text)
   for (const Term term : analyze(text)) ++counts[term];
   question_terms_ = static_cast<std::uint32_t>(counts.size());
   std::vector<Weighted> terms;
-  const auto live = static_cast<float>(view_.live_rows());
+  const float rarest = idf(1);
   for (const auto& [term, count] : counts) {
-    const auto frequency = static_cast<float>(document_frequency(term));
-    const float idf = std::log(1 + (live - frequency + 0.5f) / (frequency + 0.5f));
-    ceiling_ += idf * count;
+    const std::size_t frequency = document_frequency(term);
+    const float weight = idf(frequency) * count;
+    ceiling_ += weight;
     if (frequency == 0) continue;
+    rare_term_ratio_ = std::max(rare_term_ratio_, weight * idf(frequency) / rarest);
     for (const auto& part : view_.parts()) postings_ += part.segment->postings(term).rows.size();
-    terms.push_back({term, idf * count});
+    terms.push_back({term, weight});
   }
+  if (ceiling_ > 0) rare_term_ratio_ /= ceiling_;
   return terms;
+}
+
+// Lucene's: never negative.
+float LexicalSearch::idf(std::size_t document_frequency) const {
+  const auto live = static_cast<float>(view_.live_rows());
+  const auto frequency = static_cast<float>(document_frequency);
+  return std::log(1 + (live - frequency + 0.5f) / (frequency + 0.5f));
 }
 
 std::size_t LexicalSearch::document_frequency(Term term) const {

@@ -34,6 +34,8 @@ class LexicalSearch {
   float ceiling() const { return ceiling_; }
   // How many different terms the question has.
   std::uint32_t question_terms() const { return question_terms_; }
+  // See SearchResult::rare_term_ratio.
+  float rare_term_ratio() const { return rare_term_ratio_; }
   float score_of(std::uint32_t row) const { return scores_[row]; }
   // Best first; rows that hold none of the terms are no hits.
   std::vector<IndexHit> best(std::uint32_t count) const;
@@ -45,6 +47,7 @@ class LexicalSearch {
   };
   std::vector<Weighted> weigh(std::string_view text);
   std::size_t document_frequency(Term term) const;
+  float idf(std::size_t document_frequency) const;
   void add_term(const Weighted& term);
   template <bool kRemember, bool kFilter>
   void add_postings(std::size_t part, const Postings& postings, float weight);
@@ -54,6 +57,7 @@ class LexicalSearch {
   std::vector<float>& scores_;
   float ceiling_ = 0;
   std::uint32_t question_terms_ = 0;
+  float rare_term_ratio_ = 0;
   std::size_t postings_ = 0; // of all terms together
   bool remember_ = false;    // touched_ is filled
   std::vector<std::uint32_t> touched_;

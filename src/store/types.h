@@ -106,7 +106,10 @@ struct SearchResult {
   // The sum of the question's term weights, those of terms that occur nowhere included: what no
   // chunk's BM25 reaches. bm25 / bm25_ceiling is how much of the question a chunk covers, 0 to 1.
   float bm25_ceiling = 0;
-  std::uint32_t question_terms = 0;  // different ones; those that occur nowhere included
+  std::uint32_t question_terms = 0; // different ones; those that occur nowhere included
+  // How far the question is one rare word, 0 to 1: a term's share of the ceiling, times its weight
+  // as a share of that of a term which one chunk holds; the largest over the terms that occur.
+  float rare_term_ratio = 0;
   std::vector<Candidate> candidates; // in no particular order; no duplicates
 };
 

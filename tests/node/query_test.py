@@ -74,8 +74,7 @@ class Answers(QueryTest):
     def test_passages_of_a_long_document_are_its_bytes(self):
         for paragraph in (0, 7, 29):
             reply = self.node.query(f"Where is {marker('tides', paragraph)}?", cache="bypass", top_k=3).json
-            texts = [source["text"] for source in reply["sources"]]
-            self.assertTrue(any(marker("tides", paragraph) in text for text in texts), texts)
+            self.assertIn(marker("tides", paragraph), reply["sources"][0]["text"])
             self.check_citations({**reply, "answer": reply["answer"] if reply["found"] else ""})
 
     def test_the_reply_has_exactly_its_fields(self):
