@@ -1,6 +1,7 @@
 #include "rag/extractive.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <set>
 
@@ -20,7 +21,11 @@ constexpr double kLexicalWeight = 0.1;
 // Sentences whose vectors are nearer than this say the same.
 constexpr double kSameCosine = 0.92;
 // A sentence that is so much worse than the best one only dilutes the answer.
-constexpr double kMaxDistance = 0.2;
+constexpr double kMaxDistance = 0.15;
+// Taken off a sentence that leans on the one before it ("However, it ...") or only points elsewhere
+// ("See Section 5 for more information.").
+constexpr double kDependentPenalty = 0.08;
+constexpr double kPointerPenalty = 0.15;
 // Without vectors: the share of the question's words that a sentence must have, and how many at
 // least (all of a question that has no more): one word in common is common.
 constexpr double kMinLexical = 0.5;
@@ -54,6 +59,37 @@ double promise(const SentenceCandidate& candidate) {
   return candidate.lexical + kRankWeight / candidate.n;
 }
 
+constexpr std::array<std::string_view, 32> kDependentBeginnings = {
+    "Accordingly", "Additionally", "After that",  "Also",          "Alternatively",
+    "And",         "Another",      "As a result", "As previously", "At this point",
+    "Because of",  "But",          "By contrast", "Even so",       "Finally",
+    "Furthermore", "Hence",        "However",     "In addition",   "In that",
+    "In this",     "It",           "Moreover",    "Otherwise",     "So",
+    "Such",        "That",         "Then",        "Therefore",     "These",
+    "This",        "Thus"};
+constexpr std::array<std::string_view, 4> kPointers = {"for more information", "for more details",
+                                                       "for details", "for further"};
+
+bool begins_with_word(std::string_view text, std::string_view word) {
+  if (!text.starts_with(word)) return false;
+  return text.size() > word.size() && (text[word.size()] == ' ' || text[word.size()] == ',');
+}
+
+// `sentence` is not empty.
+double penalty(std::string_view sentence) {
+  const bool pointer =
+      begins_with_word(sentence, "See") ||
+      std::ranges::any_of(kPointers, [&](auto phrase) { return sentence.contains(phrase); });
+  if (pointer) return kPointerPenalty;
+  // Parts of lists, insertions, and ends of sentences that a formula interrupts.
+  const char first = sentence.front();
+  const bool dependent = first == '(' || first == '-' || (first >= 'a' && first <= 'z') ||
+                         std::ranges::any_of(kDependentBeginnings, [&](auto word) {
+                           return begins_with_word(sentence, word);
+                         });
+  return dependent ? kDependentPenalty : 0;
+}
+
 double dot(std::span<const float> left, std::span<const float> right) {
   return std::inner_product(left.begin(), left.end(), right.begin(), 0.0);
 }
@@ -73,13 +109,14 @@ std::vector<Scored> score_all(std::span<const float> query_vector,
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const SentenceCandidate& candidate = candidates[i];
     if (vectors.empty()) {
-      scored.push_back({i, promise(candidate), lexical_nearness(candidate)});
+      scored.push_back(
+          {i, promise(candidate) - penalty(candidate.sentence), lexical_nearness(candidate)});
       continue;
     }
     const auto row = vectors.subspan(i * query_vector.size(), query_vector.size());
     const double cosine = dot(query_vector, row);
     const double score = kSentenceShare * cosine + (1 - kSentenceShare) * candidate.passage_cosine +
-                         kLexicalWeight * candidate.lexical;
+                         kLexicalWeight * candidate.lexical - penalty(candidate.sentence);
     scored.push_back({i, score, cosine});
   }
   std::ranges::sort(scored, [](const Scored& left, const Scored& right) {
@@ -89,9 +126,13 @@ std::vector<Scored> score_all(std::span<const float> query_vector,
   return scored;
 }
 
+// Passages overlap, and what a sentence announces may be a candidate itself.
 bool says_the_same(const SentenceCandidate& left, std::span<const float> left_vector,
                    const SentenceCandidate& right, std::span<const float> right_vector) {
-  if (left.sentence == right.sentence) return true; // passages overlap
+  const auto holds = [](const SentenceCandidate& outer, const SentenceCandidate& inner) {
+    return outer.text.contains(inner.text);
+  };
+  if (holds(left, right) || holds(right, left)) return true;
   return !left_vector.empty() && dot(left_vector, right_vector) > kSameCosine;
 }
 

@@ -31,7 +31,7 @@
 namespace raglan::rag {
 
 struct ExtractiveConfig {
-  std::uint32_t max_candidates = 20; // sentences that are embedded for one question
+  std::uint32_t max_candidates = 16; // sentences that are embedded for one question
   std::uint32_t max_sentences = 4;   // in an answer
   // Of the best sentence with the question; below it nothing was found. Chosen on questions that a
   // collection answers and questions that have nothing to do with it: docs/decisions has the

@@ -89,6 +89,21 @@ TEST(Extractive, NothingNearTheQuestionIsNothingFound) {
   EXPECT_FALSE(compose_extractive(kQuestion, {}, {}, config).found);
 }
 
+TEST(Extractive, SentencesThatStandAloneArePreferred) {
+  const std::vector<Source> vacuum = {
+      source_of(1,
+                "See the chapter on vacuuming for more information. "
+                "However, it takes an exclusive lock on the table. "
+                "Vacuuming reclaims the storage of dead tuples.")};
+  auto candidates = candidate_sentences("vacuuming", vacuum, {});
+  ASSERT_EQ(candidates.size(), 3u);
+  for (SentenceCandidate& candidate : candidates) candidate.lexical = 0;
+  std::ranges::sort(candidates, {}, &SentenceCandidate::start);
+  const auto answer = compose_extractive(kQuestion, candidates, vectors_of({0.8f, 0.8f, 0.75f}),
+                                         {.max_sentences = 1});
+  EXPECT_EQ(answer.text, "Vacuuming reclaims the storage of dead tuples. [1]");
+}
+
 TEST(Extractive, WithoutVectorsWordsDecide) {
   const auto about = candidate_sentences("Which lock does VACUUM FULL require?", sources(), {});
   EXPECT_TRUE(compose_extractive({}, about, {}, {.max_sentences = 1}).found);

@@ -1,6 +1,7 @@
 #include "rag/sentence_candidates.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/sentences.h"
 
@@ -8,8 +9,13 @@ namespace raglan::rag {
 namespace {
 
 constexpr std::size_t kMinWords = 4;
+constexpr double kMinPlainRatio = 0.85; // letters, blanks and commas of all bytes of prose
+constexpr std::size_t kMinAnnouncementWords = 3;
+constexpr std::size_t kMinUnendedWords = 5; // fewer are a heading, or a table's name
+constexpr std::size_t kMaxTermWords = 6;
 constexpr std::string_view kTitleSeparator = " > ";
 constexpr std::string_view kBlank = " \t\r\n";
+constexpr std::string_view kCell = " | "; // between the cells of a table's row
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
@@ -29,7 +35,7 @@ bool looks_like_prose(std::string_view text) {
   const auto plain = std::ranges::count_if(text, [](char c) {
     return is_letter(c) || c == ' ' || c == ',' || static_cast<unsigned char>(c) >= 0x80;
   });
-  return static_cast<double>(plain) >= 0.8 * static_cast<double>(text.size());
+  return static_cast<double>(plain) >= kMinPlainRatio * static_cast<double>(text.size());
 }
 
 // The last character, closing quotes and brackets aside.
@@ -41,33 +47,92 @@ char last_sign(std::string_view text) {
 bool is_heading(std::string_view line, std::string_view title_path) {
   for (std::size_t at = 0; at <= title_path.size();) {
     const std::size_t end = std::min(title_path.find(kTitleSeparator, at), title_path.size());
-    if (line == title_path.substr(at, end - at)) return true;
+    // A suffix will do: the splitter takes the number before a heading for a sentence.
+    if (!line.empty() && title_path.substr(at, end - at).ends_with(line)) return true;
     at = end + kTitleSeparator.size();
   }
   return false;
 }
 
-// The end of the block that begins behind `at`: up to a blank line or the text's end.
-std::size_t block_end(std::string_view text, std::size_t at) {
-  const std::size_t start = text.find_first_not_of(kBlank, at);
-  if (start == text.npos) return text.npos;
-  const std::size_t blank_line = std::min(text.find("\n\n", start), text.size());
-  return text.find_last_not_of(kBlank, blank_line - 1) + 1;
+// Whether it ends as a sentence does that can be quoted: questions are not.
+bool is_ended(std::string_view text) {
+  const char last = last_sign(text);
+  return last == '.' || last == '!' || static_cast<unsigned char>(last) >= 0x80;
 }
 
-bool can_be_quoted(std::string_view sentence, std::string_view title_path) {
-  if (sentence.size() < kMinSentenceBytes || sentence.size() > kMaxSentenceBytes) return false;
-  const char last = last_sign(sentence);
-  const bool ended =
-      last == '.' || last == '!' || last == ':' || static_cast<unsigned char>(last) >= 0x80;
-  return ended && count_words(sentence) >= kMinWords && looks_like_prose(sentence) &&
-         !is_heading(sentence, title_path);
+// A passage's text as blocks with blank lines between.
+class Blocks {
+ public:
+  explicit Blocks(std::string_view text) : text_(text) {}
+
+  // The next block, when only white space with a blank line stands before it; else empty.
+  std::string_view behind(std::size_t at) const {
+    const std::size_t start = text_.find_first_not_of(kBlank, at);
+    if (start == text_.npos || !text_.substr(at, start - at).contains("\n\n")) return {};
+    const std::size_t end = std::min(text_.find("\n\n", start), text_.size());
+    return text_.substr(start, text_.find_last_not_of(kBlank, end - 1) + 1 - start);
+  }
+
+  // The block that ends in a blank line right before `at`; empty when there is none.
+  std::string_view before(std::size_t at) const {
+    if (at < 2 || text_.substr(at - 2, 2) != "\n\n") return {};
+    const std::size_t last = text_.find_last_not_of(kBlank, at - 1);
+    if (last == text_.npos) return {};
+    const std::size_t gap = text_.rfind("\n\n", last);
+    const std::size_t start = gap == text_.npos ? 0 : text_.find_first_not_of(kBlank, gap);
+    return text_.substr(start, last + 1 - start);
+  }
+
+  std::size_t start_of(std::string_view block) const {
+    return static_cast<std::size_t>(block.data() - text_.data());
+  }
+
+ private:
+  std::string_view text_;
+};
+
+// "max_connections (integer)", "--clean", "archive_mode": what a definition list defines.
+bool is_term(std::string_view block) {
+  if (block.empty() || block.size() > kMaxTermBytes) return false;
+  if (block.contains('\n') || block.contains(kCell)) return false;
+  const bool name = block.contains('_') || block[0] == '-' || (block[0] >= 'a' && block[0] <= 'z');
+  return name && !is_ended(block) && count_words(block) <= kMaxTermWords;
+}
+
+bool is_prose(std::string_view sentence, std::string_view title_path, std::size_t min_bytes,
+              std::size_t min_words) {
+  return sentence.size() >= min_bytes && sentence.size() <= kMaxSentenceBytes &&
+         count_words(sentence) >= min_words && !sentence.contains(kCell) &&
+         looks_like_prose(sentence) && !is_heading(sentence, title_path);
+}
+
+// Where what the sentence needs behind it ends: at its own end, or at that of the block that it
+// announces; nothing when it cannot be quoted.
+std::optional<std::size_t> quotable_end(const Blocks& blocks, TextSpan span,
+                                        std::string_view sentence, std::string_view title_path) {
+  if (is_ended(sentence)) {
+    if (!is_prose(sentence, title_path, kMinSentenceBytes, kMinWords)) return std::nullopt;
+    return span.end;
+  }
+  const bool colon = last_sign(sentence) == ':';
+  const std::size_t min_words = colon ? kMinAnnouncementWords : kMinUnendedWords;
+  if (last_sign(sentence) == '?' ||
+      !is_prose(sentence, title_path, kMinAnnouncementBytes, min_words)) {
+    return std::nullopt;
+  }
+  const std::string_view announced = blocks.behind(span.end);
+  if (announced.empty() || announced.size() > kMaxAnnouncedBytes || announced.contains(kCell)) {
+    return std::nullopt;
+  }
+  if (!colon && (is_ended(announced) || is_heading(announced, title_path))) return std::nullopt;
+  return blocks.start_of(announced) + announced.size();
 }
 
 } // namespace
 
 std::vector<QuotableSentence> quotable_sentences(std::string_view text,
                                                  std::string_view title_path) {
+  const Blocks blocks(text);
   std::vector<QuotableSentence> quotable;
   for (TextSpan span : split_sentences(text)) {
     // A heading or a line of code right above is part of the sentence for want of a full stop.
@@ -78,13 +143,16 @@ std::vector<QuotableSentence> quotable_sentences(std::string_view text,
       span.start = text.find_first_not_of(kBlank, line);
     }
     const std::string_view sentence = text.substr(span.start, span.end - span.start);
-    if (!can_be_quoted(sentence, title_path)) continue;
-    std::size_t end = span.end;
-    if (sentence.back() == ':') {
-      end = block_end(text, span.end);
-      if (end == text.npos || end - span.end > kMaxAnnouncedBytes) continue;
-    }
-    quotable.push_back({span.start, span.end, end});
+    const auto end = quotable_end(blocks, span, sentence, title_path);
+    if (!end) continue;
+    std::size_t start = span.start;
+    const std::string_view above = blocks.before(span.start);
+    // What was announced defines nothing.
+    const bool announced =
+        !quotable.empty() && !above.empty() && blocks.start_of(above) < quotable.back().end;
+    if (is_term(above) && !is_heading(above, title_path) && !announced)
+      start = blocks.start_of(above);
+    quotable.push_back({start, span.end, *end});
   }
   return quotable;
 }

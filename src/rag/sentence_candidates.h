@@ -1,9 +1,13 @@
 // The sentences of a passage that could stand in an answer, and what they bring along.
 //
 // Left out: headings (lines that stand in the title path, and lines without an end), questions,
-// sentences too short to say anything or too long to quote, and code by itself. A sentence that
-// ends in ':' announces something: it takes the block that follows it along, or is left out when
-// that block is too long or belongs to another passage.
+// rows of tables, code by itself, and sentences too short to say anything or too long to quote.
+//
+// A sentence that ends in ':', or that breaks off before a block that is no sentence either ("The
+// command to restore a dump is", then the command), announces something: it takes the block that
+// follows it along, or is left out when that block is too long or belongs to another passage. The
+// first sentence behind a term (a parameter's name, an option) takes the term along: it would not
+// say what it is about.
 //
 // Pure; thread safe.
 #pragma once
@@ -15,12 +19,14 @@
 namespace raglan::rag {
 
 inline constexpr std::size_t kMinSentenceBytes = 24;
+inline constexpr std::size_t kMinAnnouncementBytes = 12;
 inline constexpr std::size_t kMaxSentenceBytes = 400;
-inline constexpr std::size_t kMaxAnnouncedBytes = 400; // the block behind a ':'
+inline constexpr std::size_t kMaxAnnouncedBytes = 400; // the block that is announced
+inline constexpr std::size_t kMaxTermBytes = 80;
 
 // Bytes of the passage's text.
 struct QuotableSentence {
-  std::size_t start = 0;
+  std::size_t start = 0; // of the sentence's term; else of the sentence
   std::size_t sentence_end = 0;
   std::size_t end = 0; // of the announced block; else sentence_end
 };

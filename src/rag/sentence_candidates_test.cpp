@@ -54,6 +54,30 @@ TEST(QuotableSentences, TakeAlongWhatTheirColonAnnounces) {
   EXPECT_EQ(text.substr(0, found[0].sentence_end), "To make a dump of one database, run:");
 }
 
+TEST(QuotableSentences, ThatBreakOffBeforeACommandTakeItAlong) {
+  EXPECT_THAT(
+      quotes_of("The general command form to restore a dump is\n\npsql dbname < dumpfile\n\n"
+                "where dumpfile is the file output by the pg_dump command."),
+      ElementsAre("The general command form to restore a dump is\n\npsql dbname < dumpfile",
+                  "where dumpfile is the file output by the pg_dump command."));
+}
+
+TEST(QuotableSentences, TakeTheTermThatTheyDefineAlong) {
+  EXPECT_THAT(
+      quotes_of("max_connections (integer)\n\nDetermines the maximum number of connections. "
+                "The default is typically 100 connections.\n\n"
+                "Reserved Slots\n\nSome of them are kept for superusers only."),
+      ElementsAre("max_connections (integer)\n\n"
+                  "Determines the maximum number of connections.",
+                  "The default is typically 100 connections.",
+                  "Some of them are kept for superusers only."));
+}
+
+TEST(QuotableSentences, AreNoRowsOfTables) {
+  EXPECT_THAT(quotes_of("query-done | (const char *) | Probe that fires when the query is done."),
+              IsEmpty());
+}
+
 TEST(QuotableSentences, AnAnnouncementOfNothingIsNone) {
   EXPECT_THAT(quotes_of("To make a dump of one database, run:"), IsEmpty());
   EXPECT_THAT(quotes_of("To make a dump of one database, run:\n\n" + std::string(1000, 'x')),
