@@ -146,7 +146,7 @@ def paired(name, rounds, ours, theirs, unit, scale):
         else:
             other, mine = theirs(), ours()
         pairs.append((mine, other))
-        print(f"  {name} round {number + 1}: Raglan {scale(mine):.2f} {unit}, Python {scale(other):.2f} {unit}, ratio {other / mine:.3f}", flush=True)
+        print(f"  {name} round {number + 1}: Raglan {scale(mine):.2f} {unit}, Python {scale(other):.2f} {unit}, {other / mine:.3f} times as fast", flush=True)
     return statistics.median(other / mine for mine, other in pairs)
 
 

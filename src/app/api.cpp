@@ -1,7 +1,8 @@
 #include "app/api.h"
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
+
+#include "base/json_text.h"
 
 namespace raglan::app {
 namespace json = boost::json;
@@ -29,7 +30,7 @@ Error error_of(const ApiReply& reply, const json::value& body) {
 
 Result<json::value> Api::call(std::string_view method, const std::string& target,
                               const json::value& body) {
-  auto reply = send(method, target, body.is_null() ? std::string() : json::serialize(body));
+  auto reply = send(method, target, body.is_null() ? std::string() : json_text(body));
   if (!reply) return forward_error(reply);
   boost::system::error_code failure;
   json::value value = json::parse(reply->body, failure);

@@ -4,7 +4,8 @@
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <boost/json/serialize.hpp>
+
+#include "base/json_text.h"
 
 namespace raglan::app {
 
@@ -43,8 +44,6 @@ int report_error(std::string_view command, const Error& error) {
   return kExitFailed;
 }
 
-void print_json(const boost::json::value& document) {
-  fmt::print("{}\n", boost::json::serialize(document));
-}
+void print_json(const boost::json::value& document) { fmt::print("{}\n", json_text(document)); }
 
 } // namespace raglan::app

@@ -102,7 +102,7 @@ class EmbeddingQueue {
   using Observer = std::function<void(const EmbeddingBatch&)>; // called by the queue's thread
   using Ticket = std::uint64_t;
 
-  static constexpr int kQueryBatchesInARow = 16;
+  static constexpr int kQueryBatchesInARow = 4; // a fifth of a saturated model is left to ingest
 
   EmbeddingQueue(Embedder& embedder, EmbeddingQueueConfig config, Observer observer = {},
                  const Clock& clock = SystemClock::instance());

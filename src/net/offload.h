@@ -19,6 +19,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -40,11 +41,14 @@ struct ResultValue<Result<T>> {
 };
 
 // Queued work. Dropped before it ran, it says so itself: the timer holds the Completion too.
-template <typename T, typename Work>
+template <typename T, typename Start>
 struct Queued {
-  Work work;
-  Completion<T> done;
-  ~Queued() { done.deliver(fail(ErrorCode::kUnavailable, "the work was dropped from its queue")); }
+  Start start;
+  std::optional<Completion<T>> done; // nothing once it ran
+  ~Queued() {
+    if (!done) return;
+    done->deliver(fail(ErrorCode::kUnavailable, "the work was dropped from its queue"));
+  }
 };
 
 inline std::unexpected<Error> too_late() {
@@ -53,11 +57,11 @@ inline std::unexpected<Error> too_late() {
 
 } // namespace detail
 
-// `work()` returns a Result<T>; so does awaiting it. `clock` must outlive the executor.
-template <typename Work>
-Task<std::invoke_result_t<Work&>> offload(const Submit& submit, Work work, Deadline deadline,
-                                          const Clock& clock) {
-  using T = typename detail::ResultValue<std::invoke_result_t<Work&>>::type;
+// As offload, but `start(done)` may leave the value to be delivered later, by whoever it hands
+// `done` to: a queue of its own, say. The wait ends at the deadline there, too.
+template <typename T, typename Start>
+Task<Result<T>> offload_start(const Submit& submit, Start start, Deadline deadline,
+                              const Clock& clock) {
   const Duration patience = deadline.remaining(clock.now());
   if (patience == Duration::zero()) co_return detail::too_late();
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
@@ -68,16 +72,28 @@ Task<std::invoke_result_t<Work&>> offload(const Submit& submit, Work work, Deadl
         if (!stopped) done.deliver(detail::too_late());
       });
     }
-    // Shared, because std::function wants to be copyable and `work` need not be.
-    auto owned = std::make_shared<detail::Queued<T, Work>>(std::move(work), done);
-    const bool queued = submit([owned, deadline, &clock] {
-      if (owned->done.cancelled()) return;
-      const bool late = deadline.expired(clock.now());
-      owned->done.deliver(late ? Result<T>(detail::too_late()) : owned->work());
+    // Shared, because std::function wants to be copyable and `start` need not be.
+    auto queued = std::make_shared<detail::Queued<T, Start>>(std::move(start), done);
+    const bool accepted = submit([queued, deadline, &clock] {
+      const Completion<T> done = *std::exchange(queued->done, std::nullopt);
+      if (done.cancelled()) return;
+      if (deadline.expired(clock.now())) return done.deliver(detail::too_late());
+      queued->start(done);
     });
-    if (!queued) done.deliver(fail(ErrorCode::kOverloaded, "the server is busy"));
+    if (!accepted) done.deliver(fail(ErrorCode::kOverloaded, "the server is busy"));
   };
   co_return co_await await_completion<T>(std::move(begin));
+}
+
+// `work()` returns a Result<T>; so does awaiting it. `clock` must outlive the executor.
+template <typename Work>
+Task<std::invoke_result_t<Work&>> offload(const Submit& submit, Work work, Deadline deadline,
+                                          const Clock& clock) {
+  using T = typename detail::ResultValue<std::invoke_result_t<Work&>>::type;
+  auto start = [work = std::move(work)](const Completion<T>& done) mutable {
+    done.deliver(work());
+  };
+  return offload_start<T>(submit, std::move(start), deadline, clock);
 }
 
 } // namespace raglan::net

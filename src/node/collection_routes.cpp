@@ -1,8 +1,8 @@
 #include "node/collection_routes.h"
 
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 
+#include "base/json_text.h"
 #include "node/document_json.h"
 #include "node/json_fields.h"
 #include "node/query_json.h"
@@ -32,7 +32,7 @@ net::Task<http::Response> list(CollectionRouteParts parts, http::Request& reques
   json::array array;
   for (const store::CollectionStats& stats : *collections) array.push_back(collection_json(stats));
   const json::object body{{"collections", std::move(array)}};
-  co_return http::json_response(200, json::serialize(body));
+  co_return http::json_response(200, json_text(body));
 }
 
 net::Task<http::Response> create(CollectionRouteParts parts, http::Request& request) {
@@ -53,7 +53,7 @@ net::Task<http::Response> create(CollectionRouteParts parts, http::Request& requ
   };
   auto created = co_await net::offload(parts.storage, std::move(write), *deadline, parts.clock);
   if (!created) co_return error_reply(created.error(), request);
-  co_return http::json_response(201, json::serialize(collection_json(*created)));
+  co_return http::json_response(201, json_text(collection_json(*created)));
 }
 
 net::Task<http::Response> get(CollectionRouteParts parts, http::Request& request) {
@@ -64,7 +64,7 @@ net::Task<http::Response> get(CollectionRouteParts parts, http::Request& request
   };
   auto stats = co_await net::offload(parts.storage, std::move(read), *deadline, parts.clock);
   if (!stats) co_return error_reply(stats.error(), request);
-  co_return http::json_response(200, json::serialize(collection_json(*stats)));
+  co_return http::json_response(200, json_text(collection_json(*stats)));
 }
 
 net::Task<http::Response> remove(CollectionRouteParts parts, http::Request& request) {
@@ -75,14 +75,15 @@ net::Task<http::Response> remove(CollectionRouteParts parts, http::Request& requ
   auto removed = co_await net::offload(parts.storage, std::move(write), *deadline, parts.clock);
   if (!removed) co_return error_reply(removed.error(), request);
   const json::object body{{"name", name}, {"deleted", true}};
-  co_return http::json_response(200, json::serialize(body));
+  co_return http::json_response(200, json_text(body));
 }
 
 } // namespace
 
 void add_collection_routes(http::Router& router, CollectionRouteParts parts) {
   const auto bind = [&parts](auto function) {
-    return [parts, function](http::Request& request) { return function(parts, request); };
+    return with_parameters(
+        {}, [parts, function](http::Request& request) { return function(parts, request); });
   };
   router.add("GET", "/v1/collections", bind(list));
   router.add("POST", "/v1/collections", bind(create));

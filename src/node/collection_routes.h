@@ -11,7 +11,7 @@ struct CollectionRouteParts {
   store::Store& store; // must outlive the router
   net::Submit storage; // where its calls run
   const Clock& clock;
-  Duration request_timeout = std::chrono::seconds(30);
+  Duration request_timeout;
 };
 
 void add_collection_routes(http::Router& router, CollectionRouteParts parts);

@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 
+#include "base/json_text.h"
 #include "base/utf8.h"
 #include "node/json_fields.h"
 #include "node/query_json.h"
@@ -35,7 +35,7 @@ ingest::SourceDocument read_document(JsonFields& fields) {
   document.metadata_json = "{}";
   if (const json::value* metadata = fields.value("metadata")) {
     if (!metadata->is_object()) fields.reject("metadata", "'metadata' must be an object");
-    document.metadata_json = json::serialize(*metadata);
+    document.metadata_json = json_text(*metadata);
   }
   return document;
 }

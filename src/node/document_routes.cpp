@@ -4,8 +4,9 @@
 
 #include <fmt/format.h>
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 
+#include "base/json_text.h"
+#include "node/body_work.h"
 #include "node/request_scope.h"
 
 namespace raglan::node {
@@ -33,6 +34,17 @@ json::object status_json(const DocumentStatus& status) {
                                                              : json::value(status.error->param)}};
   }
   return object;
+}
+
+json::object page_json(const store::DocumentPage& page) {
+  json::array documents;
+  for (const store::Document& document : page.documents) {
+    documents.push_back(document_json(document, false));
+  }
+  const json::value next = page.more && !page.documents.empty()
+                               ? json::value(page.documents.back().id)
+                               : json::value(nullptr);
+  return {{"documents", std::move(documents)}, {"total", page.total}, {"next_after", next}};
 }
 
 struct ListParameters {
@@ -82,14 +94,18 @@ class DocumentRoutes {
   explicit DocumentRoutes(DocumentRouteParts parts) : parts_(std::move(parts)) {}
 
   net::Task<http::Response> post(http::Request& request) const {
-    auto parsed = parse_documents(request, tenant());
+    const auto deadline = request_deadline(request, parts_.write_timeout);
+    if (!deadline) co_return error_reply(deadline.error(), request);
+    auto parsed = co_await parse(request, *deadline);
     if (!parsed) co_return error_reply(parsed.error(), request);
-    co_return co_await write(request, std::move(*parsed));
+    co_return co_await write(request, std::move(*parsed), *deadline);
   }
 
   // The id is the path's; one in the body must be the same.
   net::Task<http::Response> put(http::Request& request) const {
-    auto parsed = parse_documents(request, tenant());
+    const auto deadline = request_deadline(request, parts_.write_timeout);
+    if (!deadline) co_return error_reply(deadline.error(), request);
+    auto parsed = co_await parse(request, *deadline);
     if (!parsed) co_return error_reply(parsed.error(), request);
     const std::string id(request.path_parameter("id"));
     if (parsed->many) {
@@ -103,7 +119,7 @@ class DocumentRoutes {
     }
     document.id = id;
     if (document.document) document.document->id = id;
-    co_return co_await write(request, std::move(*parsed));
+    co_return co_await write(request, std::move(*parsed), *deadline);
   }
 
   net::Task<http::Response> list(http::Request& request) const {
@@ -111,21 +127,14 @@ class DocumentRoutes {
     if (!deadline) co_return error_reply(deadline.error(), request);
     auto parameters = list_parameters(request, tenant());
     if (!parameters) co_return error_reply(parameters.error(), request);
-    auto read = [&store = parts_.store, list = *parameters] {
-      return store.list(list.collection, list.after, list.limit);
+    auto read = [&store = parts_.store, list = *parameters]() -> Result<std::string> {
+      auto page = store.list(list.collection, list.after, list.limit);
+      if (!page) return forward_error(page);
+      return json_text(page_json(*page));
     };
     auto page = co_await on_storage(std::move(read), *deadline);
     if (!page) co_return error_reply(page.error(), request);
-    json::array documents;
-    for (const store::Document& document : page->documents) {
-      documents.push_back(document_json(document, false));
-    }
-    const json::value next = page->more && !page->documents.empty()
-                                 ? json::value(page->documents.back().id)
-                                 : json::value(nullptr);
-    const json::object body{
-        {"documents", std::move(documents)}, {"total", page->total}, {"next_after", next}};
-    co_return http::json_response(200, json::serialize(body));
+    co_return http::json_response(200, std::move(*page));
   }
 
   net::Task<http::Response> get(http::Request& request) const {
@@ -134,10 +143,14 @@ class DocumentRoutes {
     auto collection = collection_parameter(request, tenant());
     if (!collection) co_return error_reply(collection.error(), request);
     auto read = [&store = parts_.store, key = *collection,
-                 id = std::string(request.path_parameter("id"))] { return store.get(key, id); };
+                 id = std::string(request.path_parameter("id"))]() -> Result<std::string> {
+      auto document = store.get(key, id);
+      if (!document) return forward_error(document);
+      return json_text(document_json(*document, true));
+    };
     auto document = co_await on_storage(std::move(read), *deadline);
     if (!document) co_return error_reply(document.error(), request);
-    co_return http::json_response(200, json::serialize(document_json(*document, true)));
+    co_return http::json_response(200, std::move(*document));
   }
 
   net::Task<http::Response> remove(http::Request& request) const {
@@ -150,32 +163,41 @@ class DocumentRoutes {
     auto removed = co_await on_storage(std::move(write), *deadline);
     if (!removed) co_return error_reply(removed.error(), request);
     const json::object body{{"id", id}, {"deleted", true}};
-    co_return http::json_response(200, json::serialize(body));
+    co_return http::json_response(200, json_text(body));
   }
 
  private:
   // Until authentication says otherwise.
   static std::string tenant() { return std::string(store::kDefaultTenant); }
 
+  net::Task<Result<ParsedDocuments>> parse(http::Request& request, Deadline deadline) const {
+    const std::size_t body_bytes = request.body.size();
+    http::Request owned;
+    owned.query = request.query;
+    owned.headers = request.headers;
+    owned.body = std::move(request.body);
+    auto work = [owned = std::move(owned)] { return parse_documents(owned, tenant()); };
+    return work_on_body(body_bytes, parts_.bulk, std::move(work), deadline, parts_.clock);
+  }
+
   template <typename Work>
   net::Task<std::invoke_result_t<Work&>> on_storage(Work work, Deadline deadline) const {
     return net::offload(parts_.storage, std::move(work), deadline, parts_.clock);
   }
 
-  net::Task<http::Response> write(http::Request& request, ParsedDocuments parsed) const {
-    const auto deadline = request_deadline(request, parts_.write_timeout);
-    if (!deadline) co_return error_reply(deadline.error(), request);
+  net::Task<http::Response> write(http::Request& request, ParsedDocuments parsed,
+                                  Deadline deadline) const {
     const auto dry_run = dry_run_parameter(request);
     if (!dry_run) co_return error_reply(dry_run.error(), request);
     const auto statuses = co_await parts_.writer.write(
-        std::move(parsed.collection), std::move(parsed.documents), *dry_run, *deadline);
+        std::move(parsed.collection), std::move(parsed.documents), *dry_run, deadline);
     if (!parsed.many && statuses.front().error) {
       co_return error_reply(*statuses.front().error, request);
     }
     json::array documents;
     for (const DocumentStatus& status : statuses) documents.push_back(status_json(status));
     const json::object body{{"documents", std::move(documents)}};
-    co_return http::json_response(200, json::serialize(body));
+    co_return http::json_response(200, json_text(body));
   }
 
   DocumentRouteParts parts_;
@@ -185,14 +207,18 @@ class DocumentRoutes {
 
 void add_document_routes(http::Router& router, DocumentRouteParts parts) {
   const auto routes = std::make_shared<const DocumentRoutes>(std::move(parts));
-  const auto bind = [&routes](auto member) {
-    return [routes, member](http::Request& request) { return ((*routes).*member)(request); };
+  using Names = std::vector<std::string_view>;
+  const auto add = [&](std::string_view method, std::string_view path, auto member, Names known) {
+    auto handler = [routes, member](http::Request& request) {
+      return ((*routes).*member)(request);
+    };
+    router.add(method, path, with_parameters(std::move(known), std::move(handler)));
   };
-  router.add("POST", "/v1/documents", bind(&DocumentRoutes::post));
-  router.add("GET", "/v1/documents", bind(&DocumentRoutes::list));
-  router.add("GET", "/v1/documents/{id}", bind(&DocumentRoutes::get));
-  router.add("PUT", "/v1/documents/{id}", bind(&DocumentRoutes::put));
-  router.add("DELETE", "/v1/documents/{id}", bind(&DocumentRoutes::remove));
+  add("POST", "/v1/documents", &DocumentRoutes::post, {"collection", "dry_run"});
+  add("GET", "/v1/documents", &DocumentRoutes::list, {"collection", "after", "limit"});
+  add("GET", "/v1/documents/{id}", &DocumentRoutes::get, {"collection"});
+  add("PUT", "/v1/documents/{id}", &DocumentRoutes::put, {"collection", "dry_run"});
+  add("DELETE", "/v1/documents/{id}", &DocumentRoutes::remove, {"collection"});
 }
 
 } // namespace raglan::node

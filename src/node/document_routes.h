@@ -13,10 +13,11 @@ namespace raglan::node {
 struct DocumentRouteParts {
   DocumentWriter& writer;
   store::Store& store;
-  net::Submit storage;
+  net::Submit storage; // SQL, and writing what it gave as JSON
+  net::Submit bulk;    // parses large bodies
   const Clock& clock;
-  Duration request_timeout = std::chrono::seconds(30);
-  Duration write_timeout = std::chrono::minutes(10); // embedding a large request takes its time
+  Duration request_timeout;
+  Duration write_timeout;
 };
 
 void add_document_routes(http::Router& router, DocumentRouteParts parts);

@@ -5,7 +5,7 @@
 
 #include "base/ids.h"
 #include "ingest/chunk_vectors.h"
-#include "net/completion.h"
+#include "model/await_embedding.h"
 
 namespace raglan::node {
 namespace {
@@ -70,10 +70,10 @@ net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKe
     }
   }
   co_await skip_unchanged(collection, items, deadline);
-  co_await prepare(items, deadline);
   std::vector<Item*> group;
   std::size_t chunks = 0;
   for (Item& item : items) {
+    if (item.pending) co_await prepare(item, deadline);
     if (!item.pending) continue;
     item.status.chunks = item.prepared.chunks.size();
     if (dry_run) {
@@ -123,21 +123,17 @@ net::Task<void> DocumentWriter::skip_unchanged(const store::CollectionKey& colle
   }
 }
 
-net::Task<void> DocumentWriter::prepare(std::vector<Item>& items, Deadline deadline) {
-  const model::Embedder& embedder = parts_.embedder.embedder();
-  for (Item& item : items) {
-    if (!item.pending) continue;
-    auto work = [source = std::move(item.source), chunker = parts_.chunker, &embedder] {
-      const auto count = [&embedder](std::string_view text) { return embedder.count_tokens(text); };
-      return ingest::prepare_document(source, chunker, count, embedder.id());
-    };
-    auto prepared =
-        co_await net::offload(parts_.extraction, std::move(work), deadline, parts_.clock);
-    if (prepared) {
-      item.prepared = std::move(*prepared);
-    } else {
-      item.fail(std::move(prepared.error()));
-    }
+net::Task<void> DocumentWriter::prepare(Item& item, Deadline deadline) {
+  auto work = [source = std::move(item.source), chunker = parts_.chunker,
+               &embedder = parts_.embedder.embedder()] {
+    const auto count = [&embedder](std::string_view text) { return embedder.count_tokens(text); };
+    return ingest::prepare_document(source, chunker, count, embedder.id());
+  };
+  auto prepared = co_await net::offload(parts_.extraction, std::move(work), deadline, parts_.clock);
+  if (prepared) {
+    item.prepared = std::move(*prepared);
+  } else {
+    item.fail(std::move(prepared.error()));
   }
 }
 
@@ -148,15 +144,9 @@ net::Task<Result<std::vector<float>>> DocumentWriter::embed(std::vector<std::str
     const std::size_t last = std::min(texts.size(), first + kTextsPerRequest);
     const auto at = [&](std::size_t i) { return std::make_move_iterator(texts.begin() + i); };
     std::vector<std::string> some(at(first), at(last));
-    model::EmbeddingQueue::Ticket ticket = 0;
-    auto begin = [&](net::Completion<model::Embeddings> done) {
-      auto deliver = [done](Result<model::Embeddings> made) { done.deliver(std::move(made)); };
-      ticket = parts_.embedder.submit(std::move(some), model::EmbeddingPriority::kIngest, deadline,
-                                      std::move(deliver));
-    };
-    auto made = co_await net::await_completion<model::Embeddings>(std::move(begin));
-    // Texts of a client that went away need not be embedded any more.
-    if (!made && made.error().code == ErrorCode::kClientClosed) parts_.embedder.cancel(ticket);
+    auto made =
+        co_await model::await_embedding(parts_.embedder, parts_.bulk, std::move(some),
+                                        model::EmbeddingPriority::kIngest, deadline, parts_.clock);
     if (!made) co_return forward_error(made);
     vectors.insert(vectors.end(), made->values.begin(), made->values.end());
   }

@@ -5,8 +5,9 @@
 // embedding goes through the shared queue as ingest work (behind questions); nothing here blocks.
 // When it returns, every document that is `indexed` is durable and found by the next search.
 //
-// Bounds: at most kChunksPerGroup chunks are embedded and written at a time, so that a large
-// request costs time and not memory.
+// Documents are extracted, embedded and written in groups of about kChunksPerGroup chunks, in their
+// order: a large request costs time and not memory, and its first documents are found while its
+// last ones are still being extracted.
 //
 // Thread safety: `write` may be called from any event loop, concurrently.
 #pragma once
@@ -35,6 +36,7 @@ class DocumentWriter {
     store::Store& store;
     model::EmbeddingQueue& embedder;
     net::Submit extraction; // CPU work: text extraction and chunking
+    net::Submit bulk;       // CPU work: counting the tokens of texts to embed
     net::Submit storage;    // SQL
     ingest::ChunkerConfig chunker;
     const Clock& clock;
@@ -52,7 +54,7 @@ class DocumentWriter {
  private:
   struct Item;
 
-  net::Task<void> prepare(std::vector<Item>& items, Deadline deadline);
+  net::Task<void> prepare(Item& item, Deadline deadline);
   net::Task<void> skip_unchanged(const store::CollectionKey& collection, std::vector<Item>& items,
                                  Deadline deadline);
   net::Task<void> write_group(const store::CollectionKey& collection, std::span<Item*> group,

@@ -1,7 +1,8 @@
 #include "node/health_routes.h"
 
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
+
+#include "base/json_text.h"
 
 namespace raglan::node {
 namespace json = boost::json;
@@ -27,7 +28,7 @@ http::Response ready_response(const ReadinessReport& report) {
   for (const auto& [name, state] : report.checks) checks[name] = state_name(state);
   const json::object body{{"status", report.ready ? "ready" : "not_ready"},
                           {"checks", std::move(checks)}};
-  std::string text = json::serialize(body);
+  std::string text = json_text(body);
   return report.ready ? http::json_response(200, std::move(text)) : unavailable(std::move(text));
 }
 

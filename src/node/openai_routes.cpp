@@ -4,9 +4,10 @@
 
 #include <fmt/format.h>
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 
-#include "net/completion.h"
+#include "base/json_text.h"
+#include "model/await_embedding.h"
+#include "node/body_work.h"
 #include "node/json_fields.h"
 #include "node/query_json.h"
 #include "node/request_scope.h"
@@ -94,30 +95,32 @@ json::object embeddings_json(const model::Embeddings& made, std::string_view mod
           {"usage", {{"prompt_tokens", made.tokens}, {"total_tokens", made.tokens}}}};
 }
 
-net::Task<http::Response> create_embeddings(model::EmbeddingQueue& queue, net::Submit extraction,
-                                            Duration timeout, http::Request& request) {
-  const auto deadline = request_deadline(request, timeout);
+net::Task<http::Response> create_embeddings(const OpenAiRouteParts& parts, http::Request& request) {
+  const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
-  auto parsed = parse_embedding_request(request.body, queue.embedder());
-  if (!parsed) co_return error_reply(parsed.error(), request);
-  // One text is somebody waiting for a query; an array is bulk work and goes behind questions.
-  const auto priority = parsed->inputs.size() == 1 ? model::EmbeddingPriority::kQuery
-                                                   : model::EmbeddingPriority::kIngest;
-  auto begin = [&](net::Completion<model::Embeddings> done) {
-    auto join = [&queue, priority, deadline = *deadline, done,
-                 inputs = std::move(parsed->inputs)]() mutable {
-      if (done.cancelled()) return;
-      auto deliver = [done](Result<model::Embeddings> made) { done.deliver(std::move(made)); };
-      queue.submit(std::move(inputs), priority, deadline, std::move(deliver));
-    };
-    if (!extraction(std::move(join))) {
-      done.deliver(fail(ErrorCode::kOverloaded, "the server is busy"));
-    }
+  const model::Embedder& embedder = parts.embedder.embedder();
+  const std::size_t body_bytes = request.body.size();
+  auto parse = [body = std::move(request.body), &embedder] {
+    return parse_embedding_request(body, embedder);
   };
-  auto made = co_await net::await_completion<model::Embeddings>(std::move(begin));
+  auto parsed =
+      co_await work_on_body(body_bytes, parts.bulk, std::move(parse), *deadline, parts.clock);
+  if (!parsed) co_return error_reply(parsed.error(), request);
+  const bool single = parsed->inputs.size() == 1;
+  auto made = co_await model::await_embedding(
+      parts.embedder, single ? parts.search : parts.bulk, std::move(parsed->inputs),
+      single ? model::EmbeddingPriority::kQuery : model::EmbeddingPriority::kIngest, *deadline,
+      parts.clock);
   if (!made) co_return error_reply(made.error(), request);
-  const json::object body = embeddings_json(*made, model_name(queue.embedder()), parsed->base64);
-  co_return http::json_response(200, json::serialize(body));
+  const std::size_t vector_bytes = made->values.size() * sizeof(float);
+  auto write = [made = std::move(*made), model = model_name(embedder),
+                base64 = parsed->base64]() -> Result<std::string> {
+    return json_text(embeddings_json(made, model, base64));
+  };
+  auto body =
+      co_await work_on_body(vector_bytes, parts.bulk, std::move(write), *deadline, parts.clock);
+  if (!body) co_return error_reply(body.error(), request);
+  co_return http::json_response(200, std::move(*body));
 }
 
 json::object model_json(std::string_view name) {
@@ -126,22 +129,21 @@ json::object model_json(std::string_view name) {
 
 } // namespace
 
-void add_openai_routes(http::Router& router, model::EmbeddingQueue& embedder,
-                       net::Submit extraction, Duration request_timeout) {
-  router.add("POST", "/v1/embeddings",
-             [&embedder, extraction, request_timeout](http::Request& request) {
-               return create_embeddings(embedder, extraction, request_timeout, request);
-             });
+void add_openai_routes(http::Router& router, OpenAiRouteParts parts) {
+  auto& embedder = parts.embedder;
+  router.add("POST", "/v1/embeddings", [parts = std::move(parts)](http::Request& request) {
+    return create_embeddings(parts, request);
+  });
   router.add("GET", "/v1/models", [&embedder](http::Request&) -> net::Task<http::Response> {
     const json::object body{{"object", "list"},
                             {"data", json::array{model_json(model_name(embedder.embedder()))}}};
-    co_return http::json_response(200, json::serialize(body));
+    co_return http::json_response(200, json_text(body));
   });
   router.add("GET", "/v1/models/{id}",
              [&embedder](http::Request& request) -> net::Task<http::Response> {
                if (request.path_parameter("id") == model_name(embedder.embedder())) {
                  co_return http::json_response(
-                     200, json::serialize(model_json(model_name(embedder.embedder()))));
+                     200, json_text(model_json(model_name(embedder.embedder()))));
                }
                const Error error{ErrorCode::kNotFound, "there is no model of that name", "model"};
                co_return error_reply(error, request);

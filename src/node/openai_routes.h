@@ -10,9 +10,16 @@ namespace raglan::node {
 inline constexpr std::size_t kMaxEmbeddingInputs = 2048; // OpenAI's own limit
 inline constexpr std::size_t kMaxEmbeddingInputBytes = 64 << 10;
 
-// `embedder` must outlive the router. The model's name is what comes before ':' in its id. Texts
-// are counted in tokens when they join the queue, which is work for `extraction`.
-void add_openai_routes(http::Router& router, model::EmbeddingQueue& embedder,
-                       net::Submit extraction, Duration request_timeout);
+// The model's name is what comes before ':' in the embedder's id. One text is somebody waiting for
+// a query and goes with the questions; an array is bulk work and goes behind them.
+struct OpenAiRouteParts {
+  model::EmbeddingQueue& embedder; // must outlive the router, as the clock
+  net::Submit search;              // counts the tokens of one text
+  net::Submit bulk;                // counts those of many, and works on large bodies
+  const Clock& clock;
+  Duration request_timeout;
+};
+
+void add_openai_routes(http::Router& router, OpenAiRouteParts parts);
 
 } // namespace raglan::node

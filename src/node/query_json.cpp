@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <boost/json/serialize.hpp>
 #include <boost/json/value_from.hpp>
 
+#include "base/json_text.h"
 #include "node/json_fields.h"
 #include "store/filter_parse.h"
 
@@ -47,7 +47,7 @@ rag::QueryRequest parse_parameters(JsonFields& fields, const std::string& tenant
   if (const json::value* filter = fields.value("filter")) {
     if (auto parsed = store::parse_filter(*filter, fields.pointer_to("filter"))) {
       request.filter = std::move(*parsed);
-      request.filter_json = json::serialize(*filter);
+      request.filter_json = json_text(*filter);
     } else {
       fields.reject_with(std::move(parsed.error()));
     }

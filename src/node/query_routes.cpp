@@ -1,9 +1,10 @@
 #include "node/query_routes.h"
 
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 
+#include "base/json_text.h"
 #include "http/sse.h"
+#include "node/body_work.h"
 #include "node/query_json.h"
 #include "node/request_scope.h"
 
@@ -12,7 +13,7 @@ namespace json = boost::json;
 namespace {
 
 http::Response reply_response(const rag::QueryReply& reply, bool explain) {
-  http::Response response = http::json_response(200, json::serialize(reply_json(reply, explain)));
+  http::Response response = http::json_response(200, json_text(reply_json(reply, explain)));
   response.headers.set("cache-status", cache_status_header(reply));
   return response;
 }
@@ -27,62 +28,88 @@ http::Response stream_response(rag::QueryReply reply, bool explain) {
   response.stream = [reply = std::move(reply),
                      explain](http::StreamWriter& out) -> net::Task<Result<>> {
     const json::object sources{{"sources", sources_json(*reply.answer, explain)}};
-    std::string events = http::format_event("sources", json::serialize(sources));
+    std::string events = http::format_event("sources", json_text(sources));
     if (reply.answer->text) {
       const json::object delta{{"text", *reply.answer->text}};
-      events += http::format_event("delta", json::serialize(delta));
+      events += http::format_event("delta", json_text(delta));
     }
-    events += http::format_event("done", json::serialize(reply_json(reply, explain)));
+    events += http::format_event("done", json_text(reply_json(reply, explain)));
     co_return co_await out.write(events);
   };
   return response;
 }
 
-net::Task<http::Response> answer_query(rag::Pipeline& pipeline, QueryRouteConfig config,
-                                       http::Request& request) {
-  const auto deadline = request_deadline(request, config.request_timeout);
+using Parser = Result<ParsedQuery> (*)(std::string_view body, const std::string& tenant,
+                                       std::uint32_t default_top_k);
+
+// The requests of the body, with their deadline.
+net::Task<Result<ParsedQuery>> parse_body(const QueryRouteParts& parts, http::Request& request,
+                                          Parser parser, Deadline deadline) {
+  const std::size_t body_bytes = request.body.size();
+  auto parse = [body = std::move(request.body), parser, top_k = parts.top_k] {
+    return parser(body, std::string(store::kDefaultTenant), top_k);
+  };
+  auto parsed =
+      co_await work_on_body(body_bytes, parts.bulk, std::move(parse), deadline, parts.clock);
+  if (parsed) {
+    for (rag::QueryRequest& query : parsed->requests) query.deadline = deadline;
+  }
+  co_return parsed;
+}
+
+net::Task<http::Response> answer_query(const QueryRouteParts& parts, http::Request& request) {
+  const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
-  const std::string tenant(store::kDefaultTenant);
-  auto parsed = parse_query(request.body, tenant, config.top_k);
+  auto parsed = co_await parse_body(parts, request, parse_query, *deadline);
   if (!parsed) co_return error_reply(parsed.error(), request);
   rag::QueryRequest& query = parsed->requests.front();
-  query.deadline = *deadline;
   const bool explain = query.explain;
-  auto reply = co_await pipeline.run(std::move(query));
+  auto reply = co_await parts.pipeline.run(std::move(query));
   if (!reply) co_return error_reply(reply.error(), request);
   co_return parsed->stream ? stream_response(std::move(*reply), explain)
                            : reply_response(*reply, explain);
 }
 
-net::Task<http::Response> answer_search(rag::Pipeline& pipeline, QueryRouteConfig config,
-                                        http::Request& request) {
-  const auto deadline = request_deadline(request, config.request_timeout);
+std::size_t text_bytes(const rag::QueryReply& reply) {
+  std::size_t bytes = 0;
+  for (const rag::Source& source : reply.answer->sources) bytes += source.text.size();
+  return bytes;
+}
+
+net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Request& request) {
+  const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
-  const std::string tenant(store::kDefaultTenant);
-  auto parsed = parse_search(request.body, tenant, config.top_k);
+  auto parsed = co_await parse_body(parts, request, parse_search, *deadline);
   if (!parsed) co_return error_reply(parsed.error(), request);
-  json::array results;
+  const bool explain = parsed->requests.front().explain;
+  std::vector<rag::QueryReply> replies;
+  std::size_t bytes = 0;
   for (rag::QueryRequest& query : parsed->requests) {
-    query.deadline = *deadline;
-    const bool explain = query.explain;
-    auto reply = co_await pipeline.run(std::move(query));
+    auto reply = co_await parts.pipeline.run(std::move(query));
     if (!reply) co_return error_reply(reply.error(), request);
     if (!parsed->was_array) co_return reply_response(*reply, explain);
-    results.push_back(reply_json(*reply, explain));
+    bytes += text_bytes(*reply);
+    replies.push_back(std::move(*reply));
   }
-  const json::object body{{"results", std::move(results)}};
-  co_return http::json_response(200, json::serialize(body));
+  auto write = [replies = std::move(replies), explain]() -> Result<std::string> {
+    json::array results;
+    for (const rag::QueryReply& reply : replies) results.push_back(reply_json(reply, explain));
+    return json_text(json::object{{"results", std::move(results)}});
+  };
+  auto body = co_await work_on_body(bytes, parts.bulk, std::move(write), *deadline, parts.clock);
+  if (!body) co_return error_reply(body.error(), request);
+  co_return http::json_response(200, std::move(*body));
 }
 
 } // namespace
 
-void add_query_routes(http::Router& router, rag::Pipeline& pipeline, QueryRouteConfig config) {
-  router.add("POST", "/v1/query", [&pipeline, config](http::Request& request) {
-    return answer_query(pipeline, config, request);
-  });
-  router.add("POST", "/v1/search", [&pipeline, config](http::Request& request) {
-    return answer_search(pipeline, config, request);
-  });
+void add_query_routes(http::Router& router, QueryRouteParts parts) {
+  const auto add = [&](std::string_view path, auto answer) {
+    auto handler = [parts, answer](http::Request& request) { return answer(parts, request); };
+    router.add("POST", path, with_parameters({}, std::move(handler)));
+  };
+  add("/v1/query", answer_query);
+  add("/v1/search", answer_search);
 }
 
 } // namespace raglan::node

@@ -2,16 +2,19 @@
 #pragma once
 
 #include "http/router.h"
+#include "net/offload.h"
 #include "rag/pipeline.h"
 
 namespace raglan::node {
 
-struct QueryRouteConfig {
-  std::uint32_t top_k = 5;
-  Duration request_timeout = std::chrono::seconds(30);
+struct QueryRouteParts {
+  rag::Pipeline& pipeline; // must outlive the router, as the clock
+  net::Submit bulk;        // works on large bodies
+  const Clock& clock;
+  std::uint32_t top_k; // of a question that names none
+  Duration request_timeout;
 };
 
-// `pipeline` must outlive the router.
-void add_query_routes(http::Router& router, rag::Pipeline& pipeline, QueryRouteConfig config);
+void add_query_routes(http::Router& router, QueryRouteParts parts);
 
 } // namespace raglan::node

@@ -28,6 +28,20 @@ http::Handler with_request_id(http::Handler next, const Clock& clock) {
   };
 }
 
+http::Handler with_parameters(std::vector<std::string_view> known, http::Handler next) {
+  return [known = std::move(known),
+          next = std::move(next)](http::Request& request) -> net::Task<http::Response> {
+    const auto parameters = request.query_parameters();
+    if (!parameters) co_return error_reply(parameters.error(), request);
+    for (const auto& [name, value] : *parameters) {
+      if (std::ranges::find(known, name) != known.end()) continue;
+      const Error error{ErrorCode::kInvalidField, "there is no such query parameter", name};
+      co_return error_reply(error, request);
+    }
+    co_return co_await next(request);
+  };
+}
+
 Result<Deadline> request_deadline(const http::Request& request, Duration max) {
   const std::string* sent = request.headers.find(kTimeoutHeader);
   if (!sent) return Deadline::after(max, request.received_at);

@@ -1,10 +1,12 @@
-// What every request gets before its handler runs: an id, and a deadline.
+// What every request gets before its handler runs: an id, a check of its query parameters, and a
+// deadline.
 //
 // The id is the client's `x-request-id` when that is short and printable, else a new one. It is put
 // into the request's headers, where the router and the handlers find it, and into the response.
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/deadline.h"
@@ -19,6 +21,10 @@ inline constexpr std::string_view kTimeoutHeader = "x-request-timeout-ms";
 inline constexpr std::size_t kMaxRequestIdBytes = 128;
 
 http::Handler with_request_id(http::Handler next, const Clock& clock);
+
+// Refuses query parameters that are none of `known` (kInvalidField): a misspelt one would otherwise
+// mean its default, another collection say.
+http::Handler with_parameters(std::vector<std::string_view> known, http::Handler next);
 
 inline std::string_view request_id(const http::Request& request) {
   return request.headers.get(kRequestIdHeader);

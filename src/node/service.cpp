@@ -14,6 +14,7 @@ constexpr std::size_t kMaxQueuedSearches = 512;
 constexpr std::size_t kStorageThreads = 4;
 constexpr std::size_t kMaxQueuedStorage = 512;
 constexpr std::size_t kMaxQueuedExtractions = 256;
+constexpr std::size_t kMaxQueuedBulk = 256;
 // A readiness probe must be answered, with whatever answer.
 constexpr std::chrono::seconds kCheckTimeout{2};
 
@@ -30,6 +31,7 @@ Service::Service(ServiceConfig config, Parts parts)
       search_({"search", config_.cores, kMaxQueuedSearches}),
       storage_({"storage", kStorageThreads, kMaxQueuedStorage}),
       extraction_({"extraction", 1, kMaxQueuedExtractions}),
+      bulk_({"bulk", 1, kMaxQueuedBulk}),
       pipeline_(config_.pipeline,
                 {.store = parts_.store,
                  .embedder = parts_.embedder,
@@ -41,26 +43,36 @@ Service::Service(ServiceConfig config, Parts parts)
       writer_({.store = parts_.store,
                .embedder = parts_.embedder,
                .extraction = submit_to(extraction_),
+               .bulk = submit_to(bulk_),
                .storage = submit_to(storage_),
                .chunker = config_.chunker,
                .clock = parts_.clock}) {
-  add_query_routes(router_, pipeline_, {config_.pipeline.retrieval.top_k, config_.request_timeout});
+  add_query_routes(router_, {.pipeline = pipeline_,
+                             .bulk = submit_to(bulk_),
+                             .clock = parts_.clock,
+                             .top_k = config_.pipeline.retrieval.top_k,
+                             .request_timeout = config_.request_timeout});
   add_document_routes(router_, {.writer = writer_,
                                 .store = parts_.store,
                                 .storage = submit_to(storage_),
+                                .bulk = submit_to(bulk_),
                                 .clock = parts_.clock,
                                 .request_timeout = config_.request_timeout,
                                 .write_timeout = config_.write_timeout});
   add_collection_routes(router_,
                         {parts_.store, submit_to(storage_), parts_.clock, config_.request_timeout});
-  add_openai_routes(router_, parts_.embedder, submit_to(extraction_), config_.request_timeout);
+  add_openai_routes(router_, {.embedder = parts_.embedder,
+                              .search = submit_to(search_),
+                              .bulk = submit_to(bulk_),
+                              .clock = parts_.clock,
+                              .request_timeout = config_.request_timeout});
   register_metrics();
 }
 
 Service::~Service() { stop(); }
 
 void Service::stop() {
-  for (auto* executor : {&extraction_, &storage_, &search_}) executor->stop();
+  for (auto* executor : {&bulk_, &extraction_, &storage_, &search_}) executor->stop();
 }
 
 // By a connection of its own: a probe never waits behind searches for a free one.
@@ -81,7 +93,7 @@ Result<> Service::check_embedder() const {
 void Service::register_metrics() {
   using telemetry::MetricKind;
   auto& metrics = parts_.metrics;
-  for (auto* executor : {&search_, &storage_, &extraction_}) {
+  for (auto* executor : {&search_, &storage_, &extraction_, &bulk_}) {
     const telemetry::Labels labels{{"executor", executor->name()}};
     registrations_.push_back(metrics.callback(
         MetricKind::kGauge, "raglan_queue_depth", "Tasks that wait for an executor.", labels,

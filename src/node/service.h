@@ -6,7 +6,9 @@
 //
 // Executors: `search` (search and short SQL reads of questions; a thread per core), `storage`
 // (document reads and writes; a write holds its thread until its commit, and commits of several
-// threads share one fsync), `extraction` (text extraction and chunking; one). A full queue is 503.
+// threads share one fsync), `extraction` (text extraction and chunking; one), `bulk` (what else
+// large requests cost: parsing and writing their JSON, counting the tokens of many texts; one). A
+// full queue is 503.
 //
 // Thread safety: the handler may be called from any event loop. Call `stop` when no request is
 // under way, before the event loops are destroyed.
@@ -29,9 +31,9 @@
 namespace raglan::node {
 
 struct ServiceConfig {
-  Duration request_timeout = std::chrono::seconds(30);
-  Duration write_timeout = std::chrono::minutes(10);
-  std::size_t cores = 1; // search threads
+  Duration request_timeout;
+  Duration write_timeout; // of documents: embedding a large request takes its time
+  std::size_t cores = 1;  // search threads
   rag::PipelineConfig pipeline;
   ingest::ChunkerConfig chunker;
 };
@@ -70,6 +72,7 @@ class Service {
   runtime::Executor search_;
   runtime::Executor storage_;
   runtime::Executor extraction_;
+  runtime::Executor bulk_;
   rag::Pipeline pipeline_;
   DocumentWriter writer_;
   http::Router router_;

@@ -5,7 +5,7 @@
 
 #include "base/ids.h"
 #include "base/log.h"
-#include "net/completion.h"
+#include "model/await_embedding.h"
 #include "rag/lexical_query.h"
 #include "rag/query_key.h"
 #include "rag/retrieval.h"
@@ -114,17 +114,11 @@ class Pipeline::Run {
     return {};
   }
 
+  // A question and its sentences are short: their tokens are counted in place.
   net::Task<Result<model::Embeddings>> embed(std::vector<std::string> texts) {
-    model::EmbeddingQueue::Ticket ticket = 0;
-    auto begin = [this, &texts, &ticket](net::Completion<model::Embeddings> done) {
-      ticket = parts_.embedder.submit(
-          std::move(texts), model::EmbeddingPriority::kQuery, request_.deadline,
-          [done](Result<model::Embeddings> made) { done.deliver(std::move(made)); });
-    };
-    auto made = co_await net::await_completion<model::Embeddings>(std::move(begin));
-    // Texts of a client that went away need not be embedded any more.
-    if (!made && made.error().code == ErrorCode::kClientClosed) parts_.embedder.cancel(ticket);
-    co_return made;
+    co_return co_await model::await_embedding(parts_.embedder, model::join_in_place,
+                                              std::move(texts), model::EmbeddingPriority::kQuery,
+                                              request_.deadline, parts_.clock);
   }
 
   net::Task<Result<>> retrieve_sources() {

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include <boost/json/serialize.hpp>
+#include "base/json_text.h"
 
 namespace raglan::store {
 namespace {
@@ -148,7 +148,7 @@ class Parser {
       return invalid("must be a string, a number, true, false or null", pointer);
     }
     if (++values_ > kMaxFilterValues) return invalid("the filter has too many values", pointer);
-    filter.values_json.push_back(json::serialize(value));
+    filter.values_json.push_back(json_text(value));
     return {};
   }
 

@@ -3,6 +3,7 @@
 nothing of anybody's text, questions or keys in its log (which the harness checks when it stops)."""
 
 import json
+import re
 import time
 import unittest
 
@@ -30,6 +31,21 @@ class BadInputTest(NodeTest):
 
 
 class BadBodies(BadInputTest):
+    def test_a_misspelt_query_parameter_is_refused_and_nothing_written(self):
+        for method, path in [
+            ("POST", "/v1/documents?colection=typo"),
+            ("GET", "/v1/documents?colection=typo"),
+            ("GET", "/v1/documents/x?collection=default&limit=3"),
+            ("DELETE", "/v1/documents/x?dryrun=true"),
+            ("GET", "/v1/collections?limit=3"),
+            ("POST", "/v1/query?query=x"),
+        ]:
+            body = json.dumps({"id": "misspelt", "text": CANARY}) if method == "POST" else None
+            reply = self.node.request(method, path, body, {"content-type": "application/json"})
+            name = re.search(r"(\w+)=[^&]*$", path).group(1)
+            self.assert_error(reply, 422, "invalid_field", name)
+        self.assertEqual(self.node.get("/v1/documents/misspelt").status, 404)
+
     def test_malformed_json_is_400(self):
         for body in [b"", b"{", b"nonsense", b'{"query":"x"', b'{"query":"x"}}', b"{'query':'x'}", b'{"query":"x",}',
                      b'\xef\xbb\xbf{"query":"x"', b'{"query":"\\ud800"}', b"NaN", b'{"query":01}', b"\x00",

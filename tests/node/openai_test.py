@@ -8,7 +8,7 @@ import unittest
 import openai
 
 from handbook import long_text
-from harness import CANARY, NodeTest
+from harness import CANARY, NodeTest, occupy_extraction
 
 TEXTS = [
     "How do I make a copy of the database?",
@@ -91,6 +91,13 @@ class OpenAiClient(NodeTest):
             overtook = overtook or batch.is_alive()
         batch.join()
         self.assertTrue(overtook)
+
+    def test_texts_do_not_wait_for_a_document(self):
+        busy = occupy_extraction(self.node, long_text("embeddings", 300) * 90)
+        self.embed("short")
+        self.embed(["short", "shorter"])
+        self.assertTrue(busy.is_alive())
+        busy.join()
 
     def test_errors_raise_the_clients_own_types(self):
         for expected, fields in [

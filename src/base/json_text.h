@@ -1,0 +1,15 @@
+// The JSON text of a value: boost::json::serialize, but numbers look as people write them (0.25,
+// not 2.5E-1). Reading the text gives the same value, the kinds of its numbers included.
+//
+// Numbers that are not finite, which JSON has no text for, are null.
+#pragma once
+
+#include <string>
+
+#include <boost/json/value.hpp>
+
+namespace raglan {
+
+std::string json_text(const boost::json::value& value);
+
+} // namespace raglan
