@@ -1,5 +1,6 @@
 #include "node/document_writer.h"
 
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -15,7 +16,8 @@ constexpr std::size_t kTextsPerRequest = 64;
 
 struct Compared {
   std::vector<ingest::SourceDocument> sources; // as they were given
-  std::vector<bool> unchanged;
+  // The chunks of those that are stored as they were given.
+  std::vector<std::optional<std::uint32_t>> unchanged_chunks;
 };
 
 // Blocking.
@@ -24,12 +26,14 @@ Result<Compared> find_unchanged(store::Store& store, const store::CollectionKey&
                                 std::vector<ingest::SourceDocument> sources) {
   std::vector<std::string> ids;
   for (const ingest::SourceDocument& source : sources) ids.push_back(source.id);
-  auto stored = store.content_hashes(collection, ids);
+  auto stored = store.stored_versions(collection, ids);
   if (!stored) return forward_error(stored);
   Compared compared;
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    compared.unchanged.push_back(
-        (*stored)[i] && *(*stored)[i] == ingest::content_hash(sources[i], chunker, embedder_id));
+    const std::optional<store::StoredVersion>& version = (*stored)[i];
+    const bool unchanged =
+        version && version->content_hash == ingest::content_hash(sources[i], chunker, embedder_id);
+    compared.unchanged_chunks.push_back(unchanged ? std::optional(version->chunks) : std::nullopt);
   }
   compared.sources = std::move(sources);
   return compared;
@@ -117,9 +121,10 @@ net::Task<void> DocumentWriter::skip_unchanged(const store::CollectionKey& colle
       continue;
     }
     item.source = std::move(compared->sources[i]);
-    if (!compared->unchanged[i]) continue;
+    if (!compared->unchanged_chunks[i]) continue;
     item.pending = false;
     item.status.state = DocumentState::kUnchanged;
+    item.status.chunks = *compared->unchanged_chunks[i];
   }
 }
 

@@ -101,7 +101,7 @@ class FakeStore final : public store::Store {
                                    std::uint32_t) override {
     return unused();
   }
-  Result<std::vector<std::optional<Hash128>>> content_hashes(
+  Result<std::vector<std::optional<store::StoredVersion>>> stored_versions(
       const store::CollectionKey&, std::span<const std::string>) override {
     return unused();
   }

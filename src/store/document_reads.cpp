@@ -83,11 +83,11 @@ Result<DocumentPage> read_page(Connection& connection, const CollectionKey& key,
   }
 }
 
-Result<std::vector<std::optional<Hash128>>> read_content_hashes(
+Result<std::vector<std::optional<StoredVersion>>> read_stored_versions(
     Connection& connection, const CollectionKey& key, std::span<const std::string> document_ids) {
-  std::vector<std::optional<Hash128>> hashes(document_ids.size());
+  std::vector<std::optional<StoredVersion>> versions(document_ids.size());
   auto select = connection.prepare(
-      "SELECT wanted.key, d.content_hash FROM collections c "
+      "SELECT wanted.key, d.content_hash, d.chunk_count FROM collections c "
       "CROSS JOIN json_each(?3) wanted CROSS JOIN documents d "
       "ON d.tenant = c.tenant AND d.collection_id = c.collection_id AND d.id = wanted.value "
       "WHERE c.tenant = ?1 AND c.name = ?2");
@@ -97,8 +97,10 @@ Result<std::vector<std::optional<Hash128>>> read_content_hashes(
   while (true) {
     auto row = select->step();
     if (!row) return forward_error(row);
-    if (!*row) return hashes;
-    hashes.at(select->unsigned_integer(0)) = read_hash(select->blob(1));
+    if (!*row) return versions;
+    versions.at(select->unsigned_integer(0)) = {
+        .content_hash = read_hash(select->blob(1)),
+        .chunks = static_cast<std::uint32_t>(select->integer(2))};
   }
 }
 

@@ -20,7 +20,7 @@ Result<Document> read_document(Connection& connection, const CollectionKey& key,
                                std::string_view document_id);
 Result<DocumentPage> read_page(Connection& connection, const CollectionKey& key,
                                std::string_view after_id, std::uint32_t limit);
-Result<std::vector<std::optional<Hash128>>> read_content_hashes(
+Result<std::vector<std::optional<StoredVersion>>> read_stored_versions(
     Connection& connection, const CollectionKey& key, std::span<const std::string> document_ids);
 Result<std::vector<Passage>> read_passages(Connection& connection, const CollectionKey& key,
                                            std::span<const std::uint64_t> chunk_ids);

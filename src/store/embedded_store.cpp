@@ -313,11 +313,11 @@ Result<DocumentPage> EmbeddedStore::list(const CollectionKey& key, std::string_v
   return read_page((*reader)->connection(), key, after_id, limit);
 }
 
-Result<std::vector<std::optional<Hash128>>> EmbeddedStore::content_hashes(
+Result<std::vector<std::optional<StoredVersion>>> EmbeddedStore::stored_versions(
     const CollectionKey& key, std::span<const std::string> document_ids) {
   auto reader = parts_->readers.acquire();
   if (!reader) return forward_error(reader);
-  return read_content_hashes((*reader)->connection(), key, document_ids);
+  return read_stored_versions((*reader)->connection(), key, document_ids);
 }
 
 Result<std::vector<Passage>> EmbeddedStore::passages(const CollectionKey& key,

@@ -77,7 +77,7 @@ class EmbeddedStore final : public Store {
   Result<Document> get(const CollectionKey& key, std::string_view document_id) override;
   Result<DocumentPage> list(const CollectionKey& key, std::string_view after_id,
                             std::uint32_t limit) override;
-  Result<std::vector<std::optional<Hash128>>> content_hashes(
+  Result<std::vector<std::optional<StoredVersion>>> stored_versions(
       const CollectionKey& key, std::span<const std::string> document_ids) override;
   Result<std::vector<Passage>> passages(const CollectionKey& key,
                                         std::span<const std::uint64_t> chunk_ids) override;

@@ -128,7 +128,7 @@ TEST_F(EmbeddedStoreTest, NothingCrossesATenant) {
   EXPECT_EQ(found_texts(*store_, "plan", theirs), Texts{"another plan"});
   EXPECT_EQ(found_texts(*store_, "plan", theirs, Filter{}), Texts{"another plan"});
   EXPECT_THAT(*store_->passages(theirs, std::vector{chunk_id}), IsEmpty());
-  EXPECT_THAT(*store_->content_hashes(theirs, std::vector<std::string>{"a"}),
+  EXPECT_THAT(*store_->stored_versions(theirs, std::vector<std::string>{"a"}),
               ElementsAre(std::nullopt));
   ASSERT_TRUE(store_->delete_collection(theirs));
   EXPECT_EQ(found_texts(*store_, "plan", ours), Texts{"secret plan"});
@@ -163,18 +163,18 @@ TEST_F(EmbeddedStoreTest, PassagesKeepTheOrderAndLeaveOutWhatIsGone) {
   EXPECT_THAT(*store_->passages({}, {}), IsEmpty());
 }
 
-TEST_F(EmbeddedStoreTest, ContentHashesFollowTheIds) {
+TEST_F(EmbeddedStoreTest, StoredVersionsFollowTheIds) {
   const auto strange = std::string("q\"uo\\te' OR 1=1 --\xe2\x82\xac");
   ASSERT_TRUE(store_->put({}, make_document("a", "one")));
-  ASSERT_TRUE(store_->put({}, make_document(strange, "two")));
+  ASSERT_TRUE(store_->put({}, make_document(strange, "two\nthree")));
   const std::vector<std::string> ids{"none", strange, "a", std::string("a\0b", 3), "\xff", ""};
-  auto hashes = store_->content_hashes({}, ids);
-  ASSERT_TRUE(hashes);
-  EXPECT_THAT(*hashes,
-              ElementsAre(std::nullopt, make_document(strange, "two").document.content_hash,
-                          make_document("a", "one").document.content_hash, std::nullopt,
-                          std::nullopt, std::nullopt));
-  EXPECT_THAT(*store_->content_hashes({"default", "unknown"}, std::vector<std::string>{"a"}),
+  auto versions = store_->stored_versions({}, ids);
+  ASSERT_TRUE(versions);
+  const StoredVersion one{make_document("a", "one").document.content_hash, 1};
+  const StoredVersion two{make_document(strange, "two\nthree").document.content_hash, 2};
+  EXPECT_THAT(*versions,
+              ElementsAre(std::nullopt, two, one, std::nullopt, std::nullopt, std::nullopt));
+  EXPECT_THAT(*store_->stored_versions({"default", "unknown"}, std::vector<std::string>{"a"}),
               ElementsAre(std::nullopt));
 }
 

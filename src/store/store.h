@@ -21,7 +21,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/hash.h"
 #include "base/result.h"
 #include "store/generation_probe.h"
 #include "store/types.h"
@@ -70,9 +69,9 @@ class Store {
   // empty.
   virtual Result<DocumentPage> list(const CollectionKey& key, std::string_view after_id,
                                     std::uint32_t limit) = 0;
-  // The content hashes of these documents, in the ids' order, nothing for an unknown one; one
+  // These documents as they are stored, in the ids' order, nothing for an unknown one; one
   // statement. An unknown collection has no documents: no error.
-  virtual Result<std::vector<std::optional<Hash128>>> content_hashes(
+  virtual Result<std::vector<std::optional<StoredVersion>>> stored_versions(
       const CollectionKey& key, std::span<const std::string> document_ids) = 0;
 
   // The passages of these chunks, in the ids' order; those that are gone are left out. One

@@ -64,6 +64,13 @@ struct PreparedDocument {
 
 enum class WriteState { kIndexed, kUnchanged };
 
+// What is stored of a document: enough to tell that nothing has to be done, and to report it.
+struct StoredVersion {
+  Hash128 content_hash;
+  std::uint32_t chunks = 0;
+  bool operator==(const StoredVersion&) const = default;
+};
+
 struct CollectionStats {
   std::string name;
   std::uint64_t documents = 0;
