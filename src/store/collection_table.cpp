@@ -82,7 +82,8 @@ Result<std::vector<CollectionRow>> list_collections(Connection& connection,
 }
 
 Result<std::vector<CollectionKey>> all_collections(Connection& connection) {
-  auto select = connection.prepare("SELECT tenant, name FROM collections ORDER BY collection_id");
+  auto select = connection.prepare(
+      "SELECT tenant, name FROM collections WHERE tenant <> '' ORDER BY collection_id");
   if (!select) return forward_error(select);
   std::vector<CollectionKey> keys;
   while (true) {
@@ -114,18 +115,10 @@ Result<CollectionRow> find_or_insert_collection(Connection& connection, const Co
 Result<> drop_collection(Connection& connection, const CollectionKey& key) {
   auto row = find_collection(connection, key);
   if (!row) return forward_error(row);
-  const std::string_view tenant = key.tenant;
-  auto ok = record_change(connection, tenant, row->id, {.op = "drop"});
-  if (ok) {
-    ok = connection.run("DELETE FROM fields WHERE tenant = ? AND collection_id = ?", tenant,
-                        row->id);
-  }
-  if (ok) { // chunks, texts and vectors go with their documents
-    ok = connection.run("DELETE FROM documents WHERE tenant = ? AND collection_id = ?", tenant,
-                        row->id);
-  }
-  if (ok) ok = connection.run("DELETE FROM collections WHERE collection_id = ?", row->id);
-  return ok;
+  return connection.run(
+      "UPDATE collections SET dropped_tenant = tenant, tenant = '', "
+      "name = CAST(collection_id AS TEXT) WHERE collection_id = ?",
+      row->id);
 }
 
 Result<> record_change(Connection& connection, std::string_view tenant, std::int64_t collection_id,
@@ -139,8 +132,8 @@ Result<> record_change(Connection& connection, std::string_view tenant, std::int
   const auto chunks_delta = static_cast<std::int64_t>(change.added.count) -
                             static_cast<std::int64_t>(change.removed.count);
   return connection.run(
-      "UPDATE collections SET seq = ?, documents = documents + ?, chunks = chunks + ? "
-      "WHERE collection_id = ?",
+      "UPDATE collections SET seq = ?, logged_changes = logged_changes + 1, "
+      "documents = documents + ?, chunks = chunks + ? WHERE collection_id = ?",
       connection.last_insert_rowid(), change.documents_delta, chunks_delta, collection_id);
 }
 

@@ -34,7 +34,7 @@ struct ChunkRange {
 };
 
 struct Change {
-  std::string_view op; // "create", "put", "remove", "drop"
+  std::string_view op; // "create", "put", "remove"
   std::string_view document_id;
   ChunkRange removed;
   ChunkRange added;
@@ -60,7 +60,8 @@ Result<> insert_collection(Connection& connection, const CollectionKey& key, Wal
 // The row, inserted when there is none.
 Result<CollectionRow> find_or_insert_collection(Connection& connection, const CollectionKey& key,
                                                 WallTime now);
-// With everything in it. kNotFound.
+// Nobody finds it any more, or anything in it, and its name is free: every query asks for a tenant,
+// and it has none from now on. Its rows remain for sweep.h to remove. kNotFound.
 Result<> drop_collection(Connection& connection, const CollectionKey& key);
 // Appends to the change log, and moves the collection's seq and counters.
 Result<> record_change(Connection& connection, std::string_view tenant, std::int64_t collection_id,

@@ -9,6 +9,7 @@
 #include "store/child_process_test.h"
 #include "store/snapshot_file.h"
 #include "store/store_fixture_test.h"
+#include "store/sweep.h"
 
 namespace raglan::store {
 namespace {
@@ -150,6 +151,68 @@ TEST_F(DurabilityTest, WriteInOneProcessIsFoundByTheNextSearchInAnother) {
     expected.insert(id + " apple");
     ASSERT_EQ(found_texts(*store, "apple"), expected);
   }
+}
+
+// Its index is from before the oldest change that the log still has.
+TEST_F(DurabilityTest, WhatAnotherProcessPrunedFromTheLogIsFoundAllTheSame) {
+  ChildProcess child([&](const ChildProcess::Link& parent) {
+    while (parent.hear()) {
+      auto store = open_store(folder_, {.change_log_max = 2});
+      EXPECT_TRUE(store->put({}, make_document("replaced", "new apple")));
+      EXPECT_TRUE(store->remove({}, "removed"));
+      for (int i = 0; i < 5; ++i) {
+        EXPECT_TRUE(
+            store->put({}, make_document(fmt::format("d{}", i), fmt::format("apple {}", i))));
+      }
+      store.reset(); // after each commit a piece is swept
+      parent.say("written");
+    }
+  });
+  auto store = open_store(folder_, {.upkeep_interval = std::chrono::hours(1)});
+  for (const char* const id : {"replaced", "removed", "kept"}) {
+    ASSERT_TRUE(store->put({}, make_document(id, std::string(id) + " apple")));
+  }
+  ASSERT_EQ(found_texts(*store, "apple").size(), 3u);
+  const auto indexed_seq = static_cast<std::int64_t>(store->generation({})->seq);
+  child.link().say("write");
+  ASSERT_EQ(child.link().hear(), "written");
+  auto connection = Connection::open(folder_.database(), {});
+  ASSERT_GT(*connection->query_integer("SELECT pruned_seq FROM collections"), indexed_seq);
+  EXPECT_EQ(found_texts(*store, "apple"),
+            (std::set<std::string>{"new apple", "kept apple", "apple 0", "apple 1", "apple 2",
+                                   "apple 3", "apple 4"}));
+}
+
+TEST_F(DurabilityTest, WhatAKilledProcessDroppedIsGoneAndTheNextOneRemovesIt) {
+  std::string large;
+  for (std::uint64_t i = 0; i < 5 * kMaxSweptRows; ++i) large += fmt::format("apple {}\n", i);
+  ChildProcess child([&](const ChildProcess::Link& parent) {
+    auto store = open_store(folder_);
+    EXPECT_TRUE(store->put({}, make_document("large", large)));
+    EXPECT_TRUE(store->load_indexes());
+    EXPECT_TRUE(store->save_snapshots());
+    EXPECT_TRUE(store->delete_collection({}));
+    parent.say("dropped");
+    (void)parent.hear();
+  });
+  ASSERT_EQ(child.link().hear(), "dropped");
+  child.kill();
+  {
+    auto store = open_store(folder_);
+    EXPECT_EQ(code_of(store->collection({})), ErrorCode::kNotFound);
+    ASSERT_TRUE(store->put({}, make_document("a", "red apple")));
+    EXPECT_EQ(found_texts(*store, "apple"), std::set<std::string>{"red apple"});
+  }
+  auto connection = Connection::open(folder_.database(), {});
+  const auto dropped = [&] {
+    return *connection->query_integer("SELECT count(*) FROM collections WHERE tenant = ''");
+  };
+  int opened = 0;
+  for (; opened < 10 && dropped() > 0; ++opened) (void)open_store(folder_); // a piece each
+  EXPECT_EQ(dropped(), 0);
+  EXPECT_EQ(*connection->query_integer("SELECT count(*) FROM chunks"), 1);
+  EXPECT_TRUE(std::filesystem::is_empty(std::filesystem::path(folder_.database()) += ".snapshots"));
+  EXPECT_EQ(found_texts(*open_store(folder_), "apple"), std::set<std::string>{"red apple"});
 }
 
 TEST_F(DurabilityTest, SeveralProcessesWriteAtOnce) {

@@ -103,39 +103,41 @@ struct EmbeddedStore::Parts {
         epoch(opened.epoch),
         readers({path, config.readers, {false, config.busy_timeout, statements.get()}}),
         shelf(with_suffix(path, ".snapshots"), epoch, IndexConfig{}),
-        writer(std::move(opened.connection), {path, config.write_queue, config.checkpoint_bytes},
-               clock),
+        writer(std::move(opened.connection),
+               {path, config.write_queue, config.checkpoint_bytes, config.change_log_max}, clock),
         leveling(config.upkeep_interval, Upkeep::Priority::kNormal,
-                 [this](const Upkeep::Stopped&) { keep_indexes_level(); }),
+                 [this](const Upkeep::Stopped&) { shelf.keep_level(readers); }),
         folding(config.upkeep_interval, Upkeep::Priority::kLow,
                 [this](const Upkeep::Stopped& stopped) {
                   shelf.fold(config.snapshot_after_chunks, stopped);
                 }) {}
 
-  void keep_indexes_level() {
-    if (auto reader = readers.acquire()) shelf.keep_level(**reader);
-  }
-
-  Result<Prepared> prepare(const SearchRequest& request) {
+  Result<std::vector<CollectionKey>> all_collections() {
     auto reader = readers.acquire();
     if (!reader) return forward_error(reader);
-    auto row = (*reader)->collection(request.collection);
+    return store::all_collections((*reader)->connection());
+  }
+
+  // Holds no reader while it waits for the index.
+  Result<Prepared> prepare(const SearchRequest& request) {
+    auto row = readers.collection(request.collection);
     if (!row) return forward_error(row);
     Prepared prepared{.seq = row->seq};
     if (row->dimension == 0) return prepared;
     if (auto ok = check_query(request, *row, space); !ok) return forward_error(ok);
-    Connection& connection = (*reader)->connection();
     if (request.filter) {
-      auto ok = match(connection, request, prepared);
-      if (!ok) return forward_error(ok);
+      if (auto ok = match(request, prepared); !ok) return forward_error(ok);
     }
-    auto index = shelf.at_least(connection, request.collection, *row);
+    auto index = shelf.at_least(readers, request.collection, *row);
     if (!index) return forward_error(index);
     prepared.index = std::move(*index);
     return prepared;
   }
 
-  static Result<> match(Connection& connection, const SearchRequest& request, Prepared& prepared) {
+  Result<> match(const SearchRequest& request, Prepared& prepared) {
+    auto reader = readers.acquire();
+    if (!reader) return forward_error(reader);
+    Connection& connection = (*reader)->connection();
     auto snapshot = ReadTransaction::begin(connection);
     if (!snapshot) return forward_error(snapshot);
     auto row = find_collection(connection, request.collection);
@@ -173,6 +175,7 @@ Result<std::unique_ptr<EmbeddedStore>> EmbeddedStore::open(const std::filesystem
   std::error_code ignored; // without the folder, saving snapshots fails and is reported then
   std::filesystem::create_directories(with_suffix(path, ".snapshots"), ignored);
   sweep_unfinished_snapshots(with_suffix(path, ".snapshots"));
+  sweep_snapshots_of_dropped(with_suffix(path, ".snapshots"), opened->connection);
   return std::unique_ptr<EmbeddedStore>(new EmbeddedStore(std::make_unique<Parts>(
       path, std::move(space), config, clock, std::move(statements), std::move(*opened))));
 }
@@ -187,14 +190,12 @@ void EmbeddedStore::close() {
 }
 
 Result<> EmbeddedStore::load_indexes(const std::function<void(LoadProgress)>& progress) {
-  auto reader = parts_->readers.acquire();
-  if (!reader) return forward_error(reader);
-  auto keys = all_collections((*reader)->connection());
+  auto keys = parts_->all_collections();
   if (!keys) return forward_error(keys);
   std::vector<std::pair<CollectionKey, CollectionRow>> collections;
   LoadProgress total;
   for (CollectionKey& key : *keys) {
-    auto row = (*reader)->collection(key);
+    auto row = parts_->readers.collection(key);
     if (!row || row->dimension == 0) continue; // deleted meanwhile, or never written to
     total.chunks_total += row->chunks;
     collections.emplace_back(std::move(key), std::move(*row));
@@ -205,7 +206,7 @@ Result<> EmbeddedStore::load_indexes(const std::function<void(LoadProgress)>& pr
       total.chunks_loaded += chunks;
       if (progress) progress(total);
     };
-    auto index = parts_->shelf.at_least((*reader)->connection(), key, row, count);
+    auto index = parts_->shelf.at_least(parts_->readers, key, row, count);
     if (!index && index.error().code != ErrorCode::kNotFound) return forward_error(index);
     chunks_before += row.chunks;
     total.chunks_loaded = chunks_before; // what came from a snapshot was not counted
@@ -247,9 +248,7 @@ Result<std::vector<CollectionStats>> EmbeddedStore::list_collections(std::string
 }
 
 Result<CollectionStats> EmbeddedStore::collection(const CollectionKey& key) {
-  auto reader = parts_->readers.acquire();
-  if (!reader) return forward_error(reader);
-  auto row = (*reader)->collection(key);
+  auto row = parts_->readers.collection(key);
   if (!row) return forward_error(row);
   return stats_of(*row, parts_->epoch);
 }

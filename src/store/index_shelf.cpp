@@ -1,8 +1,53 @@
 #include "store/index_shelf.h"
 
+#include <charconv>
+#include <optional>
+#include <system_error>
+
 #include "base/log.h"
 
 namespace raglan::store {
+namespace {
+
+constexpr std::string_view kSuffix = ".index";
+
+std::filesystem::path snapshot_path(const std::filesystem::path& folder,
+                                    std::int64_t collection_id) {
+  return folder / fmt::format("{}{}", collection_id, kSuffix);
+}
+
+// Nothing when it is no snapshot's name.
+std::optional<std::int64_t> collection_of(const std::filesystem::path& path) {
+  if (path.extension() != kSuffix) return std::nullopt;
+  const std::string stem = path.stem();
+  std::int64_t id = 0;
+  const auto [end, error] = std::from_chars(stem.data(), stem.data() + stem.size(), id);
+  if (error != std::errc() || end != stem.data() + stem.size()) return std::nullopt;
+  return id;
+}
+
+// False only when it is certain.
+bool exists(Connection& connection, std::int64_t collection_id) {
+  auto select =
+      connection.prepare("SELECT 1 FROM collections WHERE collection_id = ? AND tenant <> ''");
+  if (!select) return true;
+  select->bind(collection_id);
+  auto row = select->step();
+  return !row || *row;
+}
+
+} // namespace
+
+// A file that is seen belongs to a collection that has been committed: asking afterwards is safe.
+void sweep_snapshots_of_dropped(const std::filesystem::path& folder, Connection& connection) {
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator(folder, error)) {
+    const auto collection_id = collection_of(file.path());
+    if (collection_id && !exists(connection, *collection_id)) {
+      std::filesystem::remove(file.path(), error);
+    }
+  }
+}
 
 std::shared_ptr<IndexShelf::Entry> IndexShelf::entry(const CollectionKey& key,
                                                      const CollectionRow& row) {
@@ -11,21 +56,21 @@ std::shared_ptr<IndexShelf::Entry> IndexShelf::entry(const CollectionKey& key,
     if (entry == nullptr) {
       entry.reset(new Entry{key, LiveIndex({key.tenant, row.id, row.dimension},
                                            {store_epoch_, row.embedder_id, row.dimension},
-                                           folder_ / fmt::format("{}.index", row.id), config_)});
+                                           snapshot_path(folder_, row.id), config_)});
     }
     return entry;
   });
 }
 
 Result<std::shared_ptr<const CollectionIndex>> IndexShelf::at_least(
-    Connection& connection, const CollectionKey& key, const CollectionRow& row,
+    ReaderPool& readers, const CollectionKey& key, const CollectionRow& row,
     const LiveIndex::Progress& progress) {
-  return entry(key, row)->index.at_least(connection, row.seq, progress);
+  return entry(key, row)->index.at_least(readers, row.seq, progress);
 }
 
-void IndexShelf::keep_level(Reader& reader) {
+void IndexShelf::keep_level(ReaderPool& readers) {
   for (const auto& [collection_id, kept] : entries()) {
-    if (kept->index.loaded()) keep_level(reader, collection_id, *kept);
+    if (kept->index.loaded()) keep_level(readers, collection_id, *kept);
   }
 }
 
@@ -40,8 +85,8 @@ void IndexShelf::fold(std::uint64_t save_after_chunks, const std::function<bool(
   }
 }
 
-void IndexShelf::keep_level(Reader& reader, std::int64_t collection_id, Entry& kept) {
-  auto row = reader.collection(kept.key);
+void IndexShelf::keep_level(ReaderPool& readers, std::int64_t collection_id, Entry& kept) {
+  auto row = readers.collection(kept.key);
   const bool gone = row ? row->id != collection_id // deleted and created again
                         : row.error().code == ErrorCode::kNotFound;
   if (gone) {
@@ -50,7 +95,7 @@ void IndexShelf::keep_level(Reader& reader, std::int64_t collection_id, Entry& k
     return;
   }
   if (!row) return; // the next search reports what is wrong
-  (void)kept.index.at_least(reader.connection(), row->seq);
+  (void)kept.index.at_least(readers, row->seq);
 }
 
 void IndexShelf::for_each_loaded(

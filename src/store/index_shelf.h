@@ -1,6 +1,6 @@
 // The live indexes of a process, by collection.
 //
-//   auto index = shelf.at_least(connection, key, row);   // level with the row that was read
+//   auto index = shelf.at_least(readers, key, row);   // level with the row that was read
 //
 // Thread safety: all members may be called from any thread.
 #pragma once
@@ -19,6 +19,10 @@
 
 namespace raglan::store {
 
+// Deletes the snapshots of collections that are no more, which were dropped while nobody had their
+// index loaded.
+void sweep_snapshots_of_dropped(const std::filesystem::path& folder, Connection& connection);
+
 class IndexShelf {
  public:
   // Snapshots are kept in `folder`.
@@ -26,14 +30,14 @@ class IndexShelf {
       : folder_(std::move(folder)), store_epoch_(store_epoch), config_(config) {}
 
   // The collection's index at row.seq or later. The collection must have a dimension: something was
-  // once written to it. kNotFound when it has been deleted since.
-  Result<std::shared_ptr<const CollectionIndex>> at_least(Connection& connection,
+  // once written to it. Errors as LiveIndex::at_least: kNotFound when it has been deleted since.
+  Result<std::shared_ptr<const CollectionIndex>> at_least(ReaderPool& readers,
                                                           const CollectionKey& key,
                                                           const CollectionRow& row,
                                                           const LiveIndex::Progress& progress = {});
   // Brings the loaded indexes level with the database, and forgets those of deleted collections
   // with their snapshots.
-  void keep_level(Reader& reader);
+  void keep_level(ReaderPool& readers);
   // The work that takes long: folds every loaded index, and saves those that changed by at least
   // `save_after_chunks`.
   void fold(std::uint64_t save_after_chunks, const std::function<bool()>& stopped);
@@ -52,7 +56,7 @@ class IndexShelf {
   Entries entries() const {
     return entries_.with([](const Entries& all) { return all; });
   }
-  void keep_level(Reader& reader, std::int64_t collection_id, Entry& kept);
+  void keep_level(ReaderPool& readers, std::int64_t collection_id, Entry& kept);
 
   const std::filesystem::path folder_;
   const std::uint64_t store_epoch_;

@@ -7,20 +7,20 @@
 namespace raglan::store {
 namespace {
 
-Result<std::uint64_t> committed_seq(Connection& connection, const FeedSource& source) {
-  auto select =
-      connection.prepare("SELECT seq FROM collections WHERE tenant = ? AND collection_id = ?");
+Result<LogSpan> read_log_span(Connection& connection, const FeedSource& source) {
+  auto select = connection.prepare(
+      "SELECT pruned_seq, seq FROM collections WHERE tenant = ? AND collection_id = ?");
   if (!select) return forward_error(select);
   select->bind(std::string_view(source.tenant), source.collection_id);
   auto row = select->step();
   if (!row) return forward_error(row);
   if (!*row) return fail(ErrorCode::kNotFound, "no such collection");
-  return select->unsigned_integer(0);
+  return LogSpan{select->unsigned_integer(0), select->unsigned_integer(1)};
 }
 
 } // namespace
 
-Result<std::shared_ptr<const CollectionIndex>> LiveIndex::at_least(Connection& connection,
+Result<std::shared_ptr<const CollectionIndex>> LiveIndex::at_least(ReaderPool& readers,
                                                                    std::uint64_t seq,
                                                                    const Progress& progress) {
   if (auto index = current(); index != nullptr && index->seq() >= seq) return index;
@@ -28,14 +28,19 @@ Result<std::shared_ptr<const CollectionIndex>> LiveIndex::at_least(Connection& c
   auto index = mine();
   if (index != nullptr && index->seq() >= seq) return index;
 
+  auto reader = readers.acquire();
+  if (!reader) return forward_error(reader);
+  Connection& connection = (*reader)->connection();
   auto snapshot = ReadTransaction::begin(connection);
   if (!snapshot) return forward_error(snapshot);
-  auto to_seq = committed_seq(connection, source_);
-  if (!to_seq) return forward_error(to_seq);
-  if (index == nullptr) index = load_snapshot(*to_seq);
-  if (index == nullptr) index = std::make_shared<CollectionIndex>(source_.dimension, config_);
-  if (index->seq() < *to_seq) {
-    if (auto ok = catch_up(connection, *index, *to_seq, progress); !ok) {
+  auto log = read_log_span(connection, source_);
+  if (!log) return forward_error(log);
+  if (index == nullptr) index = load_snapshot(*log);
+  if (index == nullptr || index->seq() < log->pruned_seq) {
+    index = std::make_shared<CollectionIndex>(source_.dimension, config_);
+  }
+  if (index->seq() < log->last_seq) {
+    if (auto ok = catch_up(connection, *index, log->last_seq, progress); !ok) {
       // It may have been given some of the chunks: the next search starts over.
       index_.with([](auto& published) { published = nullptr; });
       return forward_error(ok);
@@ -47,12 +52,20 @@ Result<std::shared_ptr<const CollectionIndex>> LiveIndex::at_least(Connection& c
 
 // A snapshot from after the last commit belongs to another history of this file: a restored backup.
 // What cannot be used is deleted: new writes might bring that history to the same seq again.
-std::shared_ptr<CollectionIndex> LiveIndex::load_snapshot(std::uint64_t committed) {
+std::shared_ptr<CollectionIndex> LiveIndex::load_snapshot(const LogSpan& log) {
   auto loaded = CollectionIndex::load(snapshot_path_, stamp_, config_);
-  if (loaded && (*loaded)->seq() <= committed) return std::move(*loaded);
   if (!loaded && loaded.error().code == ErrorCode::kNotFound) return nullptr;
-  log_info("index snapshot not used", {{"collection", source_.collection_id},
-                                       {"reason", loaded ? "too new" : loaded.error().message}});
+  std::string_view reason;
+  if (!loaded) {
+    reason = loaded.error().message;
+  } else if ((*loaded)->seq() > log.last_seq) {
+    reason = "too new";
+  } else if ((*loaded)->seq() < log.pruned_seq) {
+    reason = "older than the change log";
+  } else {
+    return std::move(*loaded);
+  }
+  log_info("index snapshot not used", {{"collection", source_.collection_id}, {"reason", reason}});
   erase_snapshot();
   return nullptr;
 }

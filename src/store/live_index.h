@@ -4,12 +4,15 @@
 // loads the index (from its snapshot, or from the chunks when that is missing or does not fit),
 // replays the change log up to the last commit, and only then hands the index out.
 //
+// The log is bounded: an index that stands before its oldest change is built anew from the chunks.
+//
 // While chunks are added in several batches, the index keeps its old seq, and the removals come
 // with the last batch: a search in between may see a replaced document twice (its old passages are
 // then gone from the database and left out), but never misses it.
 //
 // Thread safety: all members may be called from any thread. One thread at a time catches up; the
-// others wait for it, as they need what it does.
+// others wait for it, as they need what it does, and keep no reader from those who read
+// something else.
 #pragma once
 
 #include <atomic>
@@ -23,9 +26,16 @@
 #include "base/result.h"
 #include "store/collection_index.h"
 #include "store/index_feed.h"
+#include "store/reader_pool.h"
 #include "store/sqlite.h"
 
 namespace raglan::store {
+
+// What of a collection's changes the log holds: those after `pruned_seq`, up to `last_seq`.
+struct LogSpan {
+  std::uint64_t pruned_seq = 0;
+  std::uint64_t last_seq = 0;
+};
 
 class LiveIndex {
  public:
@@ -39,8 +49,10 @@ class LiveIndex {
         snapshot_path_(std::move(snapshot_path)),
         config_(config) {}
 
-  // The index at `seq`, which has been committed, or later. kNotFound when the collection is gone.
-  Result<std::shared_ptr<const CollectionIndex>> at_least(Connection& connection, std::uint64_t seq,
+  // The index at `seq`, which has been committed, or later. Takes a reader only when it has to
+  // catch up, and not while another thread does: the caller should hold none. kNotFound when the
+  // collection is gone; as ReaderPool::acquire.
+  Result<std::shared_ptr<const CollectionIndex>> at_least(ReaderPool& readers, std::uint64_t seq,
                                                           const Progress& progress = {});
   // Merges and builds graphs until nothing is left to do, or `stopped` returns true.
   void fold(const std::function<bool()>& stopped);
@@ -58,7 +70,7 @@ class LiveIndex {
   std::shared_ptr<CollectionIndex> mine() const {
     return index_.with([](const auto& index) { return index; });
   }
-  std::shared_ptr<CollectionIndex> load_snapshot(std::uint64_t committed_seq);
+  std::shared_ptr<CollectionIndex> load_snapshot(const LogSpan& log);
   Result<> catch_up(Connection& connection, CollectionIndex& index, std::uint64_t to_seq,
                     const Progress& progress);
 

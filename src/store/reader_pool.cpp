@@ -42,6 +42,12 @@ Result<ReaderPool::Lease> ReaderPool::acquire() {
   return Lease(std::make_unique<Reader>(std::move(*connection)).release(), GiveBack{this});
 }
 
+Result<CollectionRow> ReaderPool::collection(const CollectionKey& key) {
+  auto reader = acquire();
+  if (!reader) return forward_error(reader);
+  return (*reader)->collection(key);
+}
+
 void ReaderPool::give_back(Reader* reader) {
   {
     const std::lock_guard lock(mutex_);

@@ -56,6 +56,8 @@ class ReaderPool {
 
   // Waits at most busy_timeout for a reader; then kOverloaded.
   Result<Lease> acquire();
+  // As Reader::collection, by a reader that is given back at once.
+  Result<CollectionRow> collection(const CollectionKey& key);
 
  private:
   void give_back(Reader* reader);

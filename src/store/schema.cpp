@@ -87,8 +87,23 @@ CREATE TABLE changes (
 CREATE INDEX changes_of_collection ON changes (tenant, collection_id, seq);
 )sql";
 
+// The change log becomes bounded, and collections are dropped little by little. What version 1 kept
+// in the log of collections that are long gone belongs to a dropped one from now on.
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE collections ADD COLUMN logged_changes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE collections ADD COLUMN pruned_seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE collections ADD COLUMN dropped_tenant TEXT;
+
+INSERT INTO collections (collection_id, tenant, name, created_at_ms, dropped_tenant)
+  SELECT DISTINCT collection_id, '', CAST(collection_id AS TEXT), 0, tenant FROM changes
+  WHERE collection_id NOT IN (SELECT collection_id FROM collections);
+UPDATE collections SET logged_changes =
+  (SELECT count(*) FROM changes h
+   WHERE h.tenant = collections.tenant AND h.collection_id = collections.collection_id);
+)sql";
+
 // migrations[n] leads from version n to n + 1.
-constexpr std::array kMigrations{kVersion1};
+constexpr std::array kMigrations{kVersion1, kVersion2};
 constexpr auto kCurrentVersion = static_cast<std::int64_t>(kMigrations.size());
 
 Result<> migrate(Connection& connection, std::int64_t version) {

@@ -5,13 +5,16 @@
 // of a higher version is refused. `application_id` tells Raglan's databases from others.
 //
 //   meta         the store's epoch: 64 random bits, made with the file
-//   collections  counters, the seq of the last change, and the model of the first write
+//   collections  counters, the seq of the last change, and the model of the first write. One that
+//                was dropped belongs to no tenant any more (tenant '', its own in dropped_tenant)
+//                until sweep.h has removed its rows
 //   documents    one small row each, so that filters scan little; its chunks' ids are consecutive
 //   texts        the documents' whole texts
 //   vectors      per document, chunk after chunk, f32 (LE)
 //   chunks       passages: their text stands here and in texts, so that a citation reads one row
 //   fields       metadata as (key, kind, value) rows: what filters search (metadata_fields.h)
-//   changes      the change log: which chunks each write removed and added
+//   changes      the change log: which chunks each write removed and added. Per collection, the
+//                newest `logged_changes`: those up to `pruned_seq` are gone
 //
 // Every table is led by tenant and collection, or belongs to a document that is. Ids are
 // AUTOINCREMENT: never used twice, even after a delete.

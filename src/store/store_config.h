@@ -20,6 +20,10 @@ struct StoreConfig {
   std::size_t max_metadata_bytes = 64 * 1024;
   // The write-ahead log is folded into the database when it is larger.
   std::uint64_t checkpoint_bytes = 32 * 1024 * 1024;
+  // Changes that the log keeps of each collection (and for a while up to 1000 more): an index that
+  // is further behind is built anew. Five times what a living node lets its snapshot fall behind;
+  // some 15 MB of the file.
+  std::uint64_t change_log_max = 100'000;
   // Files up to this size are checked page by page when they are opened; larger ones only for being
   // cut short.
   std::uint64_t check_at_open_bytes = 64 * 1024 * 1024;
@@ -57,6 +61,11 @@ inline void describe(config::Table<StoreConfig>& table) {
       .bytes("checkpoint_bytes", &StoreConfig::checkpoint_bytes,
              "the write-ahead log is folded into the database when it is larger")
       .min(64 * 1024);
+  table
+      .field("change_log_max", &StoreConfig::change_log_max,
+             "changes that the log keeps of each collection; an index that is further behind is "
+             "built anew")
+      .min(1);
   table.bytes("check_at_open_bytes", &StoreConfig::check_at_open_bytes,
               "files up to this size are checked page by page when they are opened");
   table.field("snapshot_after_chunks", &StoreConfig::snapshot_after_chunks,

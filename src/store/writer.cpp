@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "store/sweep.h"
 
 namespace raglan::store {
 namespace {
@@ -14,6 +15,8 @@ constexpr std::size_t kMaxGroup = 256;
 constexpr auto kMaxGroupTime = std::chrono::milliseconds(200);
 // How often an idle writer looks whether another process has left a large log behind.
 constexpr auto kIdleInterval = std::chrono::seconds(1);
+// A sweep that fails (a full disk, a locked file) would fail again at once.
+constexpr auto kSweepRetryInterval = std::chrono::seconds(30);
 // Readers that never pause keep the log from starting anew; from this size on they are waited for.
 constexpr std::uint64_t kRestartFactor = 4;
 
@@ -79,19 +82,21 @@ void Writer::run() {
   // A log that starts anew is cut to this size, so that its size says whether it is due again.
   const std::string limit = fmt::format("PRAGMA journal_size_limit = {}", config_.checkpoint_bytes);
   if (auto ok = connection_.execute(limit.c_str()); !ok) log_warning("log size not limited");
+  bool swept = true; // at the start there may be what a killed process left
   while (true) {
-    const std::vector<Job*> jobs = take_waiting();
+    const std::vector<Job*> jobs = take_waiting(swept ? std::chrono::seconds(0) : kIdleInterval);
     commit(jobs);
+    swept = sweep_piece();
     checkpoint_if_due();
     const std::lock_guard lock(mutex_);
     if (stopping_ && waiting_.empty()) return;
   }
 }
 
-// Waits for a write; returns without one when it is time to look at the log, or to stop.
-std::vector<Writer::Job*> Writer::take_waiting() {
+// Waits for a write; returns without one when there is something else to do, or it is time to stop.
+std::vector<Writer::Job*> Writer::take_waiting(std::chrono::milliseconds longest_wait) {
   std::unique_lock lock(mutex_);
-  wake_writer_.wait_for(lock, kIdleInterval, [&] { return stopping_ || !waiting_.empty(); });
+  wake_writer_.wait_for(lock, longest_wait, [&] { return stopping_ || !waiting_.empty(); });
   const auto count = static_cast<std::ptrdiff_t>(std::min(waiting_.size(), kMaxGroup));
   std::vector<Job*> jobs(waiting_.begin(), waiting_.begin() + count);
   waiting_.erase(waiting_.begin(), waiting_.begin() + count);
@@ -153,6 +158,16 @@ void Writer::publish(std::span<Job* const> jobs) {
   const std::lock_guard lock(mutex_);
   for (Job* job : jobs) job->done = true;
   wake_callers_.notify_all();
+}
+
+// Whether there was one: then there may be another.
+bool Writer::sweep_piece() {
+  if (clock_.now() < next_sweep_) return false;
+  auto swept = sweep(connection_, config_.change_log_max, clock_);
+  if (swept) return *swept;
+  log_warning("sweep failed", {{"error", error_code_name(swept.error().code)}});
+  next_sweep_ = clock_.now() + kSweepRetryInterval;
+  return false;
 }
 
 void Writer::checkpoint_if_due() {

@@ -11,6 +11,9 @@
 // this thread, between commits, as a log that is written to all the time would otherwise never
 // start anew.
 //
+// Between commits the same thread sweeps what is no longer needed, a bounded piece at a time
+// (sweep.h), so that no write waits for more than a piece.
+//
 // Thread safety: `write` and `write_all` may be called from any thread except the writer's own.
 #pragma once
 
@@ -38,6 +41,7 @@ class Writer {
     std::filesystem::path path;
     std::size_t max_waiting = 1024;
     std::uint64_t checkpoint_bytes = 32 * 1024 * 1024;
+    std::uint64_t change_log_max = 100'000;
   };
   // Runs on the writer's thread inside a transaction. May run more than once; only the last run's
   // effects remain, in the database and in what it captured.
@@ -63,12 +67,13 @@ class Writer {
   };
 
   void run();
-  std::vector<Job*> take_waiting();
+  std::vector<Job*> take_waiting(std::chrono::milliseconds longest_wait);
   void commit(std::span<Job* const> jobs);
   Result<> run_group(std::span<Job* const> jobs, std::size_t& count);
   void commit_alone(Job& job);
   Result<> run_under_savepoint(const Work& work);
   void publish(std::span<Job* const> jobs);
+  bool sweep_piece();
   void checkpoint_if_due();
 
   Connection connection_; // the writer thread's
@@ -76,6 +81,7 @@ class Writer {
   const Clock& clock_;
   std::optional<FileLock> checkpoint_lock_; // the writer thread's
   std::uint64_t next_checkpoint_bytes_;     // likewise
+  MonotonicTime next_sweep_{};              // likewise
 
   mutable std::mutex mutex_;
   std::condition_variable wake_writer_;
