@@ -93,7 +93,7 @@ class Serving {
     }
     engine_ = std::move(*engine);
     node_.start(engine_->service());
-    log_info("started", {{"seconds", to_milliseconds(clock.now() - start) / 1000}});
+    log_info("started", {{"milliseconds", to_milliseconds(clock.now() - start)}});
     loaded_ = true;
   }
 
