@@ -18,8 +18,7 @@ class EmbeddedProbe final : public GenerationProbe {
  public:
   static Result<std::unique_ptr<GenerationProbe>> open(const std::filesystem::path& path,
                                                        std::uint64_t epoch) {
-    auto connection =
-        Connection::open(path, {.create = false, .busy_timeout = std::chrono::milliseconds(0)});
+    auto connection = Connection::open(path, {}); // which does not wait
     if (!connection) return forward_error(connection);
     return std::unique_ptr<GenerationProbe>(new EmbeddedProbe(std::move(*connection), epoch));
   }

@@ -76,7 +76,7 @@ class LiveIndexTest : public ::testing::Test {
   const std::unique_ptr<EmbeddedStore> first_ = open_store(folder_);
   Connection connection_ = *Connection::open(folder_.database(), {});
   // One, and nobody who needs another waits.
-  ReaderPool readers_{{folder_.database(), 1, {.busy_timeout = std::chrono::milliseconds(0)}}};
+  ReaderPool readers_{{folder_.database(), 1, {}}};
   std::unique_ptr<LiveIndex> index_ = new_index();
 };
 

@@ -43,7 +43,7 @@ class ReaderPool {
  public:
   struct Config {
     std::filesystem::path path;
-    std::size_t max_readers = 8;
+    std::size_t max_readers; // as StoreConfig says
     Connection::Options connection;
   };
   explicit ReaderPool(Config config) : config_(std::move(config)) {}

@@ -84,7 +84,7 @@ class Connection {
  public:
   struct Options {
     bool create = false;
-    std::chrono::milliseconds busy_timeout{5000};
+    std::chrono::milliseconds busy_timeout{0};      // 0: fails at once when another process writes
     std::atomic<std::uint64_t>* executed = nullptr; // counts executed statements; may be null
   };
   // WAL, synchronous=FULL, foreign keys on, automatic checkpoints off (writer.h does them).

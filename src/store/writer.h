@@ -37,11 +37,11 @@ namespace raglan::store {
 
 class Writer {
  public:
-  struct Config {
+  struct Config { // as StoreConfig says
     std::filesystem::path path;
-    std::size_t max_waiting = 1024;
-    std::uint64_t checkpoint_bytes = 32 * 1024 * 1024;
-    std::uint64_t change_log_max = 100'000;
+    std::size_t max_waiting;
+    std::uint64_t checkpoint_bytes;
+    std::uint64_t change_log_max;
   };
   // Runs on the writer's thread inside a transaction. May run more than once; only the last run's
   // effects remain, in the database and in what it captured.
