@@ -272,5 +272,31 @@ TEST_F(DurabilityTest, FullDiskIsReportedAndTheStoreGoesOnWhenThereIsRoomAgain) 
   EXPECT_EQ(store->collection({})->documents, std::stoul(*written) + 2);
 }
 
+// At every size at which a file can be stopped from growing: the store opens, or says why not.
+TEST_F(DurabilityTest, DiskThatIsFullAtTheStartIsSaidSo) {
+  {
+    auto store = open_store(folder_);
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(store->put({}, numbered_document(i, 1)));
+  }
+  const TemporaryFolder empty;
+  for (const bool fresh : {true, false}) {
+    for (rlim_t limit_bytes = 0; limit_bytes < 70'000; limit_bytes += 3'000) {
+      ChildProcess child([&](const ChildProcess::Link& parent) {
+        std::signal(SIGXFSZ, SIG_IGN);
+        const rlimit limit{limit_bytes, limit_bytes};
+        ::setrlimit(RLIMIT_FSIZE, &limit);
+        const auto path = fresh ? empty.path() / std::to_string(limit_bytes) : folder_.database();
+        auto store = EmbeddedStore::open(path, kSpace, {}, SystemClock::instance());
+        if (!store) EXPECT_EQ(store.error().code, ErrorCode::kDiskFull) << store.error().message;
+        if (limit_bytes < 32'768) EXPECT_FALSE(store); // the log's index alone takes that
+        store = {};
+        parent.say("done");
+      });
+      EXPECT_EQ(child.link().hear(), "done");
+      EXPECT_EQ(child.wait(), 0) << limit_bytes << (fresh ? ", a new file" : ", an old one");
+    }
+  }
+}
+
 } // namespace
 } // namespace raglan::store
