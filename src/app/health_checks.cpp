@@ -121,11 +121,13 @@ Finding check_database(const Settings& settings, const fs::path& data_folder) {
     return {"store", Health::kOk, fmt::format("{} does not exist yet", path.string()), ""};
   }
   store::StoreConfig config = settings.store;
-  config.check_at_open_bytes = std::numeric_limits<std::uint64_t>::max();
+  // Not while it is opened: no node could start meanwhile.
+  config.check_at_open_bytes = 0;
   // The model does not matter for looking.
   auto store = store::EmbeddedStore::open(path, {}, config, SystemClock::instance());
-  if (!store) {
-    return {"store", Health::kFailed, fmt::format("{}: {}", path.string(), store.error().message),
+  const auto whole = store ? (*store)->check() : Result<>(forward_error(store));
+  if (!whole) {
+    return {"store", Health::kFailed, fmt::format("{}: {}", path.string(), whole.error().message),
             "restore the file from a backup, or move it away and ingest again"};
   }
   auto collections = (*store)->list_collections(store::kDefaultTenant);

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "store/file_lock.h"
 #include "store/sqlite.h"
 #include "store/store_fixture_test.h"
 
@@ -112,6 +113,23 @@ TEST_F(DamagedFileTest, FlippedBytesNeverCrash) {
     }
   }
   EXPECT_GT(refused, 0);
+}
+
+TEST_F(DamagedFileTest, CheckReadsEveryPageAndKeepsNobodyFromOpening) {
+  fill();
+  std::string damaged = read_file(folder_.database());
+  {
+    auto store = open({.check_at_open_bytes = 0});
+    ASSERT_TRUE(store);
+    const auto opening = FileLock::acquire(with_suffix(".opening"));
+    EXPECT_TRUE((*store)->check());
+  }
+  const auto page = static_cast<std::ptrdiff_t>(damaged.size() / 4096 / 2 * 4096);
+  std::fill_n(damaged.begin() + page, 4096, 'x');
+  write_file(folder_.database(), damaged);
+  auto store = open({.check_at_open_bytes = 0});
+  ASSERT_TRUE(store);
+  EXPECT_EQ(code_of((*store)->check()), ErrorCode::kCorrupt);
 }
 
 // What a crash leaves: the database and its log, which SQLite reads up to the first damage.

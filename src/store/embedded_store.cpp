@@ -106,7 +106,10 @@ struct EmbeddedStore::Parts {
         writer(std::move(opened.connection),
                {path, config.write_queue, config.checkpoint_bytes, config.change_log_max}, clock),
         leveling(config.upkeep_interval, Upkeep::Priority::kNormal,
-                 [this](const Upkeep::Stopped&) { shelf.keep_level(readers); }),
+                 [this](const Upkeep::Stopped&) {
+                   shelf.load_wanted(readers);
+                   shelf.keep_level(readers);
+                 }),
         folding(config.upkeep_interval, Upkeep::Priority::kLow,
                 [this](const Upkeep::Stopped& stopped) {
                   shelf.fold(config.snapshot_after_chunks, stopped);
@@ -184,6 +187,7 @@ void EmbeddedStore::close() {
   parts_->writer.stop();
   parts_->leveling.stop();
   parts_->folding.stop();
+  parts_->shelf.keep_level(parts_->readers); // with the last writes
   if (auto ok = parts_->shelf.save(parts_->config.snapshot_at_close_chunks); !ok) {
     log_warning("index snapshot not saved", {{"reason", ok.error().message}});
   }
@@ -213,6 +217,12 @@ Result<> EmbeddedStore::load_indexes(const std::function<void(LoadProgress)>& pr
     if (progress) progress(total);
   }
   return {};
+}
+
+Result<> EmbeddedStore::check() {
+  auto reader = parts_->readers.acquire();
+  if (!reader) return forward_error(reader);
+  return check_pages((*reader)->connection());
 }
 
 Result<> EmbeddedStore::save_snapshots() { return parts_->shelf.save(1); }
@@ -288,6 +298,7 @@ std::vector<Result<WriteState>> EmbeddedStore::put_many(
     });
   }
   std::vector<Result<>> outcomes = parts_->writer.write_all(works);
+  if (std::ranges::any_of(outcomes, &Result<>::has_value)) parts_->shelf.want(key);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (!outcomes[i]) states[positions[i]] = forward_error(outcomes[i]);
   }

@@ -10,8 +10,9 @@
 // Searching: the search reads the collection's committed seq, which costs a `PRAGMA data_version`
 // when nothing changed, brings the index up to it from the change log (live_index.h), and only then
 // searches. An upkeep thread does the same in the background, so that a search rarely finds much to
-// catch up with. Another one, of low priority, does what takes long: merging, building
-// graphs, saving snapshots, next to the database in `<path>.snapshots/`.
+// catch up with; it also loads the indexes of collections that this process writes to. Another one,
+// of low priority, does what takes long: merging, building graphs, saving snapshots, next to the
+// database in `<path>.snapshots/`.
 //
 // Thread safety: as store.h. A store must not be used across fork().
 #pragma once
@@ -48,6 +49,9 @@ class EmbeddedStore final : public Store {
   // Loads the index of every collection, so that no search has to. Indexes that are not loaded here
   // are loaded by the first search.
   Result<> load_indexes(const std::function<void(LoadProgress)>& progress = {});
+  // Reads every page of the file: kCorrupt when one is damaged. Takes long for a large file, but
+  // keeps nobody from reading, writing or opening; the log grows meanwhile.
+  Result<> check();
   // Saves a snapshot of every loaded index that changed since its last.
   Result<> save_snapshots();
   // Refuses new writes, commits those that wait, stops the threads, saves snapshots.

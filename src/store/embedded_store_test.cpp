@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <thread>
+
+#include "store/collection_index.h"
 #include "store/document_reads.h"
 #include "store/store_fixture_test.h"
 
@@ -284,6 +287,22 @@ TEST_F(EmbeddedStoreTest, ContentsOutliveTheProcess) {
   store_ = open_store(folder_);
   EXPECT_EQ(*store_->generation({}), generation);
   EXPECT_EQ(found_texts(*store_, "pear"), Texts{"green pear"});
+}
+
+TEST_F(EmbeddedStoreTest, AProcessThatOnlyWritesLeavesASnapshotOfTheLastWrite) {
+  store_ = open_store(
+      folder_, {.snapshot_at_close_chunks = 1, .upkeep_interval = std::chrono::milliseconds(1)});
+  ASSERT_TRUE(store_->put({}, make_document("a", "red apple")));
+  while (store_->index_size().chunks == 0) std::this_thread::yield();
+  ASSERT_TRUE(store_->put({}, make_document("b", "green apple")));
+  const Generation generation = *store_->generation({});
+  store_->close();
+  const auto snapshot = std::filesystem::path(folder_.database()) += ".snapshots/1.index";
+  auto saved =
+      CollectionIndex::load(snapshot, {generation.epoch, kSpace.embedder_id, kSpace.dimension}, {});
+  ASSERT_TRUE(saved);
+  EXPECT_EQ((*saved)->seq(), generation.seq);
+  EXPECT_EQ((*saved)->size(), 2u);
 }
 
 TEST_F(EmbeddedStoreTest, LoadReportsEveryChunk) {

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include "base/log.h"
 
@@ -66,6 +67,19 @@ Result<std::shared_ptr<const CollectionIndex>> IndexShelf::at_least(
     ReaderPool& readers, const CollectionKey& key, const CollectionRow& row,
     const LiveIndex::Progress& progress) {
   return entry(key, row)->index.at_least(readers, row.seq, progress);
+}
+
+void IndexShelf::want(const CollectionKey& key) {
+  wanted_.with([&](auto& wanted) { wanted.insert(key); });
+}
+
+void IndexShelf::load_wanted(ReaderPool& readers) {
+  const auto wanted = wanted_.with([](auto& all) { return std::exchange(all, {}); });
+  for (const CollectionKey& key : wanted) {
+    // Whatever fails here, the next write asks again.
+    auto row = readers.collection(key);
+    if (row && row->dimension > 0) (void)at_least(readers, key, *row);
+  }
 }
 
 void IndexShelf::keep_level(ReaderPool& readers) {
