@@ -171,16 +171,23 @@ void ClientLoop::sweep() {
   const auto now = shared->clock.now();
   for (auto next = pools_.begin(); next != pools_.end();) {
     auto& [origin, pool] = *next++;
-    const auto expired = std::erase_if(pool.idle, [&](const Idle& idle) {
-      return now - idle.since >= shared->config.idle_timeout;
-    });
-    idle_ -= expired;
-    shared->counts.idle -= expired;
-    pool.open -= expired;
-    shared->counts.open -= expired;
-    drop_if_unused(pool);
+    close_idle(pool, now - shared->config.idle_timeout);
   }
   if (idle_ > 0) arm_sweep();
+}
+
+void ClientLoop::close_idle(HostPool& pool, MonotonicTime since) {
+  const auto staying = std::ranges::find_if(
+      pool.idle, [&](const Idle& idle) { return idle.since > since; }); // the oldest come first
+  const std::vector<Idle> closing(std::make_move_iterator(pool.idle.begin()),
+                                  std::make_move_iterator(staying));
+  pool.idle.erase(pool.idle.begin(), staying);
+  // Counted before they close: who sees a connection close finds it in no count any more.
+  idle_ -= closing.size();
+  shared->counts.idle -= closing.size();
+  pool.open -= closing.size();
+  shared->counts.open -= closing.size();
+  drop_if_unused(pool);
 }
 
 void ClientLoop::abort() {
@@ -188,14 +195,8 @@ void ClientLoop::abort() {
   for (auto* connection : leased_) connection->close();
   for (auto next = pools_.begin(); next != pools_.end();) {
     auto& [origin, pool] = *next++;
-    const auto idle = pool.idle.size();
-    pool.idle.clear();
-    idle_ -= idle;
-    shared->counts.idle -= idle;
-    pool.open -= idle;
-    shared->counts.open -= idle;
     for (auto* waiter : pool.waiters) waiter->wakeup.cancel();
-    drop_if_unused(pool);
+    close_idle(pool, MonotonicTime::max());
   }
 }
 

@@ -92,6 +92,9 @@ class ClientLoop : public std::enable_shared_from_this<ClientLoop> {
   void give_back(HostPool& pool, std::shared_ptr<ClientConnection> connection);
   void drop_if_unused(HostPool& pool);
   std::shared_ptr<ClientConnection> take_idle(HostPool& pool);
+  // Closes those that have been idle since `since` or longer; the others stay. The pool may be gone
+  // afterwards.
+  void close_idle(HostPool& pool, MonotonicTime since);
   void arm_sweep();
   void sweep();
 
