@@ -18,6 +18,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "base/guarded.h"
 #include "telemetry/exposition.h"
@@ -36,6 +37,7 @@ std::string label_value(std::string_view text);
 class Metric {
  public:
   virtual ~Metric() = default;
+  // Holds no lock while it formats: whoever counts must not wait for a scrape.
   virtual void write(std::string_view name, Exposition& out) const = 0;
 };
 
@@ -62,13 +64,16 @@ class Family final : public Metric {
     });
   }
 
-  // Calls visit(values, instrument) for every series, in the order of their values. The lock is
-  // held: `visit` must not come back to this family.
+  // Calls visit(values, instrument) for every series that is there now, in the order of their
+  // values, without a lock: a series never goes, and stays where it is.
   template <typename Visit>
   void for_each(Visit&& visit) const {
+    std::vector<const typename Series::value_type*> present;
     series_.with([&](const Series& series) {
-      for (const auto& [values, instrument] : series) visit(values, std::as_const(*instrument));
+      present.reserve(series.size());
+      for (const auto& entry : series) present.push_back(&entry);
     });
+    for (const auto* entry : present) visit(entry->first, std::as_const(*entry->second));
   }
 
   void write(std::string_view name, Exposition& out) const override {

@@ -1,6 +1,5 @@
 #include "telemetry/metric_registry.h"
 
-#include <atomic>
 #include <cstdlib>
 
 #include "base/log.h"
@@ -12,26 +11,26 @@ namespace {
 // All callbacks of one name.
 class CallbackMetric final : public Metric {
  public:
-  void add(Labels labels, std::uint64_t id, std::function<double()> read) {
-    callbacks_[std::move(labels)] = {id, std::move(read)};
-  }
-
-  // Leaves a callback alone that has replaced the one with this id.
-  void remove(const Labels& labels, std::uint64_t id) {
-    const auto found = callbacks_.find(labels);
-    if (found != callbacks_.end() && found->second.id == id) callbacks_.erase(found);
+  void add(Labels labels, const std::shared_ptr<RevocableCallback>& callback) {
+    callbacks_.with([&](Callbacks& callbacks) {
+      std::erase_if(callbacks, [](const auto& entry) { return entry.second.expired(); });
+      callbacks[std::move(labels)] = callback;
+    });
   }
 
   void write(std::string_view name, Exposition& out) const override {
-    for (const auto& [labels, callback] : callbacks_) out.sample(name, labels, callback.read());
+    // A copy: what is called may take locks, and time.
+    for (const auto& [labels, callback] :
+         callbacks_.with([](const Callbacks& all) { return all; })) {
+      const auto present = callback.lock();
+      const auto value = present ? present->read() : std::nullopt;
+      if (value) out.sample(name, labels, *value);
+    }
   }
 
  private:
-  struct Callback {
-    std::uint64_t id = 0;
-    std::function<double()> read;
-  };
-  std::map<Labels, Callback> callbacks_;
+  using Callbacks = std::map<Labels, std::weak_ptr<RevocableCallback>>; // owned by Registrations
+  Guarded<Callbacks> callbacks_;
 };
 
 } // namespace
@@ -42,31 +41,28 @@ std::string label_value(std::string_view text) {
   return value;
 }
 
-Registration::Registration(MetricRegistry& registry, std::string name, Labels labels,
-                           std::uint64_t id)
-    : registry_(&registry), name_(std::move(name)), labels_(std::move(labels)), id_(id) {}
+std::optional<double> RevocableCallback::read() const {
+  return read_.with([](const std::function<double()>& read) {
+    return read ? std::optional(read()) : std::nullopt;
+  });
+}
 
-Registration::Registration(Registration&& other) noexcept
-    : registry_(std::exchange(other.registry_, nullptr)),
-      name_(std::move(other.name_)),
-      labels_(std::move(other.labels_)),
-      id_(other.id_) {}
+void RevocableCallback::revoke() {
+  // Destroyed without the lock, which a thread that calls read() may be waiting for.
+  const auto revoked = read_.with([](auto& read) { return std::exchange(read, nullptr); });
+}
 
 Registration& Registration::operator=(Registration&& other) noexcept {
-  std::swap(registry_, other.registry_);
-  std::swap(name_, other.name_);
-  std::swap(labels_, other.labels_);
-  std::swap(id_, other.id_);
+  std::swap(callback_, other.callback_);
   return *this;
 }
 
 Registration::~Registration() {
-  if (registry_ != nullptr) registry_->remove_callback(name_, labels_, id_);
+  if (callback_ != nullptr) callback_->revoke();
 }
 
 Registration MetricRegistry::callback(MetricKind kind, std::string_view name, std::string_view help,
                                       Labels labels, std::function<double()> read) {
-  static std::atomic<std::uint64_t> next_id{1};
   std::vector<std::string_view> label_names;
   for (auto& [label, value] : labels) {
     label_names.push_back(label);
@@ -78,20 +74,9 @@ Registration MetricRegistry::callback(MetricKind kind, std::string_view name, st
   if (callbacks == nullptr || kind == MetricKind::kHistogram) {
     reject(name, "is no counter or gauge that is read by callbacks");
   }
-  const std::uint64_t id = next_id.fetch_add(1);
-  entries_.with([&](Entries&) { callbacks->add(labels, id, std::move(read)); });
-  return Registration(*this, std::string(name), std::move(labels), id);
-}
-
-void MetricRegistry::remove_callback(const std::string& name, const Labels& labels,
-                                     std::uint64_t id) {
-  entries_.with([&](Entries& entries) {
-    const auto found = entries.find(name);
-    if (found == entries.end()) return;
-    if (auto* callbacks = dynamic_cast<CallbackMetric*>(found->second.metric.get())) {
-      callbacks->remove(labels, id);
-    }
-  });
+  auto callback = std::make_shared<RevocableCallback>(std::move(read));
+  callbacks->add(std::move(labels), callback);
+  return Registration(std::move(callback));
 }
 
 Metric& MetricRegistry::obtain(MetricKind kind, std::string_view name, std::string_view help,
@@ -118,13 +103,18 @@ void MetricRegistry::reject(std::string_view name, std::string_view why) {
 }
 
 std::string MetricRegistry::text() const {
-  Exposition out;
+  // Entries are never removed, and stay where they are.
+  std::vector<const Entries::value_type*> present;
   entries_.with([&](const Entries& entries) {
-    for (const auto& [name, entry] : entries) {
-      out.header(name, entry.help, entry.kind);
-      entry.metric->write(name, out);
-    }
+    present.reserve(entries.size());
+    for (const auto& entry : entries) present.push_back(&entry);
   });
+  Exposition out;
+  for (const auto* entry : present) {
+    const auto& [name, metric] = *entry;
+    out.header(name, metric.help, metric.kind);
+    metric.metric->write(name, out);
+  }
   return out.take();
 }
 

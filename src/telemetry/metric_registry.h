@@ -14,15 +14,18 @@
 // Asking for it as another kind, with other labels, or by an impossible name is a mistake in the
 // program, found the first time it runs: the process aborts and says so.
 //
-// Instruments live as long as the registry. A Registration removes its callback when destroyed, and
-// waits for a scrape that is just calling it; it must not outlive the registry. Callbacks must not
-// call the registry. Thread safe.
+// A scrape collects what there is under the registry's lock and reads and formats it without:
+// nobody who counts or registers waits for it. Instruments live as long as the registry. A
+// Registration removes its callback when destroyed, and waits for a scrape that is just calling it,
+// so the callback may use what its owner has; it may use the registry too, but must not destroy its
+// own Registration, nor wait for a lock that is held while that is destroyed. Thread safe.
 #pragma once
 
 #include <array>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,22 +38,31 @@
 
 namespace raglan::telemetry {
 
-class MetricRegistry;
+// A function that can be taken away while others may be calling it.
+class RevocableCallback {
+ public:
+  explicit RevocableCallback(std::function<double()> read) : read_(std::move(read)) {}
+  // Empty once it is revoked.
+  std::optional<double> read() const;
+  // Waits for a call that is under way; there is none afterwards.
+  void revoke();
+
+ private:
+  Guarded<std::function<double()>> read_; // one lock for each, held while it is called
+};
 
 // Keeps a callback registered.
 class Registration {
  public:
   Registration() = default;
-  Registration(MetricRegistry& registry, std::string name, Labels labels, std::uint64_t id);
-  Registration(Registration&& other) noexcept;
+  explicit Registration(std::shared_ptr<RevocableCallback> callback)
+      : callback_(std::move(callback)) {}
+  Registration(Registration&&) noexcept = default;
   Registration& operator=(Registration&& other) noexcept;
   ~Registration();
 
  private:
-  MetricRegistry* registry_ = nullptr;
-  std::string name_;
-  Labels labels_;
-  std::uint64_t id_ = 0;
+  std::shared_ptr<RevocableCallback> callback_;
 };
 
 class MetricRegistry {
@@ -95,8 +107,6 @@ class MetricRegistry {
   std::string text() const;
 
  private:
-  friend class Registration;
-
   struct Entry {
     MetricKind kind;
     std::string help;
@@ -131,7 +141,6 @@ class MetricRegistry {
                  std::span<const std::string_view> labels,
                  const std::function<std::unique_ptr<Metric>()>& make);
   [[noreturn]] static void reject(std::string_view name, std::string_view why);
-  void remove_callback(const std::string& name, const Labels& labels, std::uint64_t id);
 
   Guarded<Entries> entries_;
 };
