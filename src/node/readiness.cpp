@@ -1,5 +1,8 @@
 #include "node/readiness.h"
 
+#include <boost/asio/steady_timer.hpp>
+#include <utility>
+
 namespace raglan::node {
 
 Readiness::Readiness(std::vector<Check> checks, net::Submit executor, const Clock& clock)
@@ -12,8 +15,8 @@ void Readiness::mark_started() {
 
 void Readiness::mark_draining() { phase_.store(Phase::kDraining); }
 
-std::map<std::string, CheckState> Readiness::run_checks() const {
-  std::map<std::string, CheckState> states;
+Readiness::States Readiness::run_checks() const {
+  States states;
   for (const Check& check : checks_) {
     const CheckState failed = check.required ? CheckState::kFailed : CheckState::kDegraded;
     states[check.name] = check.run() ? CheckState::kOk : failed;
@@ -21,7 +24,15 @@ std::map<std::string, CheckState> Readiness::run_checks() const {
   return states;
 }
 
-ReadinessReport Readiness::make_report(std::map<std::string, CheckState> checks) const {
+Readiness::States Readiness::failed_states() const {
+  States states;
+  for (const Check& check : checks_) {
+    states[check.name] = check.required ? CheckState::kFailed : CheckState::kDegraded;
+  }
+  return states;
+}
+
+ReadinessReport Readiness::make_report(States checks) const {
   ReadinessReport report{phase() == Phase::kStarted, std::move(checks)};
   for (const auto& [name, state] : report.checks) {
     if (state == CheckState::kFailed) report.ready = false;
@@ -29,25 +40,75 @@ ReadinessReport Readiness::make_report(std::map<std::string, CheckState> checks)
   return report;
 }
 
-net::Task<ReadinessReport> Readiness::report() {
+// The executor's piece of work. Dropped before it ran, it says so itself.
+class Readiness::Run {
+ public:
+  explicit Run(Readiness& readiness) : readiness_(readiness) {}
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+  ~Run() {
+    if (!finished_) readiness_.finish(std::nullopt);
+  }
+  void execute() {
+    States states = readiness_.run_checks();
+    finished_ = true;
+    readiness_.finish(std::move(states));
+  }
+
+ private:
+  Readiness& readiness_;
+  bool finished_ = false;
+};
+
+std::optional<Readiness::States> Readiness::fresh_states() const {
   const MonotonicTime now = clock_.now();
-  Cached cached = cached_.with([](const Cached& value) { return value; });
-  if (cached.known && now - cached.checked_at < kCheckLifetime) {
-    co_return make_report(std::move(cached.checks));
+  return shared_.with([&](const Shared& shared) {
+    const bool fresh = shared.latest && now - shared.checked_at < kCheckLifetime;
+    return fresh ? shared.latest : std::nullopt;
+  });
+}
+
+Duration Readiness::join(const net::Completion<States>& done) {
+  const MonotonicTime now = clock_.now();
+  bool start = false;
+  const Duration left = shared_.with([&](Shared& shared) {
+    start = !shared.running_since;
+    if (start) shared.running_since = now;
+    const Duration left = *shared.running_since + kMaxCheckTime - now;
+    if (left > Duration::zero()) shared.waiting.push_back(done);
+    return left;
+  });
+  if (start) {
+    auto run = std::make_shared<Run>(*this); // shared, because std::function must be copyable
+    executor_([run = std::move(run)] { run->execute(); }); // refused: dropped
   }
-  using States = std::map<std::string, CheckState>;
-  auto work = [this]() -> Result<States> { return run_checks(); };
-  auto states = co_await net::offload(executor_, std::move(work),
-                                      Deadline::after(kMaxCheckTime, now), clock_);
-  if (!states) {
-    States failed;
-    for (const Check& check : checks_) {
-      failed[check.name] = check.required ? CheckState::kFailed : CheckState::kDegraded;
+  return left;
+}
+
+void Readiness::finish(std::optional<States> states) {
+  const MonotonicTime now = clock_.now();
+  const auto waiting = shared_.with([&](Shared& shared) {
+    shared.running_since.reset();
+    if (states) {
+      shared.latest = states;
+      shared.checked_at = now;
     }
-    co_return make_report(std::move(failed));
-  }
-  cached_.with([&](Cached& value) { value = {true, now, *states}; });
-  co_return make_report(std::move(*states));
+    return std::exchange(shared.waiting, {});
+  });
+  for (const auto& done : waiting) done.deliver(states.value_or(failed_states()));
+}
+
+net::Task<ReadinessReport> Readiness::report() {
+  if (auto states = fresh_states()) co_return make_report(std::move(*states));
+  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+  auto begin = [&](const net::Completion<States>& done) {
+    timer.expires_after(join(done));
+    timer.async_wait([done](const boost::system::error_code& stopped) {
+      if (!stopped) done.deliver(fail(ErrorCode::kDeadlineExceeded, "the checks take too long"));
+    });
+  };
+  auto states = co_await net::await_completion<States>(std::move(begin));
+  co_return make_report(states ? std::move(*states) : failed_states());
 }
 
 } // namespace raglan::node

@@ -1,23 +1,28 @@
 // Whether this node has started, can serve, or is on its way out: what /startup and /ready answer.
 //
 // A check says whether one dependency works. It may block, so checks run on an executor of their
-// own, never behind work, and their results are kept for kCheckLifetime, so that a fast prober
-// costs nothing. A failed check that is required makes the node not ready; one that is not required
+// own, never behind work. All probes share one run of them: who asks while it is under way waits
+// for it, and its results are kept for kCheckLifetime, so that many fast probers cost nothing. A
+// run that takes longer than kMaxCheckTime counts as failed for all who ask, until it ends. A
+// failed check that is required makes the node not ready; one that is not required
 // shows as "degraded" and the node stays in service: one blip of an optional dependency must not
 // drain a fleet.
 //
-// Thread safety: all members may be called from any thread.
+// Thread safety: all members may be called from any thread. The executor must be stopped before
+// this and the event loops are destroyed.
 #pragma once
 
 #include <atomic>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/guarded.h"
 #include "base/result.h"
+#include "net/completion.h"
 #include "net/offload.h"
 
 namespace raglan::node {
@@ -51,21 +56,31 @@ class Readiness {
   net::Task<ReadinessReport> report();
 
  private:
-  struct Cached {
-    bool known = false;
-    MonotonicTime checked_at{};
-    std::map<std::string, CheckState> checks;
+  using States = std::map<std::string, CheckState>;
+  class Run;
+  struct Shared {
+    std::optional<States> latest;
+    MonotonicTime checked_at{};                   // when `latest` was complete
+    std::optional<MonotonicTime> running_since;   // of the one run under way
+    std::vector<net::Completion<States>> waiting; // for it
   };
 
+  std::optional<States> fresh_states() const;
+  // Delivers to `done`, at once or when the run under way ends, which may have to be started first.
+  // Returns how long that run still has.
+  Duration join(const net::Completion<States>& done);
+  // `states` is empty when the run was dropped.
+  void finish(std::optional<States> states);
   // Blocking: runs every check.
-  std::map<std::string, CheckState> run_checks() const;
-  ReadinessReport make_report(std::map<std::string, CheckState> checks) const;
+  States run_checks() const;
+  States failed_states() const;
+  ReadinessReport make_report(States checks) const;
 
   const std::vector<Check> checks_;
   const net::Submit executor_;
   const Clock& clock_;
   std::atomic<Phase> phase_{Phase::kStarting};
-  Guarded<Cached> cached_;
+  Guarded<Shared> shared_;
 };
 
 } // namespace raglan::node
