@@ -13,6 +13,7 @@
 #include "http/server.h"
 #include "net/descriptor_limit.h"
 #include "node/node.h"
+#include "node/request_metrics.h"
 #include "telemetry/resource_usage.h"
 
 namespace raglan::app {
@@ -54,6 +55,7 @@ class Serving {
   int run(net::Listener listener, const sigset_t& stop_signals) {
     loops_.start();
     http::Server server(settings_.server, loops_, node_.handler(), node_.hooks());
+    const auto server_metrics = node::register_server_metrics(metrics_, server);
     const std::string url = fmt::format("http://{}:{}", listener.address(), listener.port());
     if (auto ok = server.listen(std::move(listener)); !ok) return report_error("serve", ok.error());
     fmt::print("listening on {}\n", url);

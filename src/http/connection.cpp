@@ -56,7 +56,8 @@ Connection::Connection(ServerLoop::Socket socket, std::string remote_address,
       loop_(std::move(loop)),
       over_limit_(over_limit),
       input_(kInputBytes),
-      parser_(loop_->shared->config.limits) {
+      parser_(loop_->shared->config.limits),
+      body_reservation_(loop_->shared->bodies) {
   loop_->enter(*this);
 }
 
@@ -126,11 +127,24 @@ Result<> Connection::parse() {
     auto used = parser_.feed(input, request_);
     if (!used) return forward_error(used);
     input_begin_ += *used;
+    const bool announced = !had_head && parser_.head_done();
+    auto admitted = admit_body(announced ? parser_.body_remaining_bytes() : 0);
+    if (!admitted) return admitted;
     if (had_head || !parser_.head_done()) break;
     request_.received_at = shared().clock.now();
   }
   if (!has_unread_input()) input_begin_ = input_end_ = 0;
   return {};
+}
+
+// Reserves what has arrived of the body, and looks whether one that has just been announced would
+// fit. The bytes lie in memory before they are reserved: one read's, of one connection on a loop.
+Result<> Connection::admit_body(std::uint64_t announced_bytes) {
+  auto& budget = shared().bodies;
+  const bool hopeless = announced_bytes > 0 && !budget.has_room_for(announced_bytes);
+  if (!hopeless && body_reservation_.cover(request_.body.size())) return {};
+  budget.count_refusal();
+  return fail(ErrorCode::kOverloaded, "too many bytes of request bodies are being held");
 }
 
 void Connection::wait_for_request() {
@@ -152,8 +166,9 @@ void Connection::enter_phase_after_parse() {
       phase_began_ = now;
       received_body_bytes_ = 0;
     }
+    const auto hurry = shared().bodies.busy() ? config.busy_min_bytes_per_second : 0;
     due_ = transfer_due(now, phase_began_, received_body_bytes_, config.body_timeout,
-                        config.min_bytes_per_second);
+                        std::max(config.min_bytes_per_second, hurry));
   } else if (phase_ == Phase::kIdle && (parser_.started() || has_unread_input())) {
     phase_ = Phase::kHead;
     due_ = shared().clock.now() + config.header_timeout;
@@ -170,9 +185,10 @@ asio::mutable_buffer Connection::free_space() {
   // Bounded: the parser refuses a line that is longer than its limits before the buffer doubles
   // past them.
   if (input_end_ == input_.size()) input_.resize(input_.size() * 2);
-  if (parser_.head_done() && parser_.body_remaining_bytes() > input_.size() &&
-      input_.size() < kBodyInputBytes) {
-    input_.resize(kBodyInputBytes);
+  // Never larger than what has arrived: a Content-Length alone must not cost us memory.
+  if (parser_.head_done() && input_.size() < kBodyInputBytes &&
+      std::min(received_body_bytes_, parser_.body_remaining_bytes()) > input_.size()) {
+    input_.resize(input_.size() * 2);
   }
   return asio::buffer(input_.data() + input_end_, input_.size() - input_end_);
 }
@@ -213,10 +229,13 @@ net::Task<> Connection::answer() {
   const bool last =
       config.max_requests_per_connection > 0 && requests_ >= config.max_requests_per_connection;
   if (!request_.keep_alive || last || shared().draining) closing_ = true;
+  // A stream may still read the body; a slow reader of anything else must not keep it.
+  if (response.stream == nullptr) drop_body();
   co_await send_response(response);
   report(broken_ || cancelled_ ? 499 : response.status);
 
   parser_.reset();
+  drop_body();
   request_.clear();
   sent_continue_ = false;
   if (output_.capacity() > kKeptOutputBytes) output_ = std::string();
@@ -353,9 +372,15 @@ net::Task<bool> Connection::flush(Outgoing out) {
   co_return !broken_;
 }
 
+void Connection::drop_body() {
+  request_.drop_body();
+  body_reservation_.release();
+}
+
 net::Task<> Connection::refuse(Error error) {
   closing_ = true;
   must_linger_ = true;
+  drop_body();
   const auto response = error_response(error, make_uuid7(shared().clock.wall_now()));
   HeadOptions options;
   options.date = loop_->date();

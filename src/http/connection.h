@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "http/body_budget.h"
 #include "http/request_parser.h"
 #include "http/response.h"
 #include "http/server_loop.h"
@@ -56,6 +57,7 @@ class Connection final : public StreamWriter {
 
   // Reading.
   Result<> parse();
+  Result<> admit_body(std::uint64_t announced_bytes);
   void wait_for_request();
   void enter_phase_after_parse();
   boost::asio::mutable_buffer free_space();
@@ -69,13 +71,14 @@ class Connection final : public StreamWriter {
   net::Task<> on_read_failure();
   void close_unless_asked();
   net::Task<> refuse(Error error);
+  void drop_body();
   net::Task<bool> flush(Outgoing out);
   // Writes what the socket takes at once; false when the connection is broken.
   bool send_now(Outgoing& out);
   net::Task<> linger();
   void report(int status);
 
-  const ServerShared& shared() const { return *loop_->shared; }
+  ServerShared& shared() const { return *loop_->shared; }
 
   ServerLoop::Socket socket_;
   const std::string remote_address_;
@@ -100,6 +103,7 @@ class Connection final : public StreamWriter {
   Request request_;
   bool sent_continue_ = false;
   std::size_t requests_ = 0;
+  BodyReservation body_reservation_; // covers request_.body
   std::uint64_t received_body_bytes_ = 0;
   std::uint64_t sent_body_bytes_ = 0;
   std::string output_;

@@ -14,17 +14,21 @@ std::string_view Request::path_parameter(std::string_view name) const {
   return {};
 }
 
+void Request::drop_body() {
+  if (body.capacity() > kKeptBodyBytes) {
+    body = std::string();
+  } else {
+    body.clear();
+  }
+}
+
 void Request::clear() {
   method.clear();
   target.clear();
   path.clear();
   query.clear();
   headers.clear();
-  if (body.capacity() > kKeptBodyBytes) {
-    body = std::string();
-  } else {
-    body.clear();
-  }
+  drop_body();
   minor_version = 1;
   keep_alive = true;
   received_at = {};

@@ -32,6 +32,8 @@ struct Request {
   // All query parameters, decoded. Errors: kMalformedRequest.
   Result<QueryParameters> query_parameters() const { return parse_query(query); }
 
+  // Forgets the body and gives its memory back if it is large.
+  void drop_body();
   // Ready for the next message, keeping what memory it can.
   void clear();
 };

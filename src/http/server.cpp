@@ -88,4 +88,8 @@ bool Server::drain(Deadline deadline) {
 
 std::size_t Server::connections() const { return state_->shared->connections; }
 
+std::uint64_t Server::body_bytes() const { return state_->shared->bodies.held_bytes(); }
+
+std::uint64_t Server::refused_bodies() const { return state_->shared->bodies.refused(); }
+
 } // namespace raglan::http

@@ -44,8 +44,11 @@ namespace raglan::http {
 
 struct ServerConfig {
   RequestLimits limits;
-  std::size_t max_connections = 10'000;             // one more is answered 503 and closed
-  std::size_t max_requests_per_connection = 0;      // 0: no limit
+  std::size_t max_connections = 10'000;        // one more is answered 503 and closed
+  std::size_t max_requests_per_connection = 0; // 0: no limit
+  // Of all requests together; a body that would pass it is answered 503 (body_budget.h). At least
+  // limits.max_body_bytes, whatever stands here.
+  std::uint64_t max_bodies_bytes = 256 * 1024 * 1024;
   std::chrono::milliseconds header_timeout{10'000}; // from a request's first byte to its head's end
   std::chrono::milliseconds body_timeout{30'000};   // without progress
   std::chrono::milliseconds write_timeout{30'000};  // without progress
@@ -54,6 +57,8 @@ struct ServerConfig {
   // A client that keeps making progress, but less than this on average once a timeout's length is
   // over, is cut off as well: one byte a minute would hold a connection for ever.
   std::uint64_t min_bytes_per_second = 500;
+  // The same for request bodies while more than half of max_bodies_bytes is held.
+  std::uint64_t busy_min_bytes_per_second = 64 * 1024;
   std::chrono::milliseconds sweep_interval{250};
 };
 
@@ -94,6 +99,9 @@ class Server {
   bool drain(Deadline deadline);
 
   std::size_t connections() const;
+  // Of request bodies: bytes held at this moment, and how many were refused for want of room.
+  std::uint64_t body_bytes() const;
+  std::uint64_t refused_bodies() const;
 
  private:
   struct State;

@@ -18,6 +18,11 @@ void describe(config::Table<ServerConfig>& table) {
       .max(1'000'000);
   table.field("max_requests_per_connection", &ServerConfig::max_requests_per_connection,
               "after which a connection is closed; 0 means no limit");
+  table
+      .bytes("max_bodies_bytes", &ServerConfig::max_bodies_bytes,
+             "request bodies held at once, of all connections; a body that would pass it is "
+             "answered 503. One body of server.limits.max_body_bytes always fits")
+      .min(1);
   timeout("header_timeout", &ServerConfig::header_timeout,
           "from a request's first byte to the end of its header");
   timeout("body_timeout", &ServerConfig::body_timeout, "waiting for more of a request's body");
@@ -29,6 +34,10 @@ void describe(config::Table<ServerConfig>& table) {
   table
       .bytes("min_bytes_per_second", &ServerConfig::min_bytes_per_second,
              "a slower client is cut off, although it makes progress; 0 switches this off")
+      .max(1024 * 1024);
+  table
+      .bytes("busy_min_bytes_per_second", &ServerConfig::busy_min_bytes_per_second,
+             "the same for request bodies while more than half of max_bodies_bytes is held")
       .max(1024 * 1024);
   table
       .field("sweep_interval", &ServerConfig::sweep_interval,

@@ -31,6 +31,7 @@ TEST_F(ServerSettings, EachKeySetsItsMember) {
 [server]
 threads = 3
 max_connections = 7
+max_bodies_bytes = "2MiB"
 max_requests_per_connection = 8
 header_timeout = "1s"
 body_timeout = "2s"
@@ -38,6 +39,7 @@ write_timeout = "3s"
 idle_timeout = "4s"
 linger_timeout = "5s"
 min_bytes_per_second = 9
+busy_min_bytes_per_second = 10
 sweep_interval = "100ms"
 [server.limits]
 max_header_bytes = "1KiB"
@@ -49,12 +51,14 @@ max_body_bytes = "1MiB"
   EXPECT_EQ(loops_.threads, 3U);
   EXPECT_EQ(config_.max_connections, 7U);
   EXPECT_EQ(config_.max_requests_per_connection, 8U);
+  EXPECT_EQ(config_.max_bodies_bytes, 2U << 20);
   EXPECT_EQ(config_.header_timeout, std::chrono::seconds(1));
   EXPECT_EQ(config_.body_timeout, std::chrono::seconds(2));
   EXPECT_EQ(config_.write_timeout, std::chrono::seconds(3));
   EXPECT_EQ(config_.idle_timeout, std::chrono::seconds(4));
   EXPECT_EQ(config_.linger_timeout, std::chrono::seconds(5));
   EXPECT_EQ(config_.min_bytes_per_second, 9U);
+  EXPECT_EQ(config_.busy_min_bytes_per_second, 10U);
   EXPECT_EQ(config_.sweep_interval, std::chrono::milliseconds(100));
   EXPECT_EQ(config_.limits.max_header_bytes, 1024U);
   EXPECT_EQ(config_.limits.max_headers, 11U);

@@ -30,8 +30,8 @@ class ServerTest : public testing::Test {
     add_routes();
   }
 
-  void start() {
-    loops_.emplace(net::EventLoopsConfig{.threads = 2});
+  void start(std::size_t threads = 2) {
+    loops_.emplace(net::EventLoopsConfig{.threads = threads});
     loops_->start();
     ServerHooks hooks;
     hooks.completed = [this](const CompletedRequest& completed) {
@@ -45,7 +45,7 @@ class ServerTest : public testing::Test {
   }
 
   void TearDown() override {
-    gate_.with([](auto& gate) { gate.reset(); });
+    gates_.with([](auto& gates) { gates.clear(); });
     server_.reset();
     if (loops_) loops_->stop();
   }
@@ -57,13 +57,15 @@ class ServerTest : public testing::Test {
   // Waits until the nth request so far has been reported.
   bool wait_for_completion() { return completions_.try_acquire_for(seconds(10)); }
   bool wait_until_held() { return held_.try_acquire_for(seconds(10)); }
-  // Ends one held handler.
+  // Ends every held handler.
   void release() {
-    gate_.with([](auto& gate) {
-      gate->deliver(Result<int>(1));
-      gate.reset();
+    gates_.with([](auto& gates) {
+      for (auto& gate : gates) gate.deliver(Result<int>(1));
+      gates.clear();
     });
   }
+  // Waits for what happens on other threads anyway; false after ten seconds.
+  bool eventually(const std::function<bool()>& holds) { return advance_until({}, holds); }
   // Moves the clock on and on until `done`; false after ten real seconds.
   bool advance_until(Duration step, const std::function<bool()>& done) {
     for (int i = 0; i < 5000; ++i) {
@@ -76,7 +78,7 @@ class ServerTest : public testing::Test {
 
   net::Task<Response> hold(Request&) {
     auto begin = [this](net::Completion<int> done) {
-      gate_.with([&](auto& gate) { gate = std::move(done); });
+      gates_.with([&](auto& gates) { gates.push_back(std::move(done)); });
       held_.release();
     };
     auto released = co_await net::await_completion<int>(std::move(begin));
@@ -84,10 +86,22 @@ class ServerTest : public testing::Test {
     co_return text_response(200, "held");
   }
 
+  net::Task<Response> held_stream() {
+    Response response;
+    response.stream = [this](StreamWriter& out) -> net::Task<Result<>> {
+      co_await out.write("first");
+      Request unused;
+      co_await hold(unused);
+      co_await out.write("last");
+      co_return Result<>();
+    };
+    co_return response;
+  }
+
   ManualClock clock_;
   ServerConfig config_;
   Router router_;
-  Guarded<std::optional<net::Completion<int>>> gate_;
+  Guarded<std::vector<net::Completion<int>>> gates_;
   std::counting_semaphore<> held_{0};
   std::counting_semaphore<> completions_{0};
   std::atomic<bool> handler_cancelled_ = false;
@@ -111,7 +125,10 @@ class ServerTest : public testing::Test {
     });
     router_.add("GET", "/empty",
                 [](Request&) -> net::Task<Response> { co_return Response{204, {}, {}, {}}; });
-    router_.add("GET", "/hold", [this](Request& request) { return hold(request); });
+    for (const auto* method : {"GET", "POST"}) {
+      router_.add(method, "/hold", [this](Request& request) { return hold(request); });
+      router_.add(method, "/held-stream", [this](Request&) { return held_stream(); });
+    }
     router_.add("GET", "/stream", [](Request&) -> net::Task<Response> {
       Response response;
       response.stream = [](StreamWriter& out) -> net::Task<Result<>> {
@@ -127,17 +144,6 @@ class ServerTest : public testing::Test {
       response.stream = [](StreamWriter& out) -> net::Task<Result<>> {
         co_await out.write("one");
         co_return fail(ErrorCode::kUpstream, "gone");
-      };
-      co_return response;
-    });
-    router_.add("GET", "/held-stream", [this](Request&) -> net::Task<Response> {
-      Response response;
-      response.stream = [this](StreamWriter& out) -> net::Task<Result<>> {
-        co_await out.write("first");
-        Request unused;
-        co_await hold(unused);
-        co_await out.write("last");
-        co_return Result<>();
       };
       co_return response;
     });

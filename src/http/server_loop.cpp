@@ -42,6 +42,15 @@ std::string http_date(WallTime now) {
 
 } // namespace
 
+// One body always fits: a client that is told to come back must not be told so for ever.
+ServerShared::ServerShared(const ServerConfig& server_config, Handler server_handler,
+                           ServerHooks server_hooks, const Clock& server_clock)
+    : config(server_config),
+      handler(std::move(server_handler)),
+      hooks(std::move(server_hooks)),
+      clock(server_clock),
+      bodies(std::max(config.max_bodies_bytes, config.limits.max_body_bytes)) {}
+
 ServerLoop::ServerLoop(std::shared_ptr<ServerShared> shared_state,
                        net::EventLoops::Executor executor)
     : shared(std::move(shared_state)),

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "http/body_budget.h"
 #include "http/server.h"
 
 namespace raglan::http {
@@ -23,10 +24,14 @@ namespace raglan::http {
 class Connection;
 
 struct ServerShared {
-  ServerConfig config;
+  ServerShared(const ServerConfig& server_config, Handler server_handler, ServerHooks server_hooks,
+               const Clock& server_clock);
+
+  const ServerConfig config;
   Handler handler;
   ServerHooks hooks;
   const Clock& clock;
+  BodyBudget bodies;
   std::atomic<bool> draining = false;
   std::atomic<bool> stopped = false; // aborted: nothing new may start
   std::atomic<std::size_t> connections = 0;

@@ -219,12 +219,20 @@ TEST_F(ServerTest, CancelsTheHandlerOfAClientThatResets) {
 }
 
 TEST_F(ServerTest, ASlowHandlerIsNotCancelledWhileItsClientWaits) {
-  start();
+  start(1);
   RawClient client(port());
-  client.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
-  ASSERT_TRUE(wait_until_held());
+  RawClient first_to_leave(port());
+  RawClient second_to_leave(port());
+  for (auto* asking : {&client, &first_to_leave, &second_to_leave}) {
+    asking->send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+    ASSERT_TRUE(wait_until_held());
+  }
   clock_.advance(std::chrono::hours(1));
-  std::this_thread::sleep_for(milliseconds(20)); // several sweeps
+  // A sweep that finds a client gone has looked at all of them; the second one began after that.
+  for (auto* leaving : {&first_to_leave, &second_to_leave}) {
+    leaving->close();
+    ASSERT_TRUE(wait_for_completion());
+  }
   release();
   EXPECT_THAT(client.read_response(), EndsWith("held"));
 }

@@ -34,6 +34,24 @@ void RequestMetrics::observe_stage(std::string_view stage, Duration took) {
   stages_.with(stage).observe(took);
 }
 
+std::vector<telemetry::Registration> register_server_metrics(telemetry::MetricRegistry& metrics,
+                                                             const http::Server& server) {
+  using telemetry::MetricKind;
+  std::vector<telemetry::Registration> registrations;
+  const auto add = [&](MetricKind kind, std::string_view name, std::string_view help,
+                       std::function<double()> read) {
+    registrations.push_back(metrics.callback(kind, name, help, {}, std::move(read)));
+  };
+  add(MetricKind::kGauge, "raglan_http_connections", "Client connections that are open.",
+      [&server] { return static_cast<double>(server.connections()); });
+  add(MetricKind::kGauge, "raglan_http_body_bytes", "Bytes of request bodies that are held.",
+      [&server] { return static_cast<double>(server.body_bytes()); });
+  add(MetricKind::kCounter, "raglan_http_bodies_refused_total",
+      "Request bodies refused because server.max_bodies_bytes were held.",
+      [&server] { return static_cast<double>(server.refused_bodies()); });
+  return registrations;
+}
+
 void add_metrics_route(http::Router& router, const telemetry::MetricRegistry& metrics) {
   router.add("GET", "/metrics", [&metrics](http::Request&) -> net::Task<http::Response> {
     http::Response response = http::text_response(200, metrics.text());

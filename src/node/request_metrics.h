@@ -2,6 +2,7 @@
 //
 //   raglan_http_requests_total{route,code}         raglan_http_request_duration_seconds{route}
 //   raglan_stage_duration_seconds{stage}
+//   raglan_http_connections    raglan_http_body_bytes    raglan_http_bodies_refused_total
 //
 // Thread safety: `observe` and `observe_stage` from any thread. The registry must outlive this.
 #pragma once
@@ -26,6 +27,10 @@ class RequestMetrics {
   telemetry::Family<telemetry::Histogram, 1>& durations_;
   telemetry::Family<telemetry::Histogram, 1>& stages_;
 };
+
+// What the server itself counts. The server must outlive what is returned.
+std::vector<telemetry::Registration> register_server_metrics(telemetry::MetricRegistry& metrics,
+                                                             const http::Server& server);
 
 // GET /metrics in Prometheus' text format. `metrics` must outlive the router.
 void add_metrics_route(http::Router& router, const telemetry::MetricRegistry& metrics);
