@@ -3,8 +3,11 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include "app/json_lookup.h"
+#include "base/control_characters.h"
 #include "base/utf8.h"
 
 namespace raglan::app {
@@ -21,32 +24,13 @@ struct Style {
 constexpr Style kColours{"\033[1m", "\033[2m", "\033[0m"};
 constexpr Style kNoColours{"", "", ""};
 
-const json::value* find(const json::value& value, std::string_view name) {
-  const json::object* object = value.if_object();
-  return object ? object->if_contains(name) : nullptr;
-}
-
-std::string text_at(const json::value& value, std::string_view name) {
-  const json::value* found = find(value, name);
-  const json::string* text = found ? found->if_string() : nullptr;
-  if (text == nullptr) return {};
-  // Control characters of a document must not reach the terminal.
-  std::string safe(*text);
-  std::replace_if(
-      safe.begin(), safe.end(),
-      [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f; }, ' ');
-  return safe;
-}
-
-double number_at(const json::value& value, std::string_view name) {
-  const json::value* found = find(value, name);
-  boost::system::error_code failure;
-  const auto number = found ? found->to_number<double>(failure) : 0.0;
-  return failure ? 0 : number;
+// Control characters of a document must not reach the terminal.
+std::string safe_text_at(const json::value& value, std::string_view name) {
+  return blank_control_characters(text_at(value, name));
 }
 
 double total_ms(const json::value& reply) {
-  const json::value* timings = find(reply, "timings_ms");
+  const json::value* timings = member_at(reply, "timings_ms");
   return timings ? number_at(*timings, "total") : 0;
 }
 
@@ -58,28 +42,26 @@ std::string excerpt(std::string_view text) {
 }
 
 std::string source_text(const json::value& source, const Style& style) {
-  std::string title = text_at(source, "title_path");
-  if (title.empty()) title = text_at(source, "title");
-  std::string file = text_at(source, "uri");
-  if (file.empty() || file.starts_with("file://")) file = text_at(source, "document_id");
-  std::string text =
-      fmt::format("{}[{}]{} {}{}{}\n", style.bold, static_cast<int>(number_at(source, "n")),
-                  style.plain, style.bold, title, style.plain);
+  std::string title = safe_text_at(source, "title_path");
+  if (title.empty()) title = safe_text_at(source, "title");
+  std::string file = safe_text_at(source, "uri");
+  if (file.empty() || file.starts_with("file://")) file = safe_text_at(source, "document_id");
+  std::string text = fmt::format("{}[{}]{} {}{}{}\n", style.bold, count_at(source, "n"),
+                                 style.plain, style.bold, title, style.plain);
   text += fmt::format("{}{}{} bytes {}-{}, score {:.3f}{}\n", kIndent, style.dim, file,
-                      static_cast<std::uint64_t>(number_at(source, "start")),
-                      static_cast<std::uint64_t>(number_at(source, "end")),
+                      count_at(source, "start"), count_at(source, "end"),
                       number_at(source, "score"), style.plain);
-  return text + wrap_text(excerpt(text_at(source, "text")), kWidth, kIndent);
+  return text + wrap_text(excerpt(safe_text_at(source, "text")), kWidth, kIndent);
 }
 
 std::string timings_text(const json::value& reply) {
-  const json::value* timings = find(reply, "timings_ms");
-  const json::object* stages = timings ? timings->if_object() : nullptr;
+  const json::object* stages = object_at(reply, "timings_ms");
   std::string text;
   if (stages == nullptr) return text;
   for (const auto& [stage, value] : *stages) {
-    text += fmt::format("{}{} {:.2f} ms", text.empty() ? "" : " · ", std::string_view(stage),
-                        number_at(*timings, stage));
+    text +=
+        fmt::format("{}{} {:.2f} ms", text.empty() ? "" : " · ", blank_control_characters(stage),
+                    number_at(*member_at(reply, "timings_ms"), stage));
   }
   return text;
 }
@@ -109,25 +91,25 @@ std::string wrap_text(std::string_view text, std::size_t width, std::string_view
 std::string answer_text(const json::value& reply, bool colour) {
   const Style& style = colour ? kColours : kNoColours;
   std::string text;
-  const std::string answer = text_at(reply, "answer");
+  const std::string answer = safe_text_at(reply, "answer");
   if (!answer.empty()) text += wrap_text(answer, kWidth, "") + "\n";
-  const json::value* found = find(reply, "found");
-  const json::value* sources = find(reply, "sources");
-  const bool any = sources != nullptr && sources->is_array() && !sources->get_array().empty();
+  const json::value* found = member_at(reply, "found");
+  const json::array* sources = array_at(reply, "sources");
+  const bool any = sources != nullptr && !sources->empty();
   if (found != nullptr && *found == json::value(false) && any) text += "The nearest passages:\n\n";
-  if (sources != nullptr && sources->is_array()) {
-    for (const json::value& source : sources->get_array()) text += source_text(source, style);
-    if (!sources->get_array().empty()) text += '\n';
+  if (any) {
+    for (const json::value& source : *sources) text += source_text(source, style);
+    text += '\n';
   }
-  if (const json::value* degraded = find(reply, "degraded"); degraded != nullptr) {
-    const int level = static_cast<int>(number_at(*degraded, "level"));
+  if (const json::value* degraded = member_at(reply, "degraded"); degraded != nullptr) {
+    const auto level = count_at(*degraded, "level");
     if (level > 0) text += fmt::format("answered at degradation level {}\n", level);
   }
   return text + fmt::format("{}{}{}\n", style.dim, timings_text(reply), style.plain);
 }
 
 std::string comparison_text(const json::value& first, const json::value& second) {
-  const json::value* cache = find(second, "cache");
+  const json::value* cache = member_at(second, "cache");
   const bool hit = cache != nullptr && text_at(*cache, "status") == "hit";
   const double before = total_ms(first);
   const double after = total_ms(second);

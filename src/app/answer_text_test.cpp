@@ -43,6 +43,26 @@ TEST(AnswerText, EscapeSequencesOfADocumentDoNotReachTheTerminal) {
   EXPECT_THAT(answer_text(reply, false), Not(HasSubstr("\007")));
 }
 
+TEST(AnswerText, NeitherDoC1ControlsNorTheNamesThatANodeGives) {
+  const auto reply = json::parse(
+      "{\"answer\":\"a\xc2\x9b"
+      "31mred\xc2\x85\",\"sources\":[{\"n\":1,"
+      "\"title\":\"t\\u009b2J\",\"text\":\"p\\u0090q\"}],"
+      "\"timings_ms\":{\"e\\u009bmbed\":1}}");
+  const std::string text = answer_text(reply, false);
+  EXPECT_THAT(text, Not(HasSubstr("\xc2")));
+  EXPECT_THAT(text, HasSubstr("a 31mred"));
+  EXPECT_THAT(text, HasSubstr("t 2J"));
+}
+
+TEST(AnswerText, NumbersThatNoIntegerHoldsAreShownSafely) {
+  const auto reply = json::parse(R"({"answer":"a","sources":[{"n":1e300,"start":-5,"end":1e30}],
+      "degraded":{"level":1e99},"timings_ms":{"total":1e300}})");
+  const std::string text = answer_text(reply, false);
+  EXPECT_THAT(text, HasSubstr("[18446744073709551615]"));
+  EXPECT_THAT(text, HasSubstr("bytes 0-18446744073709551615"));
+}
+
 TEST(ComparisonText, SaysHowMuchFasterACachedAnswerIs) {
   const auto first = json::parse(R"({"cache":{"status":"miss"},"timings_ms":{"total":40}})");
   const auto second = json::parse(R"({"cache":{"status":"hit"},"timings_ms":{"total":0.2}})");

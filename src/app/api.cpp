@@ -2,28 +2,21 @@
 
 #include <boost/json/parse.hpp>
 
+#include "app/json_lookup.h"
 #include "base/json_text.h"
 
 namespace raglan::app {
 namespace json = boost::json;
 namespace {
 
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  const json::string* text = value ? value->if_string() : nullptr;
-  return text ? std::string(*text) : std::string();
-}
-
 Error error_of(const ApiReply& reply, const json::value& body) {
-  const json::object* object = body.if_object();
-  const json::value* inner = object ? object->if_contains("error") : nullptr;
-  const json::object* error = inner ? inner->if_object() : nullptr;
-  if (error == nullptr) {
+  const json::value* error = member_at(body, "error");
+  if (error == nullptr || !error->is_object()) {
     return {ErrorCode::kUpstream, fmt::format("answered with status {}", reply.status), ""};
   }
-  const ErrorCode code =
-      error_code_from_name(text_of(*error, "code")).value_or(ErrorCode::kUpstream);
-  return {code, text_of(*error, "message"), text_of(*error, "param")};
+  const auto code = error_code_from_name(text_at(*error, "code"));
+  return {code.value_or(ErrorCode::kUpstream), std::string(text_at(*error, "message")),
+          std::string(text_at(*error, "param"))};
 }
 
 } // namespace

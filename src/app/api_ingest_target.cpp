@@ -7,6 +7,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 
+#include "app/json_lookup.h"
 #include "http/url.h"
 #include "ingest/charset.h"
 
@@ -18,12 +19,6 @@ constexpr int kPageSize = 1000;
 
 std::unexpected<Error> no_node() {
   return fail(ErrorCode::kUpstream, "the answer is not that of a node");
-}
-
-std::string_view text_at(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  const json::string* text = value ? value->if_string() : nullptr;
-  return text ? std::string_view(*text) : std::string_view();
 }
 
 // JSON carries UTF-8 only: other encodings are converted here, and what is no text is refused here,
@@ -45,22 +40,16 @@ json::object document_json(const ingest::SourceDocument& document, std::string_v
 
 ingest::DocumentStatus status_of(const json::value& value) {
   ingest::DocumentStatus status;
-  const json::object* object = value.if_object();
-  if (object == nullptr) return status;
-  status.id = text_at(*object, "id");
-  const std::string_view state = text_at(*object, "state");
+  status.id = text_at(value, "id");
+  const std::string_view state = text_at(value, "state");
   if (state == "indexed") status.state = ingest::DocumentState::kIndexed;
   if (state == "unchanged") status.state = ingest::DocumentState::kUnchanged;
-  boost::system::error_code failure;
-  if (const json::value* chunks = object->if_contains("chunks")) {
-    status.chunks = chunks->to_number<std::size_t>(failure);
-  }
-  const json::value* error = object->if_contains("error");
+  status.chunks = count_at(value, "chunks");
+  const json::value* error = member_at(value, "error");
   if (error != nullptr && error->is_object()) {
-    const json::object& reason = error->get_object();
     status.error =
-        Error{error_code_from_name(text_at(reason, "code")).value_or(ErrorCode::kUpstream),
-              std::string(text_at(reason, "message")), std::string(text_at(reason, "param"))};
+        Error{error_code_from_name(text_at(*error, "code")).value_or(ErrorCode::kUpstream),
+              std::string(text_at(*error, "message")), std::string(text_at(*error, "param"))};
   }
   return status;
 }
@@ -88,14 +77,9 @@ Result<std::vector<ingest::DocumentStatus>> ApiIngestTarget::put(
     return put_in_halves(collection, documents, dry_run, std::move(reply.error()));
   }
   if (!reply) return forward_error(reply);
-  const json::object* object = reply->if_object();
-  const json::value* list = object ? object->if_contains("documents") : nullptr;
-  if (list == nullptr || !list->is_array() || list->get_array().size() != sent.size()) {
-    return no_node();
-  }
-  for (std::size_t i = 0; i < sent.size(); ++i) {
-    statuses[sent[i]] = status_of(list->get_array()[i]);
-  }
+  const json::array* list = array_at(*reply, "documents");
+  if (list == nullptr || list->size() != sent.size()) return no_node();
+  for (std::size_t i = 0; i < sent.size(); ++i) statuses[sent[i]] = status_of((*list)[i]);
   return statuses;
 }
 
@@ -128,18 +112,15 @@ Result<std::vector<std::string>> ApiIngestTarget::list_ids(const std::string& co
         nullptr);
     if (!page && page.error().code == ErrorCode::kNotFound) return ids; // no such collection yet
     if (!page) return forward_error(page);
-    const json::object* object = page->if_object();
-    const json::value* list = object ? object->if_contains("documents") : nullptr;
-    if (list == nullptr || !list->is_array()) return no_node();
-    for (const json::value& value : list->get_array()) {
-      const json::object* document = value.if_object();
-      if (document == nullptr) return no_node();
-      const json::value* metadata = document->if_contains("metadata");
-      if (metadata == nullptr || !metadata->is_object()) continue;
-      if (text_at(metadata->get_object(), "source") != source) continue;
-      ids.emplace_back(text_at(*document, "id"));
+    const json::array* list = array_at(*page, "documents");
+    if (list == nullptr) return no_node();
+    for (const json::value& document : *list) {
+      if (!document.is_object()) return no_node();
+      const json::value* metadata = member_at(document, "metadata");
+      if (metadata == nullptr || text_at(*metadata, "source") != source) continue;
+      ids.emplace_back(text_at(document, "id"));
     }
-    after = text_at(*object, "next_after");
+    after = text_at(*page, "next_after");
     if (after.empty()) return ids;
   }
 }

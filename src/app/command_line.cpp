@@ -5,6 +5,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "base/control_characters.h"
 #include "base/json_text.h"
 
 namespace raglan::app {
@@ -40,10 +41,27 @@ bool load_settings(Settings& settings, const CommonOptions& options,
 
 int report_error(std::string_view command, const Error& error) {
   const std::string at = error.param.empty() ? "" : fmt::format(" (at {})", error.param);
-  fmt::print(stderr, "raglan {}: {}{}\n", command, error.message, at);
+  fmt::print(stderr, "raglan {}: {}\n", command, blank_control_characters(error.message + at));
   return kExitFailed;
 }
 
-void print_json(const boost::json::value& document) { fmt::print("{}\n", json_text(document)); }
+// Serialized JSON has controls of C0 escaped already. The others may stand in it, but it may also
+// be printed to a terminal.
+void print_json(const boost::json::value& document) {
+  const std::string text = json_text(document);
+  std::string safe;
+  safe.reserve(text.size() + 1);
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t size_bytes = control_character_bytes(std::string_view(text).substr(at));
+    if (size_bytes == 0 || text[at] == '\n') {
+      safe += text[at++];
+    } else {
+      at += size_bytes;
+      safe += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[at - 1]));
+    }
+  }
+  safe += '\n';
+  std::fwrite(safe.data(), 1, safe.size(), stdout);
+}
 
 } // namespace raglan::app

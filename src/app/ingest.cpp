@@ -8,6 +8,7 @@
 #include <boost/json/object.hpp>
 
 #include "app/api_ingest_target.h"
+#include "base/control_characters.h"
 #include "ingest/progress.h"
 
 namespace raglan::app {
@@ -62,11 +63,12 @@ class Follower {
     if (failed) {
       write(progress_.interrupt());
       const std::string why = event.error ? event.error->message : "failed";
-      fmt::print(stderr, "{}: {}\n", event.id, why);
+      fmt::print(stderr, "{}: {}\n", escape_control_characters(event.id),
+                 blank_control_characters(why));
       failures_.push_back({{"id", event.id}, {"error", why}});
     } else if (options_.dry_run && !options_.json && event.kind != Kind::kUnchanged) {
       write(progress_.interrupt());
-      fmt::print("{} {}\n", verb(event.kind), event.id);
+      fmt::print("{} {}\n", verb(event.kind), escape_control_characters(event.id));
     }
     if (auto text = progress_.update(state_, SystemClock::instance().now())) write(*text);
   }

@@ -1,4 +1,4 @@
-// Lower-case hexadecimal.
+// Hexadecimal: written in lower case, read in either.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,9 @@
 #include <string_view>
 
 namespace raglan {
+
+// 0 to 15, of a digit in either case; negative for any other character.
+int hex_digit_value(char digit);
 
 std::string to_hex(std::span<const std::uint8_t> bytes);
 // Fills `out` exactly; false (and `out` unspecified) unless `hex` is 2 * out.size() hex digits.

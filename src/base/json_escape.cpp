@@ -1,9 +1,10 @@
 #include "base/json_escape.h"
 
+#include "base/hex.h"
+
 namespace raglan {
 
 std::string json_escape(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string escaped;
   escaped.reserve(text.size());
   for (const char c : text) {
@@ -14,10 +15,8 @@ std::string json_escape(std::string_view text) {
       case '\r': escaped += "\\r"; break;
       case '\t': escaped += "\\t"; break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          escaped += "\\u00";
-          escaped += kDigits[static_cast<unsigned char>(c) >> 4];
-          escaped += kDigits[c & 15];
+        if (const auto byte = static_cast<std::uint8_t>(c); byte < 0x20) {
+          escaped += "\\u00" + to_hex({&byte, 1});
         } else {
           escaped += c;
         }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/clock.h"
+#include "base/control_characters.h"
 #include "base/json_escape.h"
 
 namespace raglan {
@@ -57,7 +58,9 @@ void write_log(LogLevel level, std::string_view event, std::initializer_list<Log
     line += "}\n";
   } else {
     line = fmt::format("{} {:7} {}", timestamp(), level_name(level), event);
-    for (const LogField& field : fields) line += fmt::format(" {}={}", field.name, field.value);
+    for (const LogField& field : fields) {
+      line += fmt::format(" {}={}", field.name, escape_control_characters(field.value));
+    }
     line += '\n';
   }
   // One fwrite per line: stdio's own lock keeps lines whole.

@@ -3,7 +3,9 @@
 //   log_info("index rebuilt", {{"collection", name}, {"chunks", count}});
 //
 // Rules: the event is a constant phrase, everything variable is a field. Never log document text, a
-// query, a secret, or a request body. Thread safe. Lines below the level cost one comparison.
+// query, a secret, or a request body. No value can begin a line: JSON escapes line breaks, and in a
+// line of text every control character is escaped. Thread safe. Lines below the level cost one
+// comparison.
 #pragma once
 
 #include <concepts>

@@ -29,6 +29,15 @@ TEST_F(LogTest, ATextLineHasTimeLevelEventAndFields) {
                            "warning index rebuilt chunks=12 name=faq\n"));
 }
 
+TEST_F(LogTest, AValueCannotForgeALineOfText) {
+  configure_log(LogLevel::kInfo, LogFormat::kText);
+  const std::string line = written(
+      [] { log_info("e", {{"s", "a\n2026-01-01 error forged\r\x1b[2J\xc2\x9b"}, {"n", 1}}); });
+  EXPECT_TRUE(line.ends_with(R"( info    e s=a\n2026-01-01 error forged\r\x1b[2J\x9b n=1)"
+                             "\n"))
+      << line;
+}
+
 TEST_F(LogTest, AJsonLineKeepsNumbersAndEscapesText) {
   configure_log(LogLevel::kInfo, LogFormat::kJson);
   EXPECT_THAT(written([] { log_error("e", {{"n", 1.5}, {"ok", true}, {"s", "a\"\n"}}); }),

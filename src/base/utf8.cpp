@@ -78,6 +78,26 @@ std::string replace_invalid_utf8(std::string_view text) {
   return clean;
 }
 
+void append_utf8(char32_t code, std::string& out) {
+  if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) code = 0xfffd;
+  const auto tail = [&](int shift) { out += static_cast<char>(0x80 | ((code >> shift) & 0x3f)); };
+  if (code < 0x80) {
+    out += static_cast<char>(code);
+  } else if (code < 0x800) {
+    out += static_cast<char>(0xc0 | (code >> 6));
+    tail(0);
+  } else if (code < 0x10000) {
+    out += static_cast<char>(0xe0 | (code >> 12));
+    tail(6);
+    tail(0);
+  } else {
+    out += static_cast<char>(0xf0 | (code >> 18));
+    tail(12);
+    tail(6);
+    tail(0);
+  }
+}
+
 std::size_t utf8_boundary(std::string_view text, std::size_t limit_bytes) {
   if (limit_bytes >= text.size()) return text.size();
   while (limit_bytes > 0 && continuation(static_cast<unsigned char>(text[limit_bytes]))) {

@@ -4,9 +4,12 @@
 // product is more memory than a machine has. The budget bounds the sum: what would pass it is
 // refused, and whoever fits notices nothing.
 //
-//   BodyReservation body(budget);
-//   if (!body.cover(request.body.size())) ...   // refused: answer kOverloaded
-//   body.release();                             // or destruction: the memory is free again
+//   auto reservation = std::make_shared<BodyReservation>(budget);
+//   if (!reservation->cover(request.body.size())) ...   // refused: answer kOverloaded
+//
+// It ends with its last holder: the connection, until the handler has answered (or its stream has
+// ended), and the work to which a handler gave the body, which may still wait in a queue when the
+// client is long gone.
 //
 // A body is reserved as its bytes arrive, not by its Content-Length: an announcement costs its
 // sender nothing, so a few idle clients that announce much would shut out everyone; so they must
@@ -17,12 +20,15 @@
 // Counted are the bodies as they lie in Request::body. A string that grows may have reserved twice
 // of that, and a connection's input buffer is never larger than what it has received.
 //
-// Thread safety: BodyBudget may be used from any thread; a BodyReservation belongs to its
-// connection's loop. A reservation of nothing touches nothing shared.
+// Thread safety: BodyBudget may be used from any thread. A BodyReservation grows on its
+// connection's loop, before anybody else has it, and may end on any thread. A request
+// without a body makes none and touches nothing that is shared.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 namespace raglan::http {
 
@@ -64,26 +70,21 @@ class BodyBudget {
 
 class BodyReservation {
  public:
-  explicit BodyReservation(BodyBudget& budget) : budget_(budget) {}
-  ~BodyReservation() { release(); }
+  explicit BodyReservation(std::shared_ptr<BodyBudget> budget) : budget_(std::move(budget)) {}
+  ~BodyReservation() { budget_->subtract(bytes_); }
   BodyReservation(const BodyReservation&) = delete;
   BodyReservation& operator=(const BodyReservation&) = delete;
 
   // Grows to `bytes` in all. False, and unchanged, when the budget has no room for that.
   [[nodiscard]] bool cover(std::uint64_t bytes) {
     if (bytes <= bytes_) return true;
-    if (!budget_.try_add(bytes - bytes_)) return false;
+    if (!budget_->try_add(bytes - bytes_)) return false;
     bytes_ = bytes;
     return true;
   }
-  void release() {
-    if (bytes_ == 0) return;
-    budget_.subtract(bytes_);
-    bytes_ = 0;
-  }
 
  private:
-  BodyBudget& budget_;
+  const std::shared_ptr<BodyBudget> budget_; // may be all that is left of the server
   std::uint64_t bytes_ = 0;
 };
 

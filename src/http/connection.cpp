@@ -56,8 +56,7 @@ Connection::Connection(ServerLoop::Socket socket, std::string remote_address,
       loop_(std::move(loop)),
       over_limit_(over_limit),
       input_(kInputBytes),
-      parser_(loop_->shared->config.limits),
-      body_reservation_(loop_->shared->bodies) {
+      parser_(loop_->shared->config.limits) {
   loop_->enter(*this);
 }
 
@@ -140,10 +139,14 @@ Result<> Connection::parse() {
 // Reserves what has arrived of the body, and looks whether one that has just been announced would
 // fit. The bytes lie in memory before they are reserved: one read's, of one connection on a loop.
 Result<> Connection::admit_body(std::uint64_t announced_bytes) {
-  auto& budget = shared().bodies;
-  const bool hopeless = announced_bytes > 0 && !budget.has_room_for(announced_bytes);
-  if (!hopeless && body_reservation_.cover(request_.body.size())) return {};
-  budget.count_refusal();
+  const auto& budget = shared().bodies;
+  const bool hopeless = announced_bytes > 0 && !budget->has_room_for(announced_bytes);
+  auto& reservation = request_.body_reservation;
+  if (!reservation && !request_.body.empty()) {
+    reservation = std::make_shared<BodyReservation>(budget);
+  }
+  if (!hopeless && (!reservation || reservation->cover(request_.body.size()))) return {};
+  budget->count_refusal();
   return fail(ErrorCode::kOverloaded, "too many bytes of request bodies are being held");
 }
 
@@ -166,7 +169,7 @@ void Connection::enter_phase_after_parse() {
       phase_began_ = now;
       received_body_bytes_ = 0;
     }
-    const auto hurry = shared().bodies.busy() ? config.busy_min_bytes_per_second : 0;
+    const auto hurry = shared().bodies->busy() ? config.busy_min_bytes_per_second : 0;
     due_ = transfer_due(now, phase_began_, received_body_bytes_, config.body_timeout,
                         std::max(config.min_bytes_per_second, hurry));
   } else if (phase_ == Phase::kIdle && (parser_.started() || has_unread_input())) {
@@ -230,12 +233,11 @@ net::Task<> Connection::answer() {
       config.max_requests_per_connection > 0 && requests_ >= config.max_requests_per_connection;
   if (!request_.keep_alive || last || shared().draining) closing_ = true;
   // A stream may still read the body; a slow reader of anything else must not keep it.
-  if (response.stream == nullptr) drop_body();
+  if (response.stream == nullptr) request_.drop_body();
   co_await send_response(response);
   report(broken_ || cancelled_ ? 499 : response.status);
 
   parser_.reset();
-  drop_body();
   request_.clear();
   sent_continue_ = false;
   if (output_.capacity() > kKeptOutputBytes) output_ = std::string();
@@ -372,15 +374,10 @@ net::Task<bool> Connection::flush(Outgoing out) {
   co_return !broken_;
 }
 
-void Connection::drop_body() {
-  request_.drop_body();
-  body_reservation_.release();
-}
-
 net::Task<> Connection::refuse(Error error) {
   closing_ = true;
   must_linger_ = true;
-  drop_body();
+  request_.drop_body();
   const auto response = error_response(error, make_uuid7(shared().clock.wall_now()));
   HeadOptions options;
   options.date = loop_->date();

@@ -11,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "http/body_budget.h"
 #include "http/request_parser.h"
 #include "http/response.h"
 #include "http/server_loop.h"
@@ -71,7 +70,6 @@ class Connection final : public StreamWriter {
   net::Task<> on_read_failure();
   void close_unless_asked();
   net::Task<> refuse(Error error);
-  void drop_body();
   net::Task<bool> flush(Outgoing out);
   // Writes what the socket takes at once; false when the connection is broken.
   bool send_now(Outgoing& out);
@@ -103,7 +101,6 @@ class Connection final : public StreamWriter {
   Request request_;
   bool sent_continue_ = false;
   std::size_t requests_ = 0;
-  BodyReservation body_reservation_; // covers request_.body
   std::uint64_t received_body_bytes_ = 0;
   std::uint64_t sent_body_bytes_ = 0;
   std::string output_;

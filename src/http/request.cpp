@@ -15,6 +15,7 @@ std::string_view Request::path_parameter(std::string_view name) const {
 }
 
 void Request::drop_body() {
+  body_reservation.reset();
   if (body.capacity() > kKeptBodyBytes) {
     body = std::string();
   } else {

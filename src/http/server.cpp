@@ -1,7 +1,5 @@
 #include "http/server.h"
 
-#include <unistd.h>
-
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <thread>
@@ -48,19 +46,16 @@ Server::~Server() {
 }
 
 Result<> Server::listen(net::Listener listener) {
-  std::vector<int> descriptors;
+  std::vector<FileDescriptor> descriptors;
   for (std::size_t i = 0; i < state_->loops.size(); ++i) {
     auto descriptor = listener.duplicate();
-    if (!descriptor) {
-      for (const int made : descriptors) ::close(made);
-      return forward_error(descriptor);
-    }
-    descriptors.push_back(*descriptor);
+    if (!descriptor) return forward_error(descriptor);
+    descriptors.push_back(std::move(*descriptor));
   }
   for (std::size_t i = 0; i < state_->loops.size(); ++i) {
     ++state_->shared->accept_loops;
     boost::asio::co_spawn(loops_.executor(i),
-                          state_->loops[i]->accept(descriptors[i], listener.is_v6()),
+                          state_->loops[i]->accept(std::move(descriptors[i]), listener.is_v6()),
                           boost::asio::detached);
   }
   port_ = listener.port();
@@ -88,8 +83,8 @@ bool Server::drain(Deadline deadline) {
 
 std::size_t Server::connections() const { return state_->shared->connections; }
 
-std::uint64_t Server::body_bytes() const { return state_->shared->bodies.held_bytes(); }
+std::uint64_t Server::body_bytes() const { return state_->shared->bodies->held_bytes(); }
 
-std::uint64_t Server::refused_bodies() const { return state_->shared->bodies.refused(); }
+std::uint64_t Server::refused_bodies() const { return state_->shared->bodies->refused(); }
 
 } // namespace raglan::http

@@ -101,6 +101,15 @@ TEST_F(ServerBodies, AClientThatVanishesLeavesNothingBehind) {
   EXPECT_TRUE(holds(0)) << "its handler was cancelled";
 }
 
+TEST_F(ServerBodies, WhoTakesABodyAlongTakesItsReservation) {
+  start();
+  EXPECT_THAT(answer_to(post("/take", 1000)), EndsWith("taken"));
+  EXPECT_EQ(server_->body_bytes(), 1000U);
+  EXPECT_THAT(answer_to(post("/echo", 501)), StartsWith("HTTP/1.1 503 "));
+  server_.reset();
+  taken_along_.with([](auto& taken) { taken.reset(); }); // the sanitizers are the judges
+}
+
 TEST_F(ServerBodies, AnAnnouncementHoldsNothing) {
   start();
   std::deque<RawClient> announcing;

@@ -99,7 +99,7 @@ TEST_F(ServerDrainTest, AnInheritedDescriptorKeepsThePort) {
   ASSERT_TRUE(second.has_value());
   auto copy = second->duplicate();
   ASSERT_TRUE(copy.has_value());
-  auto inherited = net::Listener::open({.inherited_fd = *copy});
+  auto inherited = net::Listener::open({.inherited_fd = copy->release()});
   ASSERT_TRUE(inherited.has_value());
   EXPECT_EQ(inherited->port(), second->port());
   EXPECT_TRUE(inherited->is_loopback());

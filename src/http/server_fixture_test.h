@@ -105,6 +105,7 @@ class ServerTest : public testing::Test {
   std::counting_semaphore<> held_{0};
   std::counting_semaphore<> completions_{0};
   std::atomic<bool> handler_cancelled_ = false;
+  Guarded<std::shared_ptr<BodyReservation>> taken_along_; // of POST /take
   Guarded<std::vector<int>> statuses_;
   std::optional<net::EventLoops> loops_;
   std::optional<Server> server_;
@@ -113,6 +114,10 @@ class ServerTest : public testing::Test {
   void add_routes() {
     router_.add("GET", "/hello",
                 [](Request&) -> net::Task<Response> { co_return text_response(200, "hello"); });
+    router_.add("POST", "/take", [this](Request& request) -> net::Task<Response> {
+      taken_along_.with([&](auto& taken) { taken = request.body_reservation; });
+      co_return text_response(200, "taken");
+    });
     router_.add("POST", "/echo", [](Request& request) -> net::Task<Response> {
       co_return text_response(200, request.body);
     });

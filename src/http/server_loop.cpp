@@ -49,7 +49,8 @@ ServerShared::ServerShared(const ServerConfig& server_config, Handler server_han
       handler(std::move(server_handler)),
       hooks(std::move(server_hooks)),
       clock(server_clock),
-      bodies(std::max(config.max_bodies_bytes, config.limits.max_body_bytes)) {}
+      bodies(std::make_shared<BodyBudget>(
+          std::max(config.max_bodies_bytes, config.limits.max_body_bytes))) {}
 
 ServerLoop::ServerLoop(std::shared_ptr<ServerShared> shared_state,
                        net::EventLoops::Executor executor)
@@ -59,14 +60,15 @@ ServerLoop::ServerLoop(std::shared_ptr<ServerShared> shared_state,
   refresh_date();
 }
 
-net::Task<> ServerLoop::accept(int listening_fd, bool is_v6) {
+net::Task<> ServerLoop::accept(FileDescriptor listening, bool is_v6) {
   // Counts this coroutine for drain, and says when it is gone, in whatever way it goes.
   const auto self = shared_from_this();
   const std::unique_ptr<ServerLoop, void (*)(ServerLoop*)> presence(this, [](ServerLoop* loop) {
     loop->acceptor_ = nullptr;
     --loop->shared->accept_loops;
   });
-  Acceptor acceptor(executor_, is_v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), listening_fd);
+  Acceptor acceptor(executor_, is_v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(),
+                    listening.release());
   asio::steady_timer pause(executor_);
   acceptor_ = &acceptor;
   while (!shared->draining) {

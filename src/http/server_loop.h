@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_descriptor.h"
 #include "http/body_budget.h"
 #include "http/server.h"
 
@@ -31,7 +32,7 @@ struct ServerShared {
   Handler handler;
   ServerHooks hooks;
   const Clock& clock;
-  BodyBudget bodies;
+  const std::shared_ptr<BodyBudget> bodies;
   std::atomic<bool> draining = false;
   std::atomic<bool> stopped = false; // aborted: nothing new may start
   std::atomic<std::size_t> connections = 0;
@@ -45,8 +46,8 @@ class ServerLoop : public std::enable_shared_from_this<ServerLoop> {
 
   ServerLoop(std::shared_ptr<ServerShared> shared_state, net::EventLoops::Executor executor);
 
-  // Runs until drained. Takes the descriptor over.
-  net::Task<> accept(int listening_fd, bool is_v6);
+  // Runs until drained.
+  net::Task<> accept(FileDescriptor listening, bool is_v6);
   // Runs until there is nothing left to sweep and nothing more to come.
   net::Task<> sweep();
 

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "base/utf8.h"
-#include "ingest/html_entities.h"
 #include "ingest/html_tokenizer.h"
 
 namespace raglan::ingest {
@@ -37,7 +36,6 @@ constexpr std::array<Signature, 11> kSignatures{{
     {"{\\rtf"sv, "RTF"},
 }};
 
-constexpr string_view kByteOrderMark = "\xef\xbb\xbf";
 // Where an HTML file must have declared its encoding (HTML Standard, 13.2.3.2).
 constexpr std::size_t kDeclarationBytes = 1024;
 
@@ -90,8 +88,7 @@ Result<std::string> from_utf8(string_view bytes) {
   if (const std::size_t valid = valid_utf8_prefix(bytes); valid != bytes.size()) {
     return fail(ErrorCode::kMalformedRequest, fmt::format("invalid UTF-8 at byte {}", valid));
   }
-  if (bytes.starts_with(kByteOrderMark)) bytes.remove_prefix(kByteOrderMark.size());
-  return std::string(bytes);
+  return std::string(without_byte_order_mark(bytes));
 }
 
 std::string lower(string_view text) {

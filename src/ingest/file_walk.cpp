@@ -7,8 +7,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/file_descriptor.h"
 #include "base/utf8.h"
 
 namespace raglan::ingest {
@@ -71,14 +71,6 @@ class Walker {
   Walk walk_;
 };
 
-// A file descriptor that is closed at the end of its scope.
-struct OpenFile {
-  int descriptor;
-  ~OpenFile() {
-    if (descriptor >= 0) ::close(descriptor);
-  }
-};
-
 std::unexpected<Error> read_failure() {
   return std::unexpected(unreadable(std::error_code(errno, std::generic_category())));
 }
@@ -103,10 +95,10 @@ Result<Walk> walk_files(const fs::path& root, const std::string& below) {
 
 Result<std::string> read_file(const fs::path& path, std::size_t max_bytes) {
   // Neither a link nor a pipe that has come into the file's place since the walk is read.
-  const OpenFile file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
-  if (file.descriptor < 0) return read_failure();
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file) return read_failure();
   struct stat status{};
-  if (::fstat(file.descriptor, &status) != 0) return read_failure();
+  if (::fstat(file.get(), &status) != 0) return read_failure();
   if (!S_ISREG(status.st_mode)) return fail(ErrorCode::kUnavailable, "is not a regular file");
   const auto too_large = [&] {
     return fail(ErrorCode::kTooLarge, fmt::format("the file has more than {} bytes", max_bytes));
@@ -117,7 +109,7 @@ Result<std::string> read_file(const fs::path& path, std::size_t max_bytes) {
   std::size_t length = 0;
   for (;;) {
     if (length == bytes.size()) bytes.resize(std::min(bytes.size() * 2, max_bytes + 1));
-    const ssize_t got = ::read(file.descriptor, bytes.data() + length, bytes.size() - length);
+    const ssize_t got = ::read(file.get(), bytes.data() + length, bytes.size() - length);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return read_failure();
     if (got == 0) break;

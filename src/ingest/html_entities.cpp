@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <unordered_map>
 
+#include "base/utf8.h"
 #include "ingest/charset.h"
 #include "ingest/html_entity_table.h"
 
@@ -61,7 +62,7 @@ std::size_t append_number(string_view text, std::string& out) {
   std::uint32_t code = 0;
   const auto [at, error] = std::from_chars(first, end, code, hexadecimal ? 16 : 10);
   if (at == first) return 0;
-  if (error != std::errc{}) code = 0; // too large: replaced
+  if (error != std::errc{} || code == 0) code = 0xfffd; // too large; NUL
   append_utf8(code >= 0x80 && code < 0xa0 ? windows_1252(static_cast<unsigned char>(code)) : code,
               out);
   const auto used = static_cast<std::size_t>(at - text.data());
@@ -86,26 +87,6 @@ std::size_t append_named(string_view text, std::string& out) {
 }
 
 } // namespace
-
-void append_utf8(char32_t code, std::string& out) {
-  if (code == 0 || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) code = 0xfffd;
-  const auto tail = [&](int shift) { out += static_cast<char>(0x80 | ((code >> shift) & 0x3f)); };
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += static_cast<char>(0xc0 | (code >> 6));
-    tail(0);
-  } else if (code < 0x10000) {
-    out += static_cast<char>(0xe0 | (code >> 12));
-    tail(6);
-    tail(0);
-  } else {
-    out += static_cast<char>(0xf0 | (code >> 18));
-    tail(12);
-    tail(6);
-    tail(0);
-  }
-}
 
 void append_unescaped(string_view text, std::string& out) {
   while (!text.empty()) {

@@ -8,9 +8,6 @@
 
 namespace raglan::ingest {
 
-// Appends a code point; U+FFFD for what is none (surrogates, NUL, beyond U+10FFFF).
-void append_utf8(char32_t code, std::string& out);
-
 // Appends `text` to `out` with its character references replaced as the HTML Standard (13.2.5.72)
 // says for text: the longest known name wins, a few names need no semicolon, numbers from 0x80 to
 // 0x9f mean windows-1252. What is no reference stays as it is.

@@ -66,8 +66,8 @@ std::optional<MediaType> sniff(string_view bytes) {
   const std::size_t valid = valid_utf8_prefix(head);
   // The end of the sample may cut a character.
   if (valid + 4 <= head.size()) return std::nullopt;
-  const std::string start =
-      lower(head.substr(0, head.find_first_not_of(" \t\r\n\xef\xbb\xbf") + 64));
+  const string_view text = without_byte_order_mark(head);
+  const std::string start = lower(text.substr(0, text.find_first_not_of(" \t\r\n") + 64));
   const bool html = start.find("<!doctype html") != start.npos || start.find("<html") != start.npos;
   return html ? MediaType::kHtml : MediaType::kPlainText;
 }

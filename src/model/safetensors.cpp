@@ -3,13 +3,14 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <optional>
 
 #include <fmt/format.h>
 #include <boost/json/parse.hpp>
+
+#include "base/file_descriptor.h"
 
 namespace raglan::model {
 namespace json = boost::json;
@@ -67,15 +68,14 @@ std::optional<Tensor> parse_tensor(const json::value& value, const std::byte* bo
 
 Result<std::shared_ptr<const Safetensors>> Safetensors::open(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return fail(ErrorCode::kUnavailable, fmt::format("{} cannot be read", name));
+  const FileDescriptor weights(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!weights) return fail(ErrorCode::kUnavailable, fmt::format("{} cannot be read", name));
   struct stat status{};
   void* mapping = MAP_FAILED;
-  if (::fstat(fd, &status) == 0 && status.st_size > 0) {
-    mapping =
-        ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, fd, 0);
+  if (::fstat(weights.get(), &status) == 0 && status.st_size > 0) {
+    mapping = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE,
+                     weights.get(), 0);
   }
-  ::close(fd);
   if (mapping == MAP_FAILED) {
     return fail(ErrorCode::kCorrupt, fmt::format("{} is empty or cannot be mapped", name));
   }

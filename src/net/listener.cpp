@@ -6,7 +6,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -16,26 +15,25 @@
 namespace raglan::net {
 namespace {
 
-// A bound, listening, non-blocking socket; or -1 with errno set.
-int bind_and_listen(const addrinfo& candidate, int backlog) {
-  const int fd = ::socket(candidate.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -1;
+// A bound, listening, non-blocking socket; or none, and `reason` is why.
+FileDescriptor bind_and_listen(const addrinfo& candidate, int backlog, int& reason) {
+  const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  FileDescriptor socket(::socket(candidate.ai_family, type, 0));
   const int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(fd, candidate.ai_addr, candidate.ai_addrlen) == 0 && ::listen(fd, backlog) == 0) {
-    return fd;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (socket && ::bind(socket.get(), candidate.ai_addr, candidate.ai_addrlen) == 0 &&
+      ::listen(socket.get(), backlog) == 0) {
+    return socket;
   }
-  const int reason = errno;
-  ::close(fd);
-  errno = reason;
-  return -1;
+  reason = errno;
+  return {};
 }
 
 } // namespace
 
 Result<Listener> Listener::open(const ListenerConfig& config) {
   if (config.inherited_fd >= 0) {
-    Listener listener(config.inherited_fd);
+    Listener listener{FileDescriptor(config.inherited_fd)};
     const int flags = ::fcntl(config.inherited_fd, F_GETFL);
     int listening = 0;
     socklen_t length = sizeof listening;
@@ -59,48 +57,27 @@ Result<Listener> Listener::open(const ListenerConfig& config) {
                 fmt::format("cannot listen on {}: {}", where, ::gai_strerror(code)));
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
+  int reason = 0;
   for (const addrinfo* candidate = found; candidate != nullptr; candidate = candidate->ai_next) {
-    const int fd = bind_and_listen(*candidate, config.backlog);
-    if (fd < 0) continue;
-    Listener listener(fd);
+    FileDescriptor socket = bind_and_listen(*candidate, config.backlog, reason);
+    if (!socket) continue;
+    Listener listener(std::move(socket));
     if (listener.read_address()) return listener;
   }
   return fail(ErrorCode::kUnavailable,
-              fmt::format("cannot listen on {}: {}", where, std::strerror(errno)));
+              fmt::format("cannot listen on {}: {}", where, std::strerror(reason)));
 }
 
-Listener::Listener(Listener&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)),
-      is_v6_(other.is_v6_),
-      is_loopback_(other.is_loopback_),
-      address_(std::move(other.address_)),
-      port_(other.port_) {}
-
-Listener& Listener::operator=(Listener&& other) noexcept {
-  if (this == &other) return *this;
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = std::exchange(other.fd_, -1);
-  is_v6_ = other.is_v6_;
-  is_loopback_ = other.is_loopback_;
-  address_ = std::move(other.address_);
-  port_ = other.port_;
-  return *this;
-}
-
-Listener::~Listener() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-Result<int> Listener::duplicate() const {
-  const int copy = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);
-  if (copy < 0) return fail(ErrorCode::kUnavailable, "out of file descriptors");
+Result<FileDescriptor> Listener::duplicate() const {
+  FileDescriptor copy(::fcntl(fd(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) return fail(ErrorCode::kUnavailable, "out of file descriptors");
   return copy;
 }
 
 bool Listener::read_address() {
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
-  if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return false;
+  if (::getsockname(fd(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) return false;
   char text[INET6_ADDRSTRLEN] = {};
   if (storage.ss_family == AF_INET) {
     const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/file_descriptor.h"
 #include "base/result.h"
 
 namespace raglan::net {
@@ -27,13 +28,9 @@ class Listener {
   // Errors: kUnavailable with a message that names the address and the reason.
   static Result<Listener> open(const ListenerConfig& config);
 
-  Listener(Listener&& other) noexcept;
-  Listener& operator=(Listener&& other) noexcept;
-  ~Listener();
-
-  int fd() const { return fd_; }
-  // A new descriptor of the same socket (non-blocking, closed on exec); the caller owns it.
-  Result<int> duplicate() const;
+  int fd() const { return socket_.get(); }
+  // A new descriptor of the same socket (non-blocking, closed on exec).
+  Result<FileDescriptor> duplicate() const;
   bool is_v6() const { return is_v6_; }
   const std::string& address() const { return address_; } // "127.0.0.1", or "[::1]"
   std::uint16_t port() const { return port_; }
@@ -41,10 +38,10 @@ class Listener {
   bool is_loopback() const { return is_loopback_; }
 
  private:
-  explicit Listener(int fd) : fd_(fd) {}
+  explicit Listener(FileDescriptor socket) : socket_(std::move(socket)) {}
   bool read_address();
 
-  int fd_ = -1;
+  FileDescriptor socket_;
   bool is_v6_ = false;
   bool is_loopback_ = false;
   std::string address_;

@@ -101,23 +101,22 @@ TEST(Listener, DescriptorsDoNotBlockAndAreNotInherited) {
   ASSERT_TRUE(listener.has_value());
   const auto copy = listener->duplicate();
   ASSERT_TRUE(copy.has_value());
-  for (const int fd : {listener->fd(), *copy}) {
+  for (const int fd : {listener->fd(), copy->get()}) {
     EXPECT_NE(::fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
     EXPECT_NE(::fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
   }
-  EXPECT_NE(*copy, listener->fd());
-  ::close(*copy);
+  EXPECT_NE(copy->get(), listener->fd());
 }
 
 TEST(Listener, TheSocketListensUntilItsLastDescriptorIsClosed) {
   std::optional<Listener> listener;
   listener.emplace(Listener::open({}).value());
   const auto port = listener->port();
-  const auto copy = listener->duplicate();
+  auto copy = listener->duplicate();
   ASSERT_TRUE(copy.has_value());
   listener.reset();
   EXPECT_TRUE(can_connect(port));
-  ::close(*copy);
+  *copy = FileDescriptor();
   EXPECT_FALSE(can_connect(port));
 }
 

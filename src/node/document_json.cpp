@@ -17,8 +17,6 @@ namespace {
 
 constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1); // the body's own limit holds
 
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-
 // Reads a document's fields; the caller finishes `fields`.
 ingest::SourceDocument read_document(JsonFields& fields) {
   ingest::SourceDocument document;

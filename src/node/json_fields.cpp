@@ -6,25 +6,13 @@
 #include <fmt/ranges.h>
 #include <boost/json/parse.hpp>
 
+#include "base/json_pointer.h"
+
 namespace raglan::node {
 namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kMaxDepth = 32;
-
-std::string escape_pointer(std::string_view name) {
-  std::string escaped;
-  for (const char c : name) {
-    if (c == '~') {
-      escaped += "~0";
-    } else if (c == '/') {
-      escaped += "~1";
-    } else {
-      escaped += c;
-    }
-  }
-  return escaped;
-}
 
 } // namespace
 
@@ -53,7 +41,7 @@ JsonFields::JsonFields(const json::value& value, std::string pointer)
 }
 
 std::string JsonFields::pointer_to(std::string_view name) const {
-  return pointer_ + "/" + escape_pointer(name);
+  return json_pointer(pointer_, name);
 }
 
 void JsonFields::reject(std::string_view name, std::string message) {

@@ -5,48 +5,33 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 namespace raglan::store {
 namespace {
 
-int open_lock_file(const std::filesystem::path& path) {
-  return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+FileDescriptor open_lock_file(const std::filesystem::path& path) {
+  return FileDescriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
 }
 
 } // namespace
 
 Result<FileLock> FileLock::acquire(const std::filesystem::path& path) {
-  const int descriptor = open_lock_file(path);
-  if (descriptor < 0) {
+  FileDescriptor file = open_lock_file(path);
+  if (!file) {
     const bool full = errno == ENOSPC || errno == EDQUOT;
     return full ? fail(ErrorCode::kDiskFull, "the disk is full")
                 : fail(ErrorCode::kUnavailable, "the store's folder cannot be written");
   }
-  FileLock lock(descriptor);
-  while (::flock(descriptor, LOCK_EX) != 0) {
+  while (::flock(file.get(), LOCK_EX) != 0) {
     if (errno != EINTR) return fail(ErrorCode::kUnavailable, "the store cannot be locked");
   }
-  return lock;
+  return FileLock(std::move(file));
 }
 
 std::optional<FileLock> FileLock::try_acquire(const std::filesystem::path& path) {
-  const int descriptor = open_lock_file(path);
-  if (descriptor < 0) return std::nullopt;
-  FileLock lock(descriptor);
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) return std::nullopt;
-  return lock;
-}
-
-FileLock::FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-
-FileLock& FileLock::operator=(FileLock&& other) noexcept {
-  std::swap(descriptor_, other.descriptor_);
-  return *this;
-}
-
-FileLock::~FileLock() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  FileDescriptor file = open_lock_file(path);
+  if (!file || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return std::nullopt;
+  return FileLock(std::move(file));
 }
 
 } // namespace raglan::store

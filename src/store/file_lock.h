@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/file_descriptor.h"
 #include "base/result.h"
 
 namespace raglan::store {
@@ -17,13 +18,9 @@ class FileLock {
   // Nothing when another holds it, or the file cannot be opened.
   static std::optional<FileLock> try_acquire(const std::filesystem::path& path);
 
-  FileLock(FileLock&& other) noexcept;
-  FileLock& operator=(FileLock&& other) noexcept;
-  ~FileLock();
-
  private:
-  explicit FileLock(int descriptor) : descriptor_(descriptor) {}
-  int descriptor_;
+  explicit FileLock(FileDescriptor file) : file_(std::move(file)) {}
+  FileDescriptor file_; // closing it ends the lock
 };
 
 } // namespace raglan::store

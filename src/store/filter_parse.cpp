@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "base/json_pointer.h"
 #include "base/json_text.h"
 
 namespace raglan::store {
@@ -32,22 +33,6 @@ std::unexpected<Error> invalid(std::string message, std::string pointer) {
   return fail(ErrorCode::kInvalidField, std::move(message), std::move(pointer));
 }
 
-// RFC 6901: "~" and "/" of a name are escaped.
-std::string pointer_to(std::string_view parent, std::string_view name) {
-  std::string pointer(parent);
-  pointer += '/';
-  for (const char c : name) {
-    if (c == '~') {
-      pointer += "~0";
-    } else if (c == '/') {
-      pointer += "~1";
-    } else {
-      pointer += c;
-    }
-  }
-  return pointer;
-}
-
 bool is_order(Type type) {
   return type == Type::kLt || type == Type::kLte || type == Type::kGt || type == Type::kGte;
 }
@@ -68,7 +53,7 @@ class Parser {
   Result<Filter> parse_short(const json::object& object, const std::string& pointer) {
     Filter all{.type = Type::kAnd};
     for (const auto& [key, value] : object) {
-      const std::string at = pointer_to(pointer, key);
+      const std::string at = json_pointer(pointer, key);
       if (object.size() > 1 && ++nodes_ > kMaxFilterNodes) {
         return invalid("the filter has too many parts", at);
       }
@@ -85,12 +70,12 @@ class Parser {
   Result<Filter> parse_long(const json::object& object, const std::string& pointer,
                             std::size_t depth) {
     const std::optional<Type> type = operator_of(object.at("type"));
-    if (!type) return invalid("not an operator", pointer_to(pointer, "type"));
+    if (!type) return invalid("not an operator", json_pointer(pointer, "type"));
     const bool combines = *type == Type::kAnd || *type == Type::kOr;
     for (const auto& [name, ignored] : object) {
       const bool known =
           name == "type" || (combines ? name == "filters" : name == "key" || name == "value");
-      if (!known) return invalid("unknown field", pointer_to(pointer, name));
+      if (!known) return invalid("unknown field", json_pointer(pointer, name));
     }
     return combines ? parse_combination(*type, object, pointer, depth)
                     : parse_comparison(*type, object, pointer);
@@ -98,12 +83,12 @@ class Parser {
 
   Result<Filter> parse_combination(Type type, const json::object& object,
                                    const std::string& pointer, std::size_t depth) {
-    const std::string at = pointer_to(pointer, "filters");
+    const std::string at = json_pointer(pointer, "filters");
     const json::value* filters = object.if_contains("filters");
     if (filters == nullptr || !filters->is_array()) return invalid("must be an array", at);
     Filter combination{.type = type};
     for (const json::value& part : filters->get_array()) {
-      const std::string part_at = pointer_to(at, fmt::to_string(combination.filters.size()));
+      const std::string part_at = json_pointer(at, fmt::to_string(combination.filters.size()));
       auto parsed = parse(part, part_at, depth + 1);
       if (!parsed) return parsed;
       combination.filters.push_back(std::move(*parsed));
@@ -115,12 +100,12 @@ class Parser {
                                   const std::string& pointer) {
     Filter comparison{.type = type};
     const json::value* key = object.if_contains("key");
-    const std::string key_at = pointer_to(pointer, "key");
+    const std::string key_at = json_pointer(pointer, "key");
     if (key == nullptr || !key->is_string()) return invalid("must be a string", key_at);
     if (auto ok = add_key(comparison, key->get_string(), key_at); !ok) return forward_error(ok);
 
     const json::value* value = object.if_contains("value");
-    const std::string at = pointer_to(pointer, "value");
+    const std::string at = json_pointer(pointer, "value");
     if (value == nullptr) return invalid("is required", at);
     if (type != Type::kIn && type != Type::kNin) {
       if (is_order(type) && !value->is_number() && !value->is_string()) {
@@ -131,7 +116,8 @@ class Parser {
     }
     if (!value->is_array()) return invalid("must be an array", at);
     for (const json::value& element : value->get_array()) {
-      const std::string element_at = pointer_to(at, fmt::to_string(comparison.values_json.size()));
+      const std::string element_at =
+          json_pointer(at, fmt::to_string(comparison.values_json.size()));
       if (auto ok = add_value(comparison, element, element_at); !ok) return forward_error(ok);
     }
     return comparison;

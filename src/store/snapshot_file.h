@@ -27,22 +27,10 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/file_descriptor.h"
 #include "base/result.h"
 
 namespace raglan::store {
-
-// A descriptor that is closed with its owner.
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int descriptor = -1) : descriptor_(descriptor) {}
-  FileDescriptor(FileDescriptor&& other) noexcept;
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
-  ~FileDescriptor();
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 // The running checksum of both sides.
 class SnapshotChecksum {

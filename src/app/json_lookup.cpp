@@ -1,0 +1,50 @@
+#include "app/json_lookup.h"
+
+#include <cmath>
+#include <limits>
+
+#include <boost/json/array.hpp>
+
+namespace raglan::app {
+namespace json = boost::json;
+
+const json::value* member_at(const json::value& value, std::string_view name) {
+  const json::object* object = value.if_object();
+  return object ? object->if_contains(name) : nullptr;
+}
+
+const json::object* object_at(const json::value& value, std::string_view name) {
+  const json::value* member = member_at(value, name);
+  return member ? member->if_object() : nullptr;
+}
+
+const json::array* array_at(const json::value& value, std::string_view name) {
+  const json::value* member = member_at(value, name);
+  return member ? member->if_array() : nullptr;
+}
+
+std::string_view text_at(const json::value& value, std::string_view name) {
+  const json::value* member = member_at(value, name);
+  const json::string* text = member ? member->if_string() : nullptr;
+  return text ? std::string_view(*text) : std::string_view();
+}
+
+double number_at(const json::value& value, std::string_view name) {
+  const json::value* member = member_at(value, name);
+  if (member == nullptr || !member->is_number()) return 0;
+  boost::system::error_code failure;
+  const auto number = member->to_number<double>(failure);
+  return failure || !std::isfinite(number) ? 0 : number;
+}
+
+std::uint64_t count_at(const json::value& value, std::string_view name) {
+  constexpr double kTooLarge = 18446744073709551616.0; // 2^64: the cast of any less is defined
+  const json::value* member = member_at(value, name);
+  if (member != nullptr && member->is_uint64()) return member->get_uint64();
+  const double number = number_at(value, name);
+  if (!(number > 0)) return 0;
+  return number < kTooLarge ? static_cast<std::uint64_t>(number)
+                            : std::numeric_limits<std::uint64_t>::max();
+}
+
+} // namespace raglan::app
