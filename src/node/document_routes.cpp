@@ -176,6 +176,7 @@ class DocumentRoutes {
     owned.query = request.query;
     owned.headers = request.headers;
     owned.body = std::move(request.body);
+    owned.body_reservation = request.body_reservation;
     auto work = [owned = std::move(owned)] { return parse_documents(owned, tenant()); };
     return work_on_body(body_bytes, parts_.bulk, std::move(work), deadline, parts_.clock);
   }

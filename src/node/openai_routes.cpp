@@ -100,7 +100,7 @@ net::Task<http::Response> create_embeddings(const OpenAiRouteParts& parts, http:
   if (!deadline) co_return error_reply(deadline.error(), request);
   const model::Embedder& embedder = parts.embedder.embedder();
   const std::size_t body_bytes = request.body.size();
-  auto parse = [body = std::move(request.body), &embedder] {
+  auto parse = [body = std::move(request.body), held = request.body_reservation, &embedder] {
     return parse_embedding_request(body, embedder);
   };
   auto parsed =

@@ -46,7 +46,8 @@ using Parser = Result<ParsedQuery> (*)(std::string_view body, const std::string&
 net::Task<Result<ParsedQuery>> parse_body(const QueryRouteParts& parts, http::Request& request,
                                           Parser parser, Deadline deadline) {
   const std::size_t body_bytes = request.body.size();
-  auto parse = [body = std::move(request.body), parser, top_k = parts.top_k] {
+  auto parse = [body = std::move(request.body), held = request.body_reservation, parser,
+                top_k = parts.top_k] {
     return parser(body, std::string(store::kDefaultTenant), top_k);
   };
   auto parsed =

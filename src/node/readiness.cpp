@@ -1,6 +1,5 @@
 #include "node/readiness.h"
 
-#include <boost/asio/steady_timer.hpp>
 #include <utility>
 
 namespace raglan::node {

@@ -1,41 +1,28 @@
 #include "node/readiness.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 #include <deque>
-#include <future>
 
-#include <gtest/gtest.h>
-
-#include "net/event_loops.h"
+#include "net/loop_fixture_test.h"
 
 namespace raglan::node {
 namespace {
 
 // An executor whose work runs when the test says so, on the test's thread.
-class ReadinessTest : public testing::Test {
+class ReadinessTest : public net::LoopTest {
  protected:
-  ReadinessTest() {
-    loops_.start();
-    readiness_.mark_started();
-  }
+  ReadinessTest() { readiness_.mark_started(); }
   ~ReadinessTest() override {
     queue_.with([](auto& queue) { queue.clear(); });
     loops_.stop();
   }
 
-  std::future<ReadinessReport> probe(std::size_t loop = 0) {
-    auto report =
-        boost::asio::co_spawn(loops_.executor(loop), readiness_.report(), boost::asio::use_future);
+  // Under way, and at its wait, when this returns.
+  net::Running<ReadinessReport> probe(std::size_t loop = 0) {
+    auto report = start(report_of(), loop);
     settle(loop);
     return report;
   }
-  // Returns once the loop has done all that was posted to it before.
-  void settle(std::size_t loop) {
-    std::promise<void> reached;
-    loops_.post(loop, [&] { reached.set_value(); });
-    reached.get_future().wait();
-  }
+  net::Task<Result<ReadinessReport>> report_of() { co_return co_await readiness_.report(); }
   std::size_t queued() {
     return queue_.with([](auto& queue) { return queue.size(); });
   }
@@ -65,7 +52,6 @@ class ReadinessTest : public testing::Test {
                          return true;
                        },
                        clock_};
-  net::EventLoops loops_{{.threads = 2}};
 };
 
 TEST_F(ReadinessTest, ProbesThatComeDuringARunShareIt) {
@@ -83,15 +69,15 @@ TEST_F(ReadinessTest, ResultsAreKeptForTheirLifetimeAndNoLonger) {
   auto first = probe();
   clock_.advance(std::chrono::seconds(2)); // a slow run: its results are new when it ends
   run_next();
-  EXPECT_TRUE(first.get().ready);
+  EXPECT_TRUE(first.get()->ready);
   healthy_ = false;
   clock_.advance(Readiness::kCheckLifetime - Duration(1));
-  EXPECT_TRUE(probe().get().ready);
+  EXPECT_TRUE(probe().get()->ready);
   EXPECT_EQ(queued(), 0U);
   clock_.advance(Duration(1));
   auto later = probe();
   run_next();
-  const auto report = later.get();
+  const auto report = *later.get();
   EXPECT_FALSE(report.ready);
   EXPECT_EQ(report.checks.at("store"), CheckState::kFailed);
 }
@@ -99,30 +85,30 @@ TEST_F(ReadinessTest, ResultsAreKeptForTheirLifetimeAndNoLonger) {
 TEST_F(ReadinessTest, ARunThatTakesTooLongHasFailedUntilItEnds) {
   auto waiting = probe();
   clock_.advance(Readiness::kMaxCheckTime);
-  EXPECT_FALSE(probe().get().ready);
+  EXPECT_FALSE(probe().get()->ready);
   EXPECT_EQ(queued(), 1U) << "the run under way is not joined by another";
   run_next();
-  EXPECT_TRUE(waiting.get().ready);
-  EXPECT_TRUE(probe().get().ready);
+  EXPECT_TRUE(waiting.get()->ready);
+  EXPECT_TRUE(probe().get()->ready);
 }
 
 TEST_F(ReadinessTest, ADroppedRunHasFailedAndTheNextProbeStartsAnother) {
   auto dropped = probe();
   queue_.with([](auto& queue) { queue.clear(); });
-  EXPECT_FALSE(dropped.get().ready);
+  EXPECT_FALSE(dropped.get()->ready);
   accepting_ = false;
-  EXPECT_FALSE(probe().get().ready);
+  EXPECT_FALSE(probe().get()->ready);
   accepting_ = true;
   auto next = probe();
   run_next();
-  EXPECT_TRUE(next.get().ready);
+  EXPECT_TRUE(next.get()->ready);
 }
 
 TEST_F(ReadinessTest, ANodeThatDrainsIsNotReadyWhateverItsChecksSay) {
   readiness_.mark_draining();
   auto report = probe();
   run_next();
-  EXPECT_FALSE(report.get().ready);
+  EXPECT_FALSE(report.get()->ready);
   readiness_.mark_started();
   EXPECT_EQ(readiness_.phase(), Phase::kDraining);
 }

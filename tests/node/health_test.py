@@ -21,6 +21,9 @@ REQUIRED_METRICS = {
     "raglan_embedding_batch_size_count": set(),
     "raglan_store_statements_total": set(),
     "raglan_queue_depth": {"executor"},
+    "raglan_http_connections": set(),
+    "raglan_http_body_bytes": set(),
+    "raglan_http_bodies_refused_total": set(),
 }
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)')
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')
@@ -180,6 +183,28 @@ class Probes(NodeTest):
         self.assertEqual(ready.status, 200, ready.text)
         self.assertLess(slowest, 2)
         self.node.delete("/v1/collections/busy")
+
+
+class BodiesBound(TemporaryFolderTest):
+    def test_a_body_that_would_pass_the_bound_is_503_and_others_notice_nothing(self):
+        node = self.start("--set", "server.limits.max_body_bytes=1000B", "--set", "server.max_bodies_bytes=1000B")
+
+        def sample(name):
+            return parse_metrics(node.get("/metrics").text)[(name, frozenset())]
+
+        with node.connect() as slow:
+            slow.sendall(b"POST /v1/query HTTP/1.1\r\nhost: localhost\r\ncontent-length: 900\r\n\r\n" + b" " * 899)
+            wait_until(lambda: sample("raglan_http_body_bytes") == 899, "the body is held")
+            self.assertIn(node.query("?").status, (200, 404))  # what fits is answered
+            refused = node.query("?" * 200)
+            self.assertEqual((refused.status, refused.error["code"]), (503, "overloaded"))
+            self.assertEqual(refused.headers["retry-after"], "1")
+            self.assertEqual(refused.headers["connection"], "close")
+            self.assertEqual(sample("raglan_http_bodies_refused_total"), 1)
+            slow.sendall(b" ")
+            self.assertEqual(read_response(slow.makefile("rb"))[0], 400)
+        self.assertEqual(sample("raglan_http_body_bytes"), 0)
+        node.stop()
 
 
 class Starting(TemporaryFolderTest):
