@@ -60,7 +60,7 @@ TEST_F(ReadinessTest, ProbesThatComeDuringARunShareIt) {
   auto third = probe(1);
   EXPECT_EQ(queued(), 1U);
   run_next();
-  for (auto* report : {&first, &second, &third}) EXPECT_TRUE(report->get().ready);
+  for (auto* report : {&first, &second, &third}) EXPECT_TRUE(report->get()->ready);
   EXPECT_EQ(runs_, 1);
   EXPECT_EQ(queued(), 0U);
 }
