@@ -17,18 +17,33 @@ bool is_name(std::string_view name, bool colons) {
          std::ranges::all_of(name, fits);
 }
 
-std::string escaped(std::string_view text, bool quotes) {
-  std::string result;
-  result.reserve(text.size());
+void append_escaped(std::string& out, std::string_view text, bool quotes) {
   for (const char c : text) {
     if (c == '\n') {
-      result += "\\n";
+      out += "\\n";
     } else {
-      if (c == '\\' || (quotes && c == '"')) result += '\\';
-      result += c;
+      if (c == '\\' || (quotes && c == '"')) out += '\\';
+      out += c;
     }
   }
-  return result;
+}
+
+// {a="b",c="d", without the closing brace; empty without labels.
+std::string label_text(const Labels& labels) {
+  std::string text;
+  for (const auto& [name, value] : labels) {
+    text += text.empty() ? '{' : ',';
+    text += name;
+    text += "=\"";
+    append_escaped(text, value, true);
+    text += '"';
+  }
+  return text;
+}
+
+void append_number(std::string& out, std::uint64_t value) {
+  const fmt::format_int digits(value);
+  out.append(digits.data(), digits.size());
 }
 
 std::string number(double value) {
@@ -56,47 +71,44 @@ bool is_label_name(std::string_view name) {
 }
 
 void Exposition::header(std::string_view name, std::string_view help, MetricKind kind) {
-  text_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, escaped(help, false), name,
-                       kind_name(kind));
+  text_ += fmt::format("# HELP {} ", name);
+  append_escaped(text_, help, false);
+  text_ += fmt::format("\n# TYPE {} {}\n", name, kind_name(kind));
 }
 
 void Exposition::sample(std::string_view name, const Labels& labels, double value) {
-  line(name, "", labels, "", number(value));
+  line(name, "", label_text(labels), number(value));
 }
 
 void Exposition::sample(std::string_view name, const Labels& labels, std::uint64_t value) {
-  line(name, "", labels, "", fmt::to_string(value));
+  line(name, "", label_text(labels), fmt::to_string(value));
 }
 
 void Exposition::histogram(std::string_view name, const Labels& labels,
                            const HistogramSnapshot& snapshot) {
+  const std::string label = label_text(labels); // once, for dozens of lines
   std::uint64_t cumulative = 0;
   for (std::size_t i = 0; i < snapshot.counts.size(); ++i) {
     cumulative += snapshot.counts[i];
-    const std::string bound = i < snapshot.bounds.size() ? number(snapshot.bounds[i]) : "+Inf";
-    line(name, "_bucket", labels, bound, fmt::to_string(cumulative));
+    text_ += name;
+    text_ += "_bucket";
+    text_ += label;
+    text_ += label.empty() ? "{le=\"" : ",le=\"";
+    text_ += i < snapshot.bounds.size() ? number(snapshot.bounds[i]) : "+Inf";
+    text_ += "\"} ";
+    append_number(text_, cumulative);
+    text_ += '\n';
   }
-  line(name, "_sum", labels, "", number(snapshot.sum));
-  line(name, "_count", labels, "", fmt::to_string(cumulative));
+  line(name, "_sum", label, number(snapshot.sum));
+  line(name, "_count", label, fmt::to_string(cumulative));
 }
 
-void Exposition::line(std::string_view name, std::string_view suffix, const Labels& labels,
-                      std::string_view bound, std::string_view value) {
+void Exposition::line(std::string_view name, std::string_view suffix, std::string_view label,
+                      std::string_view value) {
   text_ += name;
   text_ += suffix;
-  char separator = '{';
-  const auto label = [&](std::string_view label_name, std::string_view label_value) {
-    text_ += separator;
-    text_ += label_name;
-    text_ += "=\"";
-    text_ += escaped(label_value, true);
-    text_ += '"';
-    separator = ',';
-  };
-  for (const auto& [label_name, label_value] : labels) label(label_name, label_value);
-  if (!bound.empty()) label("le", bound);
-  if (separator == ',') text_ += '}';
-  text_ += ' ';
+  text_ += label;
+  text_ += label.empty() ? " " : "} ";
   text_ += value;
   text_ += '\n';
 }

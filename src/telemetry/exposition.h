@@ -30,8 +30,9 @@ class Exposition {
   std::string take() { return std::move(text_); }
 
  private:
-  void line(std::string_view name, std::string_view suffix, const Labels& labels,
-            std::string_view bound, std::string_view value);
+  // `label` is what stands before the closing brace.
+  void line(std::string_view name, std::string_view suffix, std::string_view label,
+            std::string_view value);
 
   std::string text_;
 };
