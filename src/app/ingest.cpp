@@ -70,6 +70,7 @@ class Follower {
       write(progress_.interrupt());
       fmt::print("{} {}\n", verb(event.kind), escape_control_characters(event.id));
     }
+    if (event.more_at_once) return;
     if (auto text = progress_.update(state_, SystemClock::instance().now())) write(*text);
   }
 

@@ -7,7 +7,8 @@
 namespace raglan::ingest {
 namespace {
 
-constexpr std::size_t kMinBar = 8; // columns; a narrower bar is left out
+constexpr double kDoneForEta = 0.01; // before, the time that is left is anybody's guess
+constexpr std::size_t kMinBar = 8;   // columns; a narrower bar is left out
 constexpr std::size_t kMaxBar = 40;
 constexpr std::string_view kClearLine = "\r\x1b[K";
 
@@ -44,7 +45,7 @@ std::string Progress::line(const ProgressState& state, MonotonicTime now) const 
   }
   if (done >= 1) {
     text += "  " + clock_time(std::chrono::seconds(static_cast<std::int64_t>(elapsed)));
-  } else if (done > 0) {
+  } else if (done >= kDoneForEta) {
     const double left = elapsed * (1 - done) / done;
     text += "  ETA " + clock_time(std::chrono::seconds(static_cast<std::int64_t>(left + 0.5)));
   }

@@ -182,6 +182,7 @@ class Sync {
       event.kind = status.state == DocumentState::kIndexed     ? Kind::kIndexed
                    : status.state == DocumentState::kUnchanged ? Kind::kUnchanged
                                                                : Kind::kFailed;
+      event.more_at_once = i + 1 < group_.size();
       finish_file(bytes, std::move(event));
     }
     group_.clear();

@@ -36,7 +36,7 @@ namespace raglan::ingest {
 
 // A group of documents that is put at once has no more than these, unless one alone is larger.
 inline constexpr std::size_t kMaxGroupBytes = 4 * 1024 * 1024;
-inline constexpr std::size_t kMaxGroupDocuments = 64;
+inline constexpr std::size_t kMaxGroupDocuments = 16; // some seconds of embedding: progress shows
 
 // Where documents go. All calls block.
 class IngestTarget {
@@ -77,6 +77,7 @@ struct SyncEvent {
   std::size_t files_total = 0;
   std::uint64_t bytes_done = 0;
   std::uint64_t bytes_total = 0;
+  bool more_at_once = false; // further events of the same group follow in this moment
 };
 
 using SyncObserver = std::function<void(const SyncEvent&)>;

@@ -272,6 +272,11 @@ TEST_F(SyncTest, GroupsAreBoundedByBytesAndCount) {
   }
   sync({"many"});
   EXPECT_THAT(target_.groups, ElementsAre(kMaxGroupDocuments, 1u));
+  std::vector<std::size_t> ends; // of the groups, in documents done
+  for (const SyncEvent& event : events_) {
+    if (!event.more_at_once) ends.push_back(event.files_done);
+  }
+  EXPECT_THAT(ends, ElementsAre(kMaxGroupDocuments, kMaxGroupDocuments + 1));
   target_.groups.clear();
   write("large/a.txt", std::string(kMaxGroupBytes + 1, 'x'));
   write("large/b.txt", std::string(kMaxGroupBytes - 1, 'x'));
