@@ -26,6 +26,8 @@ constexpr double kMaxDistance = 0.15;
 // ("See Section 5 for more information.").
 constexpr double kDependentPenalty = 0.08;
 constexpr double kPointerPenalty = 0.15;
+// Taken off a row of a table, an item of a list and the like, where prose says as much.
+constexpr double kLoosePenalty = 0.1;
 // Without vectors: the share of the question's words that a sentence must have, and how many at
 // least (all of a question that has no more): one word in common is common.
 constexpr double kMinLexical = 0.5;
@@ -33,6 +35,7 @@ constexpr std::size_t kMinSharedWords = 2;
 // Before there are vectors: what the rank of its passage is worth to a sentence, in shares of the
 // question's words.
 constexpr double kRankWeight = 0.5;
+constexpr double kLoosePromise = 0.25; // taken off a loose one
 
 using Terms = std::set<store::Term>;
 
@@ -56,7 +59,7 @@ double lexical_nearness(const SentenceCandidate& candidate) {
 }
 
 double promise(const SentenceCandidate& candidate) {
-  return candidate.lexical + kRankWeight / candidate.n;
+  return candidate.lexical + kRankWeight / candidate.n - (candidate.loose ? kLoosePromise : 0);
 }
 
 constexpr std::array<std::string_view, 32> kDependentBeginnings = {
@@ -75,12 +78,14 @@ bool begins_with_word(std::string_view text, std::string_view word) {
   return text.size() > word.size() && (text[word.size()] == ' ' || text[word.size()] == ',');
 }
 
-// `sentence` is not empty.
-double penalty(std::string_view sentence) {
+double penalty(const SentenceCandidate& candidate) {
+  if (candidate.loose) return kLoosePenalty;
+  const std::string_view sentence = candidate.text;
   const bool pointer =
       begins_with_word(sentence, "See") ||
       std::ranges::any_of(kPointers, [&](auto phrase) { return sentence.contains(phrase); });
   if (pointer) return kPointerPenalty;
+  if (!candidate.term.empty()) return 0; // it leans on its term, which comes along
   // Parts of lists, insertions, and ends of sentences that a formula interrupts.
   const char first = sentence.front();
   const bool dependent = first == '(' || first == '-' || (first >= 'a' && first <= 'z') ||
@@ -109,14 +114,13 @@ std::vector<Scored> score_all(std::span<const float> query_vector,
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const SentenceCandidate& candidate = candidates[i];
     if (vectors.empty()) {
-      scored.push_back(
-          {i, promise(candidate) - penalty(candidate.sentence), lexical_nearness(candidate)});
+      scored.push_back({i, promise(candidate) - penalty(candidate), lexical_nearness(candidate)});
       continue;
     }
     const auto row = vectors.subspan(i * query_vector.size(), query_vector.size());
     const double cosine = dot(query_vector, row);
     const double score = kSentenceShare * cosine + (1 - kSentenceShare) * candidate.passage_cosine +
-                         kLexicalWeight * candidate.lexical - penalty(candidate.sentence);
+                         kLexicalWeight * candidate.lexical - penalty(candidate);
     scored.push_back({i, score, cosine});
   }
   std::ranges::sort(scored, [](const Scored& left, const Scored& right) {
@@ -148,12 +152,37 @@ std::string write_answer(std::vector<const SentenceCandidate*> chosen) {
   std::ranges::sort(chosen, {}, place);
   std::string text;
   for (std::size_t i = 0; i < chosen.size(); ++i) {
-    const bool block = chosen[i]->text.size() > chosen[i]->sentence.size();
-    if (i > 0) text += text.ends_with('\n') ? "" : chosen[i]->n != chosen[i - 1]->n ? "\n\n" : " ";
-    text += fmt::format("{}{}[{}]", chosen[i]->text, block ? "\n" : " ", chosen[i]->n);
-    if (block && i + 1 < chosen.size()) text += '\n';
+    const SentenceCandidate& one = *chosen[i];
+    const SentenceCandidate* before = i > 0 ? chosen[i - 1] : nullptr;
+    const bool same_source = before && before->n == one.n;
+    if (before) text += text.ends_with('\n') ? "" : same_source ? " " : "\n\n";
+    if (!one.term.empty() && !(same_source && before->term == one.term)) {
+      text += one.term + one.gap;
+    }
+    text += fmt::format("{}{}[{}]", one.text, one.announces ? "\n" : " ", one.n);
+    if (one.announces && i + 1 < chosen.size()) text += '\n';
   }
   return text;
+}
+
+SentenceCandidate make_candidate(const Source& source, const QuotableSentence& found) {
+  const auto piece = [&](std::size_t start, std::size_t end) {
+    return source.text.substr(start, end - start);
+  };
+  SentenceCandidate candidate;
+  candidate.n = source.n;
+  candidate.start = found.start;
+  candidate.text = piece(found.start, found.end);
+  candidate.sentence = piece(found.start, found.sentence_end);
+  candidate.announces = found.end > found.sentence_end;
+  candidate.loose = found.loose;
+  if (found.term_end > 0) {
+    candidate.term = piece(found.term_start, found.term_end);
+    const std::string between = piece(found.term_end, found.start);
+    candidate.gap = between.find_first_not_of(" \t\r\n") == between.npos ? between : " … ";
+    candidate.sentence = candidate.term + candidate.gap + candidate.sentence;
+  }
+  return candidate;
 }
 
 } // namespace
@@ -165,11 +194,7 @@ std::vector<SentenceCandidate> candidate_sentences(std::string_view question,
   std::vector<SentenceCandidate> candidates;
   for (const Source& source : sources) {
     for (const QuotableSentence& found : quotable_sentences(source.text, source.title_path)) {
-      SentenceCandidate& candidate = candidates.emplace_back();
-      candidate.n = source.n;
-      candidate.start = found.start;
-      candidate.text = source.text.substr(found.start, found.end - found.start);
-      candidate.sentence = source.text.substr(found.start, found.sentence_end - found.start);
+      SentenceCandidate& candidate = candidates.emplace_back(make_candidate(source, found));
       compare_words(words, candidate);
       candidate.passage_cosine = source.explanation.cosine;
     }

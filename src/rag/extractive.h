@@ -13,7 +13,8 @@
 // ones that say different things (Carbonell and Goldstein's maximal marginal relevance, 1998, with
 // a fixed limit) are put back into their passages' order, best passage first.
 //
-// Every piece of an answer stands word for word in the passage that it cites. When no sentence is
+// Every piece of an answer stands word for word in the passage that it cites; " … " between a term
+// and what is said of it is where others were left out. When no sentence is
 // near the question the answer says that nothing was found: see ExtractiveConfig::min_cosine.
 //
 // Pure; thread safe.
@@ -57,10 +58,14 @@ inline void describe(config::Table<ExtractiveConfig>& table) {
 
 // A sentence that may answer.
 struct SentenceCandidate {
-  std::uint32_t n = 0;   // the source's number
-  std::size_t start = 0; // bytes of the source's text
-  std::string text;      // verbatim; may go on behind the sentence, with what its ':' announces
-  std::string sentence;  // what is embedded: the text's first sentence
+  std::uint32_t n = 0;    // the source's number
+  std::size_t start = 0;  // bytes of the source's text
+  std::string term;       // verbatim: what the text defines, and stands before it; often empty
+  std::string gap;        // between the two: verbatim when it is white space, else " … "
+  std::string text;       // verbatim; may go on behind the sentence, with what its ':' announces
+  std::string sentence;   // what is embedded: the term and the text's first sentence
+  bool announces = false; // the text goes on behind the sentence
+  bool loose = false;     // no sentence of prose (rag/sentence_candidates.h)
   std::size_t shared_words = 0;
   double lexical = 0; // share of the question's words that it has, 0 to 1
   double passage_cosine = 0;

@@ -9,7 +9,9 @@ namespace raglan::rag {
 namespace {
 
 constexpr std::size_t kMinWords = 4;
-constexpr double kMinPlainRatio = 0.85; // letters, blanks and commas of all bytes of prose
+constexpr double kMinPlainRatio = 0.85; // letters, digits, blanks and commas of all bytes of prose
+constexpr std::size_t kMinLooseWords = 2;
+constexpr std::size_t kBytesPerWord = 6; // of a script that puts no blanks between words
 constexpr std::size_t kMinAnnouncementWords = 3;
 constexpr std::size_t kMinUnendedWords = 5; // fewer are a heading, or a table's name
 constexpr std::size_t kMaxTermWords = 6;
@@ -22,9 +24,13 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 std::size_t count_words(std::string_view text) {
   std::size_t words = 0;
   bool inside = false;
+  std::size_t other_bytes = 0; // of this word, that are not ASCII
   for (const char c : text) {
-    const bool word = is_letter(c) || static_cast<unsigned char>(c) >= 0x80;
-    words += word && !inside;
+    const bool other = static_cast<unsigned char>(c) >= 0x80;
+    const bool word = is_letter(c) || other;
+    if (!inside) other_bytes = 0;
+    other_bytes += other;
+    words += (word && !inside) || (other && other_bytes % kBytesPerWord == 0);
     inside = word || (inside && c != ' ' && c != '\n' && c != '\t');
   }
   return words;
@@ -33,7 +39,8 @@ std::size_t count_words(std::string_view text) {
 // Code and tables have many signs, prose has few.
 bool looks_like_prose(std::string_view text) {
   const auto plain = std::ranges::count_if(text, [](char c) {
-    return is_letter(c) || c == ' ' || c == ',' || static_cast<unsigned char>(c) >= 0x80;
+    return is_letter(c) || (c >= '0' && c <= '9') || c == ' ' || c == ',' ||
+           static_cast<unsigned char>(c) >= 0x80;
   });
   return static_cast<double>(plain) >= kMinPlainRatio * static_cast<double>(text.size());
 }
@@ -95,7 +102,8 @@ class Blocks {
 bool is_term(std::string_view block) {
   if (block.empty() || block.size() > kMaxTermBytes) return false;
   if (block.contains('\n') || block.contains(kCell)) return false;
-  const bool name = block.contains('_') || block[0] == '-' || (block[0] >= 'a' && block[0] <= 'z');
+  const bool option = block[0] == '-' && !block.starts_with("- ");
+  const bool name = block.contains('_') || option || (block[0] >= 'a' && block[0] <= 'z');
   return name && !is_ended(block) && count_words(block) <= kMaxTermWords;
 }
 
@@ -128,12 +136,64 @@ std::optional<std::size_t> quotable_end(const Blocks& blocks, TextSpan span,
   return blocks.start_of(announced) + announced.size();
 }
 
+// Whether it can be quoted as it is, though no sentence of prose.
+bool is_loose(std::string_view line, std::string_view title_path) {
+  return line.size() >= kMinLooseBytes && line.size() <= kMaxSentenceBytes &&
+         count_words(line) >= kMinLooseWords && last_sign(line) != '?' && last_sign(line) != ':' &&
+         !is_heading(line, title_path);
+}
+
+// The lines of a table one by one, anything else whole.
+void add_loose(std::string_view text, TextSpan span, std::string_view title_path,
+               std::vector<QuotableSentence>& quotable) {
+  const bool table = text.substr(span.start, span.end - span.start).contains(kCell);
+  while (span.start < span.end) {
+    const std::size_t end = table ? std::min(text.find('\n', span.start), span.end) : span.end;
+    if (is_loose(text.substr(span.start, end - span.start), title_path)) {
+      quotable.push_back({.start = span.start, .sentence_end = end, .end = end, .loose = true});
+    }
+    span.start = std::min(text.find_first_not_of(kBlank, end), span.end);
+  }
+}
+
+// The term that is being defined where a passage is read.
+class Definition {
+ public:
+  Definition(const Blocks& blocks, std::string_view title_path)
+      : blocks_(blocks), title_path_(title_path) {}
+
+  // A sentence starts at `at`; what was quoted before ends at `quoted_end`.
+  void move_to(std::size_t at, std::size_t quoted_end) {
+    const std::string_view above = blocks_.before(at);
+    if (above.empty()) return;
+    if (is_heading(above, title_path_)) {
+      start_ = end_ = 0;
+    } else if (is_term(above) && blocks_.start_of(above) >= quoted_end) { // not announced
+      start_ = blocks_.start_of(above);
+      end_ = start_ + above.size();
+    }
+  }
+
+  void attach_to(QuotableSentence& sentence) const {
+    sentence.term_start = start_;
+    sentence.term_end = end_;
+  }
+
+ private:
+  const Blocks& blocks_;
+  const std::string_view title_path_;
+  std::size_t start_ = 0;
+  std::size_t end_ = 0;
+};
+
 } // namespace
 
 std::vector<QuotableSentence> quotable_sentences(std::string_view text,
                                                  std::string_view title_path) {
   const Blocks blocks(text);
+  Definition definition(blocks, title_path);
   std::vector<QuotableSentence> quotable;
+  std::size_t quoted_end = 0; // of what prose announced: it defines nothing, and is no answer alone
   for (TextSpan span : split_sentences(text)) {
     // A heading or a line of code right above is part of the sentence for want of a full stop.
     for (std::size_t line = text.find('\n', span.start); line < span.end;
@@ -142,17 +202,16 @@ std::vector<QuotableSentence> quotable_sentences(std::string_view text,
       if (!is_heading(first, title_path) && looks_like_prose(first)) break;
       span.start = text.find_first_not_of(kBlank, line);
     }
+    definition.move_to(span.start, quoted_end);
     const std::string_view sentence = text.substr(span.start, span.end - span.start);
-    const auto end = quotable_end(blocks, span, sentence, title_path);
-    if (!end) continue;
-    std::size_t start = span.start;
-    const std::string_view above = blocks.before(span.start);
-    // What was announced defines nothing.
-    const bool announced =
-        !quotable.empty() && !above.empty() && blocks.start_of(above) < quotable.back().end;
-    if (is_term(above) && !is_heading(above, title_path) && !announced)
-      start = blocks.start_of(above);
-    quotable.push_back({start, span.end, *end});
+    if (const auto end = quotable_end(blocks, span, sentence, title_path)) {
+      quotable.push_back({.start = span.start, .sentence_end = span.end, .end = *end});
+      definition.attach_to(quotable.back());
+      quoted_end = *end;
+    } else if (span.start >= quoted_end &&
+               !(is_term(sentence) && !blocks.behind(span.end).empty())) {
+      add_loose(text, span, title_path, quotable);
+    }
   }
   return quotable;
 }

@@ -1,13 +1,14 @@
 // The sentences of a passage that could stand in an answer, and what they bring along.
 //
-// Left out: headings (lines that stand in the title path, and lines without an end), questions,
-// rows of tables, code by itself, and sentences too short to say anything or too long to quote.
+// Left out: headings (lines that stand in the title path), questions, and what is too long to
+// quote. Rows of tables, items of lists without a full stop, code, and what else is no sentence of
+// prose is loose: it can answer, but not as well.
 //
 // A sentence that ends in ':', or that breaks off before a block that is no sentence either ("The
 // command to restore a dump is", then the command), announces something: it takes the block that
-// follows it along, or is left out when that block is too long or belongs to another passage. The
-// first sentence behind a term (a parameter's name, an option) takes the term along: it would not
-// say what it is about.
+// follows it along, or is left out when that block is too long or belongs to another passage.
+// Sentences that define a term (a parameter's name, an option), down to the next term or heading,
+// take the term along: "The default is three" does not say of what.
 //
 // Pure; thread safe.
 #pragma once
@@ -19,6 +20,7 @@
 namespace raglan::rag {
 
 inline constexpr std::size_t kMinSentenceBytes = 24;
+inline constexpr std::size_t kMinLooseBytes = 8;
 inline constexpr std::size_t kMinAnnouncementBytes = 12;
 inline constexpr std::size_t kMaxSentenceBytes = 400;
 inline constexpr std::size_t kMaxAnnouncedBytes = 400; // the block that is announced
@@ -26,9 +28,12 @@ inline constexpr std::size_t kMaxTermBytes = 80;
 
 // Bytes of the passage's text.
 struct QuotableSentence {
-  std::size_t start = 0; // of the sentence's term; else of the sentence
+  std::size_t start = 0;
   std::size_t sentence_end = 0;
   std::size_t end = 0; // of the announced block; else sentence_end
+  std::size_t term_start = 0;
+  std::size_t term_end = 0; // 0: it defines no term
+  bool loose = false;
 };
 
 // In the text's order.

@@ -11,12 +11,24 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-std::vector<std::string> quotes_of(std::string_view text, std::string_view title_path = "") {
+// With the term that they define in front.
+std::vector<std::string> pieces_of(std::string_view text, std::string_view title_path, bool loose) {
   std::vector<std::string> sentences;
   for (const QuotableSentence& found : quotable_sentences(text, title_path)) {
-    sentences.emplace_back(text.substr(found.start, found.end - found.start));
+    if (found.loose != loose) continue;
+    std::string sentence(text.substr(found.term_start, found.term_end - found.term_start));
+    if (!sentence.empty()) sentence += ": ";
+    sentences.push_back(sentence.append(text.substr(found.start, found.end - found.start)));
   }
   return sentences;
+}
+
+std::vector<std::string> quotes_of(std::string_view text, std::string_view title_path = "") {
+  return pieces_of(text, title_path, false);
+}
+
+std::vector<std::string> loose_of(std::string_view text, std::string_view title_path = "") {
+  return pieces_of(text, title_path, true);
 }
 
 TEST(QuotableSentences, AreThoseOfTheProse) {
@@ -64,13 +76,49 @@ TEST(QuotableSentences, ThatBreakOffBeforeACommandTakeItAlong) {
 
 TEST(QuotableSentences, TakeTheTermThatTheyDefineAlong) {
   EXPECT_THAT(
-      quotes_of("max_connections (integer)\n\nDetermines the maximum number of connections. "
+      quotes_of("Some of them are kept for superusers only.\n\n"
+                "max_connections (integer)\n\nDetermines the maximum number of connections. "
                 "The default is typically 100 connections.\n\n"
-                "Reserved Slots\n\nSome of them are kept for superusers only."),
-      ElementsAre("max_connections (integer)\n\n"
-                  "Determines the maximum number of connections.",
-                  "The default is typically 100 connections.",
-                  "Some of them are kept for superusers only."));
+                "This parameter can only be set at server start.\n\n"
+                "superuser_reserved_connections (integer)\n\n"
+                "The default value is three connections."),
+      ElementsAre("Some of them are kept for superusers only.",
+                  "max_connections (integer): Determines the maximum number of connections.",
+                  "max_connections (integer): The default is typically 100 connections.",
+                  "max_connections (integer): This parameter can only be set at server start.",
+                  "superuser_reserved_connections (integer): "
+                  "The default value is three connections."));
+}
+
+TEST(QuotableSentences, ATermIsDefinedDownToTheNextHeading) {
+  EXPECT_THAT(quotes_of("max_connections (integer)\n\nDetermines the maximum number.\n\n"
+                        "Reserved Slots\n\nSome of them are kept for superusers only.",
+                        "Settings > Reserved Slots"),
+              ElementsAre("max_connections (integer): Determines the maximum number.",
+                          "Some of them are kept for superusers only."));
+}
+
+TEST(QuotableSentences, WithNumbersAndDatesAreProse) {
+  for (const std::string sentence :
+       {"Version 3.2.1 was released on 2024-03-15.",
+        "In 2023 the revenue was $1,234,567 (up 12.5%).",
+        "Dr. Smith was born on 12 May 1987 in Leeds.", "法国的首都是巴黎。"}) {
+    EXPECT_THAT(quotes_of(sentence), ElementsAre(sentence));
+  }
+}
+
+TEST(QuotableSentences, WhatIsNoProseIsLoose) {
+  EXPECT_THAT(
+      loose_of("- The default port is 8080\n- The badger is called Bea\n\nZeta is blue."),
+      ElementsAre("- The default port is 8080", "- The badger is called Bea", "Zeta is blue."));
+  EXPECT_THAT(loose_of("port | the default is 8080\nhost | the default is localhost"),
+              ElementsAre("port | the default is 8080", "host | the default is localhost"));
+}
+
+TEST(QuotableSentences, HeadingsQuestionsAndAnnouncementsAreNotEvenLoose) {
+  EXPECT_THAT(loose_of("Routine Vacuuming\n\nHow do I vacuum a table by hand?\n\nRun this:",
+                       "Manual > Routine Vacuuming"),
+              IsEmpty());
 }
 
 TEST(QuotableSentences, AreNoRowsOfTables) {
