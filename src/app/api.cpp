@@ -38,7 +38,7 @@ void add_api_options(CLI::App& command, ApiOptions& options) {
 }
 
 Result<std::unique_ptr<Api>> open_api(const ApiOptions& options) {
-  if (options.url.empty()) return load_local_api(options.common);
+  if (options.url.empty()) return load_local_api(options.common, options.creates_store);
   return make_remote_api(options.url, options.token);
 }
 

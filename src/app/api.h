@@ -20,8 +20,9 @@ namespace raglan::app {
 
 struct ApiOptions {
   CommonOptions common;
-  std::string url;   // empty: in this process
-  std::string token; // sent as a bearer token
+  std::string url;           // empty: in this process
+  std::string token;         // sent as a bearer token
+  bool creates_store = true; // in this process: where there is none yet; else that is kNotFound
 };
 void add_api_options(CLI::App& command, ApiOptions& options);
 
@@ -53,6 +54,6 @@ int report_unopened(std::string_view command, const Error& error);
 
 std::unique_ptr<Api> make_remote_api(std::string url, std::string token);
 // Loads model and store: seconds. Shows on a terminal what it is doing.
-Result<std::unique_ptr<Api>> load_local_api(const CommonOptions& options);
+Result<std::unique_ptr<Api>> load_local_api(const CommonOptions& options, bool creates_store);
 
 } // namespace raglan::app

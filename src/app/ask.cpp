@@ -48,7 +48,9 @@ int ask(const AskOptions& options) {
     report_error("ask", request.error());
     return kExitUsage;
   }
-  auto api = open_api(options.api);
+  ApiOptions where = options.api;
+  where.creates_store = false;
+  auto api = open_api(where);
   if (!api) return report_unopened("ask", api.error());
   auto reply = (*api)->call("POST", "/v1/query", *request);
   if (!reply) return report_failure(options, std::move(reply.error()));

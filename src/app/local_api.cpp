@@ -23,10 +23,18 @@ void show_progress(std::string_view what, std::uint64_t done, std::uint64_t tota
 
 class LocalApi final : public Api {
  public:
-  static Result<std::unique_ptr<Api>> load(const CommonOptions& options) {
+  static Result<std::unique_ptr<Api>> load(const CommonOptions& options, bool creates_store) {
     std::unique_ptr<LocalApi> api(new LocalApi);
     if (!load_settings(api->settings_, options, {}, Logging::kCommand)) {
       return fail(ErrorCode::kInvalidField, "the settings are not valid");
+    }
+    if (!creates_store &&
+        !std::filesystem::exists(store_path(api->settings_, options.data_folder))) {
+      return fail(
+          ErrorCode::kNotFound,
+          fmt::format("there are no documents in {} yet: `raglan ingest FOLDER` reads some, "
+                      "--data names another place",
+                      options.data_folder));
     }
     auto engine = Engine::load(api->settings_, options.data_folder, api->metrics_,
                                api->request_metrics_, SystemClock::instance(), show_progress);
@@ -71,8 +79,8 @@ class LocalApi final : public Api {
 
 } // namespace
 
-Result<std::unique_ptr<Api>> load_local_api(const CommonOptions& options) {
-  return LocalApi::load(options);
+Result<std::unique_ptr<Api>> load_local_api(const CommonOptions& options, bool creates_store) {
+  return LocalApi::load(options, creates_store);
 }
 
 } // namespace raglan::app

@@ -1,5 +1,6 @@
 // The JSON text of a value: boost::json::serialize, but numbers look as people write them (0.25,
-// not 2.5E-1). Reading the text gives the same value, the kinds of its numbers included.
+// not 2.5E-1). A number's text is the shortest that reads back as the same number, of the same
+// kind.
 //
 // Numbers that are not finite, which JSON has no text for, are null.
 #pragma once

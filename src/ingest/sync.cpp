@@ -153,6 +153,9 @@ class Sync {
     if (document.id.size() > store::kMaxDocumentIdBytes) {
       return fail(ErrorCode::kInvalidField, "the path is too long");
     }
+    if (std::ranges::any_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; })) {
+      return fail(ErrorCode::kInvalidField, "the path has control characters");
+    }
     auto bytes = read_file(scope.root / name, kMaxDocumentBytes);
     if (!bytes) return forward_error(bytes);
     const auto type = guess_media_type(name, *bytes);

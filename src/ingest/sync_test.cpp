@@ -167,6 +167,12 @@ TEST_F(SyncTest, ADryRunSaysTheSameAndDoesNothing) {
   EXPECT_EQ(target_.documents["default:s/a.txt"].bytes, "a");
 }
 
+TEST_F(SyncTest, ANameThatNoDocumentCanHaveFailsInADryRunToo) {
+  write("d/new\nline.txt", "a");
+  EXPECT_EQ(sync({"d"}, {.dry_run = true}).failed, 1u);
+  EXPECT_EQ(sync({"d"}).failed, 1u);
+}
+
 TEST_F(SyncTest, ASubfolderOrFileTouchesNothingOutsideOfItself) {
   write("d/sub/a.txt", "a");
   write("d/sub2/b.txt", "b");

@@ -19,9 +19,13 @@ namespace {
 FileDescriptor bind_and_listen(const addrinfo& candidate, int backlog, int& reason) {
   const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   FileDescriptor socket(::socket(candidate.ai_family, type, 0));
+  if (!socket) {
+    reason = errno;
+    return {};
+  }
   const int on = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (socket && ::bind(socket.get(), candidate.ai_addr, candidate.ai_addrlen) == 0 &&
+  if (::bind(socket.get(), candidate.ai_addr, candidate.ai_addrlen) == 0 &&
       ::listen(socket.get(), backlog) == 0) {
     return socket;
   }
@@ -63,6 +67,7 @@ Result<Listener> Listener::open(const ListenerConfig& config) {
     if (!socket) continue;
     Listener listener(std::move(socket));
     if (listener.read_address()) return listener;
+    reason = errno;
   }
   return fail(ErrorCode::kUnavailable,
               fmt::format("cannot listen on {}: {}", where, std::strerror(reason)));

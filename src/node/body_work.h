@@ -1,4 +1,5 @@
-// Parsing and writing JSON: small bodies on the event loop itself, large ones on an executor.
+// Parsing and writing JSON: small bodies on the event loop itself, large ones on an executor. A
+// single answer (at most 100 passages) is written on the loop: some hundred microseconds at worst.
 //
 // Handing a small body to another thread costs more than parsing it; a large one would keep every
 // other connection of the loop waiting.

@@ -190,8 +190,9 @@ class DocumentRoutes {
                                   Deadline deadline) const {
     const auto dry_run = dry_run_parameter(request);
     if (!dry_run) co_return error_reply(dry_run.error(), request);
-    const auto statuses = co_await parts_.writer.write(
-        std::move(parsed.collection), std::move(parsed.documents), *dry_run, deadline);
+    const auto statuses =
+        co_await parts_.writer.write(std::move(parsed.collection), std::move(parsed.documents),
+                                     *dry_run, deadline, request.body_reservation);
     if (!parsed.many && statuses.front().error) {
       co_return error_reply(*statuses.front().error, request);
     }

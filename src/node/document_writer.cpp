@@ -41,6 +41,13 @@ Result<Compared> find_unchanged(store::Store& store, const store::CollectionKey&
 
 } // namespace
 
+// Copied into every piece of work, which may outlive the request.
+struct DocumentWriter::Write {
+  store::CollectionKey collection;
+  Deadline deadline;
+  std::shared_ptr<const void> held;
+};
+
 // A document on its way. Once `status.state` is decided it takes no further part.
 struct DocumentWriter::Item {
   DocumentStatus status;
@@ -57,7 +64,9 @@ struct DocumentWriter::Item {
 
 net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKey collection,
                                                              std::vector<ParsedDocument> documents,
-                                                             bool dry_run, Deadline deadline) {
+                                                             bool dry_run, Deadline deadline,
+                                                             std::shared_ptr<const void> held) {
+  const Write write{std::move(collection), deadline, std::move(held)};
   std::vector<Item> items(documents.size());
   std::set<std::string_view> seen;
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -73,11 +82,11 @@ net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKe
       items[i].fail({ErrorCode::kConflict, "this id occurs more than once in the request", "id"});
     }
   }
-  co_await skip_unchanged(collection, items, deadline);
+  co_await skip_unchanged(write, items);
   std::vector<Item*> group;
   std::size_t chunks = 0;
   for (Item& item : items) {
-    if (item.pending) co_await prepare(item, deadline);
+    if (item.pending) co_await prepare(write, item);
     if (!item.pending) continue;
     item.status.chunks = item.prepared.chunks.size();
     if (dry_run) {
@@ -87,20 +96,19 @@ net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKe
     group.push_back(&item);
     chunks += item.prepared.chunks.size();
     if (chunks >= kChunksPerGroup) {
-      co_await write_group(collection, group, deadline);
+      co_await write_group(write, group);
       group.clear();
       chunks = 0;
     }
   }
-  if (!group.empty()) co_await write_group(collection, group, deadline);
+  if (!group.empty()) co_await write_group(write, group);
   std::vector<DocumentStatus> statuses;
   for (Item& item : items) statuses.push_back(std::move(item.status));
   co_return statuses;
 }
 
 // By content hash alone: an unchanged document costs no extraction.
-net::Task<void> DocumentWriter::skip_unchanged(const store::CollectionKey& collection,
-                                               std::vector<Item>& items, Deadline deadline) {
+net::Task<void> DocumentWriter::skip_unchanged(const Write& write, std::vector<Item>& items) {
   std::vector<Item*> pending;
   for (Item& item : items) {
     if (item.pending) pending.push_back(&item);
@@ -109,11 +117,12 @@ net::Task<void> DocumentWriter::skip_unchanged(const store::CollectionKey& colle
   // The work owns what it reads: the request may be cancelled while it runs.
   std::vector<ingest::SourceDocument> sources;
   for (Item* item : pending) sources.push_back(std::move(item->source));
-  auto compare = [&store = parts_.store, collection, chunker = parts_.chunker,
+  auto compare = [&store = parts_.store, write, chunker = parts_.chunker,
                   &embedder = parts_.embedder.embedder(), sources = std::move(sources)]() mutable {
-    return find_unchanged(store, collection, chunker, embedder.id(), std::move(sources));
+    return find_unchanged(store, write.collection, chunker, embedder.id(), std::move(sources));
   };
-  auto compared = co_await net::offload(parts_.storage, std::move(compare), deadline, parts_.clock);
+  auto compared =
+      co_await net::offload(parts_.storage, std::move(compare), write.deadline, parts_.clock);
   for (std::size_t i = 0; i < pending.size(); ++i) {
     Item& item = *pending[i];
     if (!compared) {
@@ -128,13 +137,14 @@ net::Task<void> DocumentWriter::skip_unchanged(const store::CollectionKey& colle
   }
 }
 
-net::Task<void> DocumentWriter::prepare(Item& item, Deadline deadline) {
-  auto work = [source = std::move(item.source), chunker = parts_.chunker,
+net::Task<void> DocumentWriter::prepare(const Write& write, Item& item) {
+  auto work = [source = std::move(item.source), held = write.held, chunker = parts_.chunker,
                &embedder = parts_.embedder.embedder()] {
     const auto count = [&embedder](std::string_view text) { return embedder.count_tokens(text); };
     return ingest::prepare_document(source, chunker, count, embedder.id());
   };
-  auto prepared = co_await net::offload(parts_.extraction, std::move(work), deadline, parts_.clock);
+  auto prepared =
+      co_await net::offload(parts_.extraction, std::move(work), write.deadline, parts_.clock);
   if (prepared) {
     item.prepared = std::move(*prepared);
   } else {
@@ -158,15 +168,14 @@ net::Task<Result<std::vector<float>>> DocumentWriter::embed(std::vector<std::str
   co_return vectors;
 }
 
-net::Task<void> DocumentWriter::write_group(const store::CollectionKey& collection,
-                                            std::span<Item*> group, Deadline deadline) {
+net::Task<void> DocumentWriter::write_group(const Write& write, std::span<Item*> group) {
   std::vector<std::string> texts;
   for (const Item* item : group) {
     for (const store::Chunk& chunk : item->prepared.chunks) {
       texts.push_back(ingest::embedding_text(item->prepared.document, chunk));
     }
   }
-  auto vectors = co_await embed(std::move(texts), deadline);
+  auto vectors = co_await embed(std::move(texts), write.deadline);
   if (!vectors) {
     for (Item* item : group) item->fail(vectors.error());
     co_return;
@@ -181,11 +190,10 @@ net::Task<void> DocumentWriter::write_group(const store::CollectionKey& collecti
     documents.push_back(std::move(item->prepared));
   }
   using States = std::vector<Result<store::WriteState>>;
-  auto put = [&store = parts_.store, collection,
-              documents = std::move(documents)]() -> Result<States> {
-    return store.put_many(collection, documents);
+  auto put = [&store = parts_.store, write, documents = std::move(documents)]() -> Result<States> {
+    return store.put_many(write.collection, documents);
   };
-  auto states = co_await net::offload(parts_.storage, std::move(put), deadline, parts_.clock);
+  auto states = co_await net::offload(parts_.storage, std::move(put), write.deadline, parts_.clock);
   for (std::size_t i = 0; i < group.size(); ++i) {
     Item& item = *group[i];
     item.pending = false;

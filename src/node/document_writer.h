@@ -12,6 +12,7 @@
 // Thread safety: `write` may be called from any event loop, concurrently.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,18 +48,19 @@ class DocumentWriter {
   // One status per document, in their order. With `dry_run` nothing is embedded or written, and the
   // status says what would happen. Past `deadline` nothing more is begun: what is not known to be
   // written by then fails with kDeadlineExceeded (a commit that is under way is not taken back).
+  // `held` is kept for as long as any of the request's texts is, even in work that outlives it.
   net::Task<std::vector<DocumentStatus>> write(store::CollectionKey collection,
                                                std::vector<ParsedDocument> documents, bool dry_run,
-                                               Deadline deadline);
+                                               Deadline deadline, std::shared_ptr<const void> held);
 
  private:
   struct Item;
 
-  net::Task<void> prepare(Item& item, Deadline deadline);
-  net::Task<void> skip_unchanged(const store::CollectionKey& collection, std::vector<Item>& items,
-                                 Deadline deadline);
-  net::Task<void> write_group(const store::CollectionKey& collection, std::span<Item*> group,
-                              Deadline deadline);
+  struct Write; // what all steps of one request share
+
+  net::Task<void> prepare(const Write& write, Item& item);
+  net::Task<void> skip_unchanged(const Write& write, std::vector<Item>& items);
+  net::Task<void> write_group(const Write& write, std::span<Item*> group);
   net::Task<Result<std::vector<float>>> embed(std::vector<std::string> texts, Deadline deadline);
 
   Parts parts_;

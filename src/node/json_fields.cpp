@@ -1,6 +1,7 @@
 #include "node/json_fields.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -13,6 +14,17 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kMaxDepth = 32;
+
+// Boost's parser makes infinities of 1e400 and the like. No deeper than kMaxDepth.
+bool is_finite(const json::value& value) {
+  if (const double* number = value.if_double()) return std::isfinite(*number);
+  if (const json::array* array = value.if_array()) return std::ranges::all_of(*array, is_finite);
+  if (const json::object* object = value.if_object()) {
+    return std::ranges::all_of(*object,
+                               [](const auto& member) { return is_finite(member.value()); });
+  }
+  return true;
+}
 
 } // namespace
 
@@ -29,6 +41,9 @@ Result<json::value> parse_json_body(std::string_view body) {
     return fail(ErrorCode::kMalformedRequest,
                 body.empty() ? "the body is empty; a JSON object is expected"
                              : fmt::format("the body is not valid JSON: {}", error.message()));
+  }
+  if (!is_finite(value)) {
+    return fail(ErrorCode::kMalformedRequest, "the body has a number that is too large");
   }
   return value;
 }

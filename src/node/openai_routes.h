@@ -1,4 +1,8 @@
 // POST /v1/embeddings and GET /v1/models in OpenAI's shapes: its official clients work unchanged.
+// Query parameters are ignored, as some of those clients send some of their own (api-version).
+//
+// The model's name is what comes before ':' in the embedder's id. One text is somebody waiting for
+// a query and goes with the questions; an array is bulk work and goes behind them.
 #pragma once
 
 #include "http/router.h"
@@ -10,8 +14,6 @@ namespace raglan::node {
 inline constexpr std::size_t kMaxEmbeddingInputs = 2048; // OpenAI's own limit
 inline constexpr std::size_t kMaxEmbeddingInputBytes = 64 << 10;
 
-// The model's name is what comes before ':' in the embedder's id. One text is somebody waiting for
-// a query and goes with the questions; an array is bulk work and goes behind them.
 struct OpenAiRouteParts {
   model::EmbeddingQueue& embedder; // must outlive the router, as the clock
   net::Submit search;              // counts the tokens of one text

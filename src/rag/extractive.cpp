@@ -62,14 +62,45 @@ double promise(const SentenceCandidate& candidate) {
   return candidate.lexical + kRankWeight / candidate.n - (candidate.loose ? kLoosePromise : 0);
 }
 
-constexpr std::array<std::string_view, 32> kDependentBeginnings = {
-    "Accordingly", "Additionally", "After that",  "Also",          "Alternatively",
-    "And",         "Another",      "As a result", "As previously", "At this point",
-    "Because of",  "But",          "By contrast", "Even so",       "Finally",
-    "Furthermore", "Hence",        "However",     "In addition",   "In that",
-    "In this",     "It",           "Moreover",    "Otherwise",     "So",
-    "Such",        "That",         "Then",        "Therefore",     "These",
-    "This",        "Thus"};
+constexpr std::array<std::string_view, 36> kDependentBeginnings = {"Accordingly",
+                                                                   "Additionally",
+                                                                   "After that",
+                                                                   "Also",
+                                                                   "Alternatively",
+                                                                   "And",
+                                                                   "Another",
+                                                                   "As a result",
+                                                                   "As previously",
+                                                                   "At this point",
+                                                                   "Because of",
+                                                                   "Default",
+                                                                   "Defaults",
+                                                                   "The default",
+                                                                   "The value",
+                                                                   "But",
+                                                                   "By contrast",
+                                                                   "Even so",
+                                                                   "Finally",
+                                                                   "Furthermore",
+                                                                   "Hence",
+                                                                   "However",
+                                                                   "In addition",
+                                                                   "In that",
+                                                                   "In this",
+                                                                   "It",
+                                                                   "Moreover",
+                                                                   "Otherwise",
+                                                                   "So",
+                                                                   "Such",
+                                                                   "That",
+                                                                   "Then",
+                                                                   "Therefore",
+                                                                   "These",
+                                                                   "This",
+                                                                   "Thus"};
+// A passage as near as this answers, though none of its sentences alone is near: under a heading
+// that is the question, the answer need not repeat it.
+constexpr double kPassageDecides = 0.7;
 constexpr std::array<std::string_view, 4> kPointers = {"for more information", "for more details",
                                                        "for details", "for further"};
 
@@ -121,7 +152,8 @@ std::vector<Scored> score_all(std::span<const float> query_vector,
     const double cosine = dot(query_vector, row);
     const double score = kSentenceShare * cosine + (1 - kSentenceShare) * candidate.passage_cosine +
                          kLexicalWeight * candidate.lexical - penalty(candidate);
-    scored.push_back({i, score, cosine});
+    const bool passage_decides = candidate.passage_cosine >= kPassageDecides;
+    scored.push_back({i, score, passage_decides ? candidate.passage_cosine : cosine});
   }
   std::ranges::sort(scored, [](const Scored& left, const Scored& right) {
     if (left.score != right.score) return left.score > right.score;
@@ -185,6 +217,17 @@ SentenceCandidate make_candidate(const Source& source, const QuotableSentence& f
   return candidate;
 }
 
+// Passages overlap, and one that begins behind a term has its sentences without it.
+void drop_without_term(std::vector<SentenceCandidate>& candidates) {
+  std::set<std::string> defined;
+  for (const SentenceCandidate& candidate : candidates) {
+    if (!candidate.term.empty()) defined.insert(candidate.text);
+  }
+  std::erase_if(candidates, [&](const SentenceCandidate& candidate) {
+    return candidate.term.empty() && defined.contains(candidate.text);
+  });
+}
+
 } // namespace
 
 std::vector<SentenceCandidate> candidate_sentences(std::string_view question,
@@ -199,6 +242,7 @@ std::vector<SentenceCandidate> candidate_sentences(std::string_view question,
       candidate.passage_cosine = source.explanation.cosine;
     }
   }
+  drop_without_term(candidates);
   std::ranges::sort(candidates, [](const SentenceCandidate& left, const SentenceCandidate& right) {
     if (promise(left) != promise(right)) return promise(left) > promise(right);
     return std::pair(left.n, left.start) < std::pair(right.n, right.start);

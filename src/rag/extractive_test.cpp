@@ -147,6 +147,17 @@ TEST(Extractive, WhatIsSaidOfATermNamesTheTermOnce) {
             "The default is typically 100 connections. [1]");
 }
 
+TEST(Extractive, APassageThatIsVeryNearAnswersWithoutASentenceThatIs) {
+  std::vector<Source> faq = {source_of(1, "How much is shipping?\n\n5 EUR within the EU.")};
+  const auto found_at = [&](float passage_cosine) {
+    faq[0].explanation.cosine = passage_cosine;
+    const auto candidates = candidate_sentences("How much is shipping?", faq, {});
+    return compose_extractive(kQuestion, candidates, vectors_of({0.2f}), {}).found;
+  };
+  EXPECT_FALSE(found_at(0.69f));
+  EXPECT_TRUE(found_at(0.71f));
+}
+
 TEST(Extractive, AFactThatIsNoSentenceAnswersWhenAsked) {
   for (const std::string fact :
        {"- The default port is 8080", "Zeta is blue.", "port | 8080 tcp"}) {
@@ -155,6 +166,15 @@ TEST(Extractive, AFactThatIsNoSentenceAnswersWhenAsked) {
     ASSERT_EQ(candidates.size(), 1u) << fact;
     const auto answer = compose_extractive(kQuestion, candidates, vectors_of({0.9f}), {});
     EXPECT_EQ(answer.text, fact + " [1]");
+  }
+}
+
+TEST(Extractive, OfOverlappingPassagesTheOneWithTheTermIsQuoted) {
+  const std::string said = "The default value is four megabytes of memory.";
+  const std::vector<Source> overlapping = {
+      source_of(1, said), source_of(2, "work_mem (integer)\n\nSets the memory. " + said)};
+  for (const SentenceCandidate& candidate : candidate_sentences("default", overlapping, {})) {
+    EXPECT_EQ(candidate.term, "work_mem (integer)");
   }
 }
 

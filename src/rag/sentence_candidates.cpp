@@ -193,6 +193,7 @@ std::vector<QuotableSentence> quotable_sentences(std::string_view text,
   const Blocks blocks(text);
   Definition definition(blocks, title_path);
   std::vector<QuotableSentence> quotable;
+  std::size_t attached = 0;   // of quotable, to the term that they define
   std::size_t quoted_end = 0; // of what prose announced: it defines nothing, and is no answer alone
   for (TextSpan span : split_sentences(text)) {
     // A heading or a line of code right above is part of the sentence for want of a full stop.
@@ -206,12 +207,12 @@ std::vector<QuotableSentence> quotable_sentences(std::string_view text,
     const std::string_view sentence = text.substr(span.start, span.end - span.start);
     if (const auto end = quotable_end(blocks, span, sentence, title_path)) {
       quotable.push_back({.start = span.start, .sentence_end = span.end, .end = *end});
-      definition.attach_to(quotable.back());
       quoted_end = *end;
     } else if (span.start >= quoted_end &&
                !(is_term(sentence) && !blocks.behind(span.end).empty())) {
       add_loose(text, span, title_path, quotable);
     }
+    for (; attached < quotable.size(); ++attached) definition.attach_to(quotable[attached]);
   }
   return quotable;
 }

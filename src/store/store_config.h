@@ -65,7 +65,8 @@ inline void describe(config::Table<StoreConfig>& table) {
       .field("change_log_max", &StoreConfig::change_log_max,
              "changes that the log keeps of each collection; an index that is further behind is "
              "built anew")
-      .min(1);
+      .min(1)
+      .max(1'000'000'000);
   table.bytes("check_at_open_bytes", &StoreConfig::check_at_open_bytes,
               "files up to this size are checked page by page when they are opened");
   table.field("snapshot_after_chunks", &StoreConfig::snapshot_after_chunks,

@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::size_t kMaxGroup = 256;
 // Other processes wait while a transaction is open.
+// Between two pieces that are swept: SQLite's lock is not fair, and another process that polls for
+// it would hardly ever meet the moment between two transactions. Own writes do not wait for it.
+constexpr std::chrono::milliseconds kSweepPause{20};
 constexpr auto kMaxGroupTime = std::chrono::milliseconds(200);
 // How often an idle writer looks whether another process has left a large log behind.
 constexpr auto kIdleInterval = std::chrono::seconds(1);
@@ -84,7 +87,7 @@ void Writer::run() {
   if (auto ok = connection_.execute(limit.c_str()); !ok) log_warning("log size not limited");
   bool swept = true; // at the start there may be what a killed process left
   while (true) {
-    const std::vector<Job*> jobs = take_waiting(swept ? std::chrono::seconds(0) : kIdleInterval);
+    const std::vector<Job*> jobs = take_waiting(swept ? kSweepPause : kIdleInterval);
     commit(jobs);
     swept = sweep_piece();
     checkpoint_if_due();
