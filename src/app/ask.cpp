@@ -35,7 +35,7 @@ Result<json::object> request_of(const AskOptions& options) {
 }
 
 int report_failure(const AskOptions& options, Error error) {
-  if (error.code == ErrorCode::kNotFound) {
+  if (error.code == ErrorCode::kNotFound && error.param == "collection") {
     error.message = fmt::format(
         "there is no collection \"{}\" yet; `raglan ingest FOLDER` makes it", options.collection);
   }

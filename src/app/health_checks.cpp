@@ -120,12 +120,15 @@ Finding check_database(const Settings& settings, const fs::path& data_folder) {
   if (!fs::exists(path, error)) {
     return {"store", Health::kOk, fmt::format("{} does not exist yet", path.string()), ""};
   }
+  // Before it is opened: that migrates and tidies up, and a damaged file must stay as it is.
+  auto whole = store::EmbeddedStore::check_file(path, settings.store);
   store::StoreConfig config = settings.store;
-  // Not while it is opened: no node could start meanwhile.
-  config.check_at_open_bytes = 0;
-  // The model does not matter for looking.
-  auto store = store::EmbeddedStore::open(path, {}, config, SystemClock::instance());
-  const auto whole = store ? (*store)->check() : Result<>(forward_error(store));
+  config.check_at_open_bytes = 0; // has just been done
+  Result<std::unique_ptr<store::EmbeddedStore>> store = nullptr;
+  if (whole) { // the model does not matter for looking
+    store = store::EmbeddedStore::open(path, {}, config, SystemClock::instance());
+    if (!store) whole = forward_error(store);
+  }
   if (!whole) {
     return {"store", Health::kFailed, fmt::format("{}: {}", path.string(), whole.error().message),
             "restore the file from a backup, or move it away and ingest again"};

@@ -21,6 +21,7 @@ constexpr auto kToken = asio::as_tuple(asio::deferred);
 
 // After the process has run out of descriptors or memory for sockets.
 constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr std::chrono::seconds kAcceptWarningInterval{10};
 // Connections over the limit that may wait, per loop, to have read their 503; more are just closed.
 constexpr std::size_t kMaxRefusals = 64;
 
@@ -71,6 +72,7 @@ net::Task<> ServerLoop::accept(FileDescriptor listening, bool is_v6) {
                     listening.release());
   asio::steady_timer pause(executor_);
   acceptor_ = &acceptor;
+  MonotonicTime warn_after{};
   while (!shared->draining) {
     asio::ip::tcp::endpoint peer;
     auto [failure, socket] = co_await acceptor.async_accept(peer, kToken);
@@ -78,7 +80,10 @@ net::Task<> ServerLoop::accept(FileDescriptor listening, bool is_v6) {
       start(std::move(socket), peer);
     } else if (failure != asio::error::operation_aborted &&
                failure != asio::error::connection_aborted) {
-      log_warning("cannot accept", {{"reason", failure.message()}});
+      if (coarse_now() >= warn_after) {
+        log_warning("cannot accept", {{"reason", failure.message()}});
+        warn_after = coarse_now() + kAcceptWarningInterval;
+      }
       pause.expires_after(kAcceptPause);
       co_await pause.async_wait(kToken);
     }

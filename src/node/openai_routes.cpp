@@ -38,7 +38,9 @@ std::string to_base64(std::span<const float> values) {
 void add_input(JsonFields& fields, EmbeddingRequest& request, const json::value& value) {
   const json::string* text = value.if_string();
   if (!text) {
-    fields.reject("input", "'input' must be a string or an array of strings");
+    fields.reject("input",
+                  "'input' must be a string or an array of strings: tokens of another model mean "
+                  "nothing here");
   } else if (text->empty() || text->size() > kMaxEmbeddingInputBytes) {
     fields.reject("input",
                   fmt::format("each input must have 1 to {} bytes", kMaxEmbeddingInputBytes));

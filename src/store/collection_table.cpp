@@ -20,7 +20,7 @@ CollectionRow read_row(const Statement& row) {
 }
 
 std::unexpected<Error> no_such_collection() {
-  return fail(ErrorCode::kNotFound, "no such collection");
+  return fail(ErrorCode::kNotFound, "no such collection", "collection");
 }
 
 } // namespace

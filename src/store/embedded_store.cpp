@@ -219,10 +219,10 @@ Result<> EmbeddedStore::load_indexes(const std::function<void(LoadProgress)>& pr
   return {};
 }
 
-Result<> EmbeddedStore::check() {
-  auto reader = parts_->readers.acquire();
-  if (!reader) return forward_error(reader);
-  return check_pages((*reader)->connection());
+Result<> EmbeddedStore::check_file(const std::filesystem::path& path, const StoreConfig& config) {
+  auto connection = Connection::open(path, {.create = false, .busy_timeout = config.busy_timeout});
+  if (!connection) return forward_error(connection);
+  return check_pages(*connection);
 }
 
 Result<> EmbeddedStore::save_snapshots() { return parts_->shelf.save(1); }

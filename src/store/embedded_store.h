@@ -44,14 +44,15 @@ class EmbeddedStore final : public Store {
   static Result<std::unique_ptr<EmbeddedStore>> open(const std::filesystem::path& path,
                                                      EmbeddingSpace space, StoreConfig config,
                                                      const Clock& clock);
+  // Reads every page of the file and changes nothing in it: kCorrupt when one is damaged. Takes
+  // long for a large file, but keeps nobody from reading, writing or opening; the log grows
+  // meanwhile.
+  static Result<> check_file(const std::filesystem::path& path, const StoreConfig& config);
   ~EmbeddedStore() override; // as close()
 
   // Loads the index of every collection, so that no search has to. Indexes that are not loaded here
   // are loaded by the first search.
   Result<> load_indexes(const std::function<void(LoadProgress)>& progress = {});
-  // Reads every page of the file: kCorrupt when one is damaged. Takes long for a large file, but
-  // keeps nobody from reading, writing or opening; the log grows meanwhile.
-  Result<> check();
   // Saves a snapshot of every loaded index that changed since its last.
   Result<> save_snapshots();
   // Refuses new writes, commits those that wait, stops the threads, saves snapshots.

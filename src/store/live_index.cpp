@@ -14,7 +14,7 @@ Result<LogSpan> read_log_span(Connection& connection, const FeedSource& source) 
   select->bind(std::string_view(source.tenant), source.collection_id);
   auto row = select->step();
   if (!row) return forward_error(row);
-  if (!*row) return fail(ErrorCode::kNotFound, "no such collection");
+  if (!*row) return fail(ErrorCode::kNotFound, "no such collection", "collection");
   return LogSpan{select->unsigned_integer(0), select->unsigned_integer(1)};
 }
 

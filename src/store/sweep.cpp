@@ -59,7 +59,7 @@ Result<> prune_log(Connection& connection, const Piece& piece, std::uint64_t cha
       *through_seq, connection.changes(), piece.collection_id);
 }
 
-// Of a dropped collection, until `left` is used up.
+// Of a dropped collection, until `left_` is used up.
 class DroppedRows {
  public:
   DroppedRows(Connection& connection, const Piece& piece)

@@ -130,7 +130,8 @@ class InProcess(TemporaryFolderTest, IngestChecks):
     def test_ask_in_an_empty_folder_says_so(self):
         done = run("ask", "anything?", *self.target)
         self.assertEqual(done.returncode, 1)
-        self.assertNotEqual(done.stderr, "")
+        self.assertIn("there are no documents", done.stderr)
+        self.assertFalse(self.data.exists(), "a question makes no store")
 
     def test_doctor_looks_at_everything(self):
         done = run("doctor", *self.target, "--json", cwd=self.folder)

@@ -310,7 +310,7 @@ class Reading(DocumentTest):
             self.node.query("x", collection="nowhere"),
             self.node.post("/v1/search", {"query": "x", "collection": "nowhere"}),
         ]:
-            self.assert_error(reply, 404, "not_found")
+            self.assert_error(reply, 404, "not_found", "collection")
 
 
 class Collections(DocumentTest):
@@ -331,7 +331,7 @@ class Collections(DocumentTest):
         self.assertEqual(self.node.get(f"/v1/collections/{self.collection}").json, reply.json)
         deleted = self.node.delete(f"/v1/collections/{self.collection}")
         self.assertEqual(deleted.json, {"name": self.collection, "deleted": True})
-        self.assert_error(self.node.get(f"/v1/collections/{self.collection}"), 404, "not_found")
+        self.assert_error(self.node.get(f"/v1/collections/{self.collection}"), 404, "not_found", "collection")
 
     def test_a_bad_name_is_refused(self):
         for name in ["", ".", ".hidden", "a b", "a/b", "ü", "x" * 129, "a\u0000b", None, 7, ["a"]]:
@@ -356,7 +356,7 @@ class Collections(DocumentTest):
         self.assertIn("grey", self.node.post("/v1/query", ask).json["answer"])
         self.assertEqual(self.node.post("/v1/query", ask).json["cache"]["status"], "hit")
         self.node.delete(f"/v1/collections/{self.collection}")
-        self.assert_error(self.node.post("/v1/query", ask), 404, "not_found")
+        self.assert_error(self.node.post("/v1/query", ask), 404, "not_found", "collection")
         self.write({"id": "d", "text": "The heron of this harbour is violet."})
         fresh = self.node.post("/v1/query", ask).json
         self.assertEqual(fresh["cache"]["status"], "miss")

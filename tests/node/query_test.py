@@ -271,7 +271,7 @@ class Streams(QueryTest):
         self.assertIsNone(done["answer"])
 
     def test_an_error_before_the_stream_is_a_plain_error(self):
-        self.assert_error(self.node.query("x", stream=True, collection="nowhere"), 404, "not_found")
+        self.assert_error(self.node.query("x", stream=True, collection="nowhere"), 404, "not_found", "collection")
         self.assert_error(self.node.query("x", stream=True, cache="only"), 503, "not_cached")
 
 
