@@ -303,14 +303,15 @@ class Reading(DocumentTest):
     def test_an_unknown_collection_is_404(self):
         for reply in [
             self.node.get("/v1/documents?collection=nowhere"),
-            self.node.get("/v1/documents/x?collection=nowhere"),
-            self.node.delete("/v1/documents/x?collection=nowhere"),
             self.node.get("/v1/collections/nowhere"),
             self.node.delete("/v1/collections/nowhere"),
             self.node.query("x", collection="nowhere"),
             self.node.post("/v1/search", {"query": "x", "collection": "nowhere"}),
         ]:
             self.assert_error(reply, 404, "not_found", "collection")
+        path = "/v1/documents/x?collection=nowhere"
+        for reply in [self.node.get(path), self.node.delete(path)]:
+            self.assert_error(reply, 404, "not_found")
 
 
 class Collections(DocumentTest):
