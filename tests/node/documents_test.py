@@ -310,8 +310,8 @@ class Reading(DocumentTest):
         ]:
             self.assert_error(reply, 404, "not_found", "collection")
         path = "/v1/documents/x?collection=nowhere"
-        for reply in [self.node.get(path), self.node.delete(path)]:
-            self.assert_error(reply, 404, "not_found")
+        self.assert_error(self.node.get(path), 404, "not_found")
+        self.assert_error(self.node.delete(path), 404, "not_found", "collection")
 
 
 class Collections(DocumentTest):
