@@ -273,6 +273,14 @@ TEST_F(DurabilityTest, FullDiskIsReportedAndTheStoreGoesOnWhenThereIsRoomAgain) 
 }
 
 // At every size at which a file can be stopped from growing: the store opens, or says why not.
+TEST_F(DurabilityTest, AWriteIntoAFileThatWasRemovedIsNotAcknowledged) {
+  auto store = open_store(folder_);
+  EXPECT_TRUE(store->put({}, make_document("first", "first apple")));
+  std::filesystem::remove(folder_.database());
+  EXPECT_EQ(code_of(store->put({}, make_document("second", "second apple"))),
+            ErrorCode::kUnavailable);
+}
+
 TEST_F(DurabilityTest, DiskThatIsFullAtTheStartIsSaidSo) {
   {
     auto store = open_store(folder_);

@@ -215,6 +215,12 @@ std::int64_t Connection::last_insert_rowid() const {
   return sqlite3_last_insert_rowid(handle_.get());
 }
 
+bool Connection::has_moved() const {
+  int moved = 0;
+  const int code = sqlite3_file_control(handle_.get(), nullptr, SQLITE_FCNTL_HAS_MOVED, &moved);
+  return code == SQLITE_OK && moved != 0;
+}
+
 std::int64_t Connection::changes() const { return sqlite3_changes64(handle_.get()); }
 
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
