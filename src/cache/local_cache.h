@@ -1,4 +1,5 @@
-// A cache in this process: sharded, bounded in bytes, least recently used out first, with a TTL.
+// A cache in this process: sharded, bounded in bytes, with a TTL and a choice of what makes room
+// (cache/eviction.h).
 //
 // Keys are 128-bit hashes that already carry tenant, collection and generation, so that nothing
 // here needs to know about either, and an entry of an older generation is simply never asked for
@@ -15,13 +16,14 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <list>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/guarded.h"
 #include "base/hash.h"
+#include "cache/eviction.h"
 #include "config/table.h"
 
 namespace raglan::cache {
@@ -30,6 +32,7 @@ struct LocalCacheConfig {
   bool enabled = true;
   std::size_t max_bytes = 64 << 20;
   std::chrono::milliseconds ttl = std::chrono::hours(1); // zero: entries do not expire
+  Eviction eviction = Eviction::kLru;
 };
 
 inline void describe(config::Table<LocalCacheConfig>& table) {
@@ -38,6 +41,11 @@ inline void describe(config::Table<LocalCacheConfig>& table) {
       .min(64 * 1024);
   table.field("ttl", &LocalCacheConfig::ttl, "how long an entry lives; 0s means for ever")
       .max(std::chrono::hours(24 * 365));
+  table.choice("eviction", &LocalCacheConfig::eviction, "which entry makes room for a new one",
+               {{"lru", Eviction::kLru},
+                {"lfu", Eviction::kLfu},
+                {"ttl", Eviction::kTtl},
+                {"s3-fifo", Eviction::kS3Fifo}});
 }
 
 struct LocalCacheStats {
@@ -55,21 +63,27 @@ class LocalCache {
   static constexpr std::size_t kShards = 16;
   static constexpr std::size_t kEntryOverheadBytes = 128;
 
-  explicit LocalCache(LocalCacheConfig config) : config_(config) {}
+  explicit LocalCache(LocalCacheConfig config) : config_(config) {
+    for (auto& guarded : shards_) {
+      guarded.with([&](Shard& shard) {
+        shard.policy = make_eviction_policy(config_.eviction, config_.max_bytes / kShards);
+      });
+    }
+  }
 
   // Null when absent, expired, or the cache is disabled.
   ValuePtr find(const Hash128& key, MonotonicTime now) {
     return shard(key).with([&](Shard& shard) -> ValuePtr {
       const auto found = shard.entries.find(key);
       const bool present = found != shard.entries.end();
-      if (!present || now >= found->second->expires) {
+      if (!present || now >= found->second.expires) {
         ++shard.misses;
         if (present) shard.erase(found);
         return nullptr;
       }
       ++shard.hits;
-      shard.order.splice(shard.order.begin(), shard.order, found->second);
-      return found->second->value;
+      shard.policy->touch(found->second);
+      return found->second.value;
     });
   }
 
@@ -83,11 +97,17 @@ class LocalCache {
     shard(key).with([&](Shard& shard) {
       if (const auto old = shard.entries.find(key); old != shard.entries.end()) shard.erase(old);
       while (shard.bytes + bytes > limit_bytes) {
-        shard.erase(shard.entries.find(shard.order.back().key));
+        const EvictionEntry& evicted = shard.policy->evict();
+        shard.bytes -= evicted.bytes;
+        shard.entries.erase(shard.entries.find(evicted.key));
         ++shard.evictions;
       }
-      shard.order.push_front({key, std::move(value), bytes, expires});
-      shard.entries[key] = shard.order.begin();
+      Entry& entry = shard.entries[key];
+      entry.key = key;
+      entry.bytes = bytes;
+      entry.expires = expires;
+      entry.value = std::move(value);
+      shard.policy->insert(entry);
       shard.bytes += bytes;
     });
   }
@@ -107,22 +127,23 @@ class LocalCache {
   }
 
  private:
-  struct Entry {
-    Hash128 key;
+  struct Entry : EvictionEntry {
     ValuePtr value;
-    std::size_t bytes;
-    MonotonicTime expires;
   };
   struct Shard {
-    std::list<Entry> order; // most recently used first
-    std::unordered_map<Hash128, typename std::list<Entry>::iterator> entries;
+    std::unique_ptr<EvictionPolicy> policy; // of the entries, which outlive it
+    std::unordered_map<Hash128, Entry> entries;
     std::size_t bytes = 0;
     std::size_t evictions = 0;
     std::size_t hits = 0;
     std::size_t misses = 0;
+
+    ~Shard() {
+      for (auto& [key, entry] : entries) policy->erase(entry);
+    }
     void erase(typename decltype(entries)::iterator at) {
-      bytes -= at->second->bytes;
-      order.erase(at->second);
+      bytes -= at->second.bytes;
+      policy->erase(at->second);
       entries.erase(at);
     }
   };
