@@ -21,12 +21,14 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <functional>
 #include <memory>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "net/task.h"
 
@@ -98,6 +100,26 @@ Task<Result<T>> await_completion(Begin begin) {
   const auto token = boost::asio::use_awaitable;
   co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>,
                                                  void(Result<T>)>(initiate, token);
+}
+
+inline std::unexpected<Error> too_late() {
+  return fail(ErrorCode::kDeadlineExceeded, "the request's deadline has passed");
+}
+
+// As await_completion, but `begin` returns how long to wait (Duration::max(): without end); what is
+// not there by then is kDeadlineExceeded.
+template <typename T, typename Begin>
+Task<Result<T>> await_within(Begin begin) {
+  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+  auto timed = [&begin, &timer](const Completion<T>& done) {
+    const Duration longest = begin(done);
+    if (longest == Duration::max()) return;
+    timer.expires_after(longest);
+    timer.async_wait([done](const boost::system::error_code& stopped) {
+      if (!stopped) done.deliver(too_late());
+    });
+  };
+  co_return co_await await_completion<T>(std::move(timed));
 }
 
 } // namespace raglan::net

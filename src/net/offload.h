@@ -16,7 +16,6 @@
 // Thread safety and order of destruction: those of net/completion.h.
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -51,10 +50,6 @@ struct Queued {
   }
 };
 
-inline std::unexpected<Error> too_late() {
-  return fail(ErrorCode::kDeadlineExceeded, "the request's deadline has passed");
-}
-
 } // namespace detail
 
 // As offload, but `start(done)` may leave the value to be delivered later, by whoever it hands
@@ -63,26 +58,20 @@ template <typename T, typename Start>
 Task<Result<T>> offload_start(const Submit& submit, Start start, Deadline deadline,
                               const Clock& clock) {
   const Duration patience = deadline.remaining(clock.now());
-  if (patience == Duration::zero()) co_return detail::too_late();
-  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+  if (patience == Duration::zero()) co_return too_late();
   auto begin = [&](const Completion<T>& done) {
-    if (!deadline.never()) {
-      timer.expires_after(patience);
-      timer.async_wait([done](const boost::system::error_code& stopped) {
-        if (!stopped) done.deliver(detail::too_late());
-      });
-    }
     // Shared, because std::function wants to be copyable and `start` need not be.
     auto queued = std::make_shared<detail::Queued<T, Start>>(std::move(start), done);
     const bool accepted = submit([queued, deadline, &clock] {
       const Completion<T> done = *std::exchange(queued->done, std::nullopt);
       if (done.cancelled()) return;
-      if (deadline.expired(clock.now())) return done.deliver(detail::too_late());
+      if (deadline.expired(clock.now())) return done.deliver(too_late());
       queued->start(done);
     });
     if (!accepted) done.deliver(fail(ErrorCode::kOverloaded, "the server is busy"));
+    return patience;
   };
-  co_return co_await await_completion<T>(std::move(begin));
+  co_return co_await await_within<T>(std::move(begin));
 }
 
 // `work()` returns a Result<T>; so does awaiting it. `clock` must outlive the executor.

@@ -24,7 +24,6 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -77,25 +76,15 @@ class SingleFlight {
     const auto executor = co_await boost::asio::this_coro::executor;
     const Duration patience = deadline.remaining(clock.now());
     if (patience == Duration::zero()) co_return too_late();
-    boost::asio::steady_timer timer(executor);
     FlightPtr flight;
     auto begin = [&](const Completion<T>& done) {
-      if (!deadline.never()) {
-        timer.expires_after(patience);
-        timer.async_wait([done](const boost::system::error_code& stopped) {
-          if (!stopped) done.deliver(too_late());
-        });
-      }
       flight = join(key, executor, done, joined);
       if (!joined) launch(key, flight, start);
+      return patience;
     };
-    auto result = co_await await_completion<T>(std::move(begin));
+    auto result = co_await await_within<T>(std::move(begin));
     leave(key, flight);
     co_return result;
-  }
-
-  static std::unexpected<Error> too_late() {
-    return fail(ErrorCode::kDeadlineExceeded, "the request's deadline has passed");
   }
 
   FlightPtr join(const Hash128& key, const boost::asio::any_io_executor& executor,

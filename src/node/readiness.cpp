@@ -99,14 +99,8 @@ void Readiness::finish(std::optional<States> states) {
 
 net::Task<ReadinessReport> Readiness::report() {
   if (auto states = fresh_states()) co_return make_report(std::move(*states));
-  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
-  auto begin = [&](const net::Completion<States>& done) {
-    timer.expires_after(join(done));
-    timer.async_wait([done](const boost::system::error_code& stopped) {
-      if (!stopped) done.deliver(fail(ErrorCode::kDeadlineExceeded, "the checks take too long"));
-    });
-  };
-  auto states = co_await net::await_completion<States>(std::move(begin));
+  auto begin = [this](const net::Completion<States>& done) { return join(done); };
+  auto states = co_await net::await_within<States>(std::move(begin));
   co_return make_report(states ? std::move(*states) : failed_states());
 }
 
