@@ -150,11 +150,8 @@ class Sync {
     if (is_never_text(name) && !scope.is_file) return std::nullopt;
     SourceDocument document;
     document.id = scope.id(name);
-    if (document.id.size() > store::kMaxDocumentIdBytes) {
-      return fail(ErrorCode::kInvalidField, "the path is too long");
-    }
-    if (std::ranges::any_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; })) {
-      return fail(ErrorCode::kInvalidField, "the path has control characters");
+    if (!store::is_document_id(document.id)) {
+      return fail(ErrorCode::kInvalidField, "the path is too long, or has control characters");
     }
     auto bytes = read_file(scope.root / name, kMaxDocumentBytes);
     if (!bytes) return forward_error(bytes);

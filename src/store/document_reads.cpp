@@ -4,7 +4,7 @@
 
 #include "base/json_escape.h"
 #include "store/collection_table.h"
-#include "store/document_writes.h"
+#include "store/store.h"
 
 namespace raglan::store {
 namespace {

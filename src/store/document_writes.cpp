@@ -141,12 +141,6 @@ Result<std::uint64_t> next_chunk_id(Connection& connection) {
 
 } // namespace
 
-bool is_document_id(std::string_view id) {
-  const bool printable =
-      std::ranges::none_of(id, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-  return !id.empty() && id.size() <= kMaxDocumentIdBytes && printable && is_valid_utf8(id);
-}
-
 Result<std::vector<Field>> check_document(const PreparedDocument& prepared, std::size_t dimension,
                                           std::size_t max_metadata_bytes) {
   const Document& document = prepared.document;

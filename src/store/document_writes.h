@@ -16,9 +16,6 @@
 
 namespace raglan::store {
 
-// False for what can be no document's id: empty, too long, not UTF-8, or with control characters.
-bool is_document_id(std::string_view id);
-
 // Whether the document keeps the rules of types.h; the metadata's fields when it does.
 // kInvalidField or kTooLarge otherwise.
 Result<std::vector<Field>> check_document(const PreparedDocument& prepared, std::size_t dimension,

@@ -13,6 +13,7 @@
 // closing).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/utf8.h"
 #include "store/generation_probe.h"
 #include "store/types.h"
 
@@ -30,6 +32,13 @@ namespace raglan::store {
 inline constexpr std::size_t kMaxCollectionNameBytes = 128;
 inline constexpr std::size_t kMaxDocumentIdBytes = 512;
 inline constexpr std::uint32_t kMaxPageSize = 1000;
+
+// False for what can be no document's id: empty, too long, not UTF-8, or with control characters.
+inline bool is_document_id(std::string_view id) {
+  const bool printable =
+      std::ranges::none_of(id, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  return !id.empty() && id.size() <= kMaxDocumentIdBytes && printable && is_valid_utf8(id);
+}
 
 // Documents in the order of their ids' bytes.
 struct DocumentPage {
