@@ -46,8 +46,8 @@ ParsedDocument parse_document(const json::value& value, std::string pointer) {
   return {std::move(id), std::move(document)};
 }
 
-Result<ParsedDocuments> parse_json_documents(const http::Request& request, ParsedDocuments parsed) {
-  auto body = parse_json_body(request.body);
+Result<ParsedDocuments> parse_json_documents(std::string_view text, ParsedDocuments parsed) {
+  auto body = parse_json_body(text);
   if (!body) return forward_error(body);
   JsonFields fields(*body, "");
   const std::string name = fields.string("collection", parsed.collection.name, kMaxNameBytes);
@@ -118,21 +118,19 @@ Result<store::CollectionKey> collection_parameter(const http::Request& request,
   return key;
 }
 
-Result<ParsedDocuments> parse_documents(const http::Request& request, const std::string& tenant) {
-  auto collection = collection_parameter(request, tenant);
-  if (!collection) return forward_error(collection);
-  ParsedDocuments parsed{std::move(*collection), {}, false};
-  std::string_view type = request.headers.get("content-type");
-  type = type.substr(0, type.find(';'));
+Result<ParsedDocuments> parse_documents(store::CollectionKey collection,
+                                        std::string_view content_type, std::string_view body) {
+  ParsedDocuments parsed{std::move(collection), {}, false};
+  std::string_view type = content_type.substr(0, content_type.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);
   // What `curl -d` says unasked is taken for what everybody means by it.
   if (type.empty() || http::equals_ignoring_case(type, "application/json") ||
       http::equals_ignoring_case(type, "application/x-www-form-urlencoded")) {
-    return parse_json_documents(request, std::move(parsed));
+    return parse_json_documents(body, std::move(parsed));
   }
   if (http::equals_ignoring_case(type, "application/x-ndjson") ||
       http::equals_ignoring_case(type, "application/jsonl")) {
-    return parse_ndjson_documents(request.body, std::move(parsed));
+    return parse_ndjson_documents(body, std::move(parsed));
   }
   return fail(ErrorCode::kUnsupportedMediaType,
               "the body must be application/json or application/x-ndjson", "content-type");

@@ -31,7 +31,8 @@ struct ParsedDocuments {
 
 // JSON (one document, or {"documents": […]}) or NDJSON, by Content-Type. Fails as a whole only when
 // the body as a whole cannot be read.
-Result<ParsedDocuments> parse_documents(const http::Request& request, const std::string& tenant);
+Result<ParsedDocuments> parse_documents(store::CollectionKey collection,
+                                        std::string_view content_type, std::string_view body);
 
 // The `collection` query parameter, or the default collection.
 Result<store::CollectionKey> collection_parameter(const http::Request& request,

@@ -171,14 +171,16 @@ class DocumentRoutes {
   static std::string tenant() { return std::string(store::kDefaultTenant); }
 
   net::Task<Result<ParsedDocuments>> parse(http::Request& request, Deadline deadline) const {
+    auto collection = collection_parameter(request, tenant());
+    if (!collection) co_return forward_error(collection);
     const std::size_t body_bytes = request.body.size();
-    http::Request owned;
-    owned.query = request.query;
-    owned.headers = request.headers;
-    owned.body = std::move(request.body);
-    owned.body_reservation = request.body_reservation;
-    auto work = [owned = std::move(owned)] { return parse_documents(owned, tenant()); };
-    return work_on_body(body_bytes, parts_.bulk, std::move(work), deadline, parts_.clock);
+    auto work = [collection = std::move(*collection), body = std::move(request.body),
+                 type = std::string(request.headers.get("content-type")),
+                 held = request.body_reservation] {
+      return parse_documents(collection, type, body);
+    };
+    co_return co_await work_on_body(body_bytes, parts_.bulk, std::move(work), deadline,
+                                    parts_.clock);
   }
 
   template <typename Work>
