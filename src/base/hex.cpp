@@ -1,6 +1,7 @@
 #include "base/hex.h"
 
 namespace raglan {
+
 int hex_digit_value(char digit) {
   if (digit >= '0' && digit <= '9') return digit - '0';
   if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;

@@ -11,10 +11,10 @@ namespace raglan::store {
 namespace {
 
 constexpr std::size_t kMaxGroup = 256;
-// Other processes wait while a transaction is open.
 // Between two pieces that are swept: SQLite's lock is not fair, and another process that polls for
 // it would hardly ever meet the moment between two transactions. Own writes do not wait for it.
 constexpr std::chrono::milliseconds kSweepPause{20};
+// Other processes wait while a transaction is open.
 constexpr auto kMaxGroupTime = std::chrono::milliseconds(200);
 // How often an idle writer looks whether another process has left a large log behind.
 constexpr auto kIdleInterval = std::chrono::seconds(1);
