@@ -17,6 +17,7 @@ std::string_view status_name(rag::CacheStatus status) {
   switch (status) {
     case rag::CacheStatus::kHit: return "hit";
     case rag::CacheStatus::kMiss: return "miss";
+    case rag::CacheStatus::kCoalesced: return "coalesced";
     case rag::CacheStatus::kRefresh: return "refresh";
     case rag::CacheStatus::kBypass: return "bypass";
   }
@@ -166,7 +167,8 @@ json::object reply_json(const rag::QueryReply& reply, bool explain) {
   object["degraded"] = {{"level", answer.degraded_level},
                         {"reasons", json::value_from(answer.degraded_reasons)}};
   object["timings_ms"] = timings_json(reply);
-  object["usage"] = {{"embedding_tokens", hit ? 0 : answer.embedding_tokens}};
+  const bool computed = !hit && reply.cache != rag::CacheStatus::kCoalesced;
+  object["usage"] = {{"embedding_tokens", computed ? answer.embedding_tokens : 0}};
   return object;
 }
 
@@ -176,6 +178,7 @@ std::string cache_status_header(const rag::QueryReply& reply) {
   switch (reply.cache) {
     case rag::CacheStatus::kHit: return "raglan; hit";
     case rag::CacheStatus::kMiss: return fmt::format("raglan; fwd=miss{}", stored);
+    case rag::CacheStatus::kCoalesced: return fmt::format("raglan; fwd=miss; collapsed{}", stored);
     case rag::CacheStatus::kRefresh: return fmt::format("raglan; fwd=request{}", stored);
     case rag::CacheStatus::kBypass: return "raglan; fwd=bypass";
   }

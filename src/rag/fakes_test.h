@@ -76,6 +76,22 @@ class FakeStore final : public store::Store {
     return found;
   }
 
+  // None, as of a store that cannot tell a generation without waiting, until a test wants one.
+  Result<std::unique_ptr<store::GenerationProbe>> generation_probe() override {
+    class Probe final : public store::GenerationProbe {
+     public:
+      explicit Probe(FakeStore& store) : store_(store) {}
+      Result<store::Generation> generation(const store::CollectionKey& key) override {
+        return store_.generation(key);
+      }
+
+     private:
+      FakeStore& store_;
+    };
+    if (!probes) return nullptr;
+    return std::make_unique<Probe>(*this);
+  }
+
   // The pipeline needs none of these.
   Result<> create_collection(const store::CollectionKey&) override { return unused(); }
   Result<std::vector<store::CollectionStats>> list_collections(std::string_view) override {
@@ -108,6 +124,7 @@ class FakeStore final : public store::Store {
 
   std::map<std::uint64_t, store::Passage> contents;
   store::Generation current{7, 0};
+  bool probes = false;
   store::SearchRequest last_search;
   int searches = 0;
   bool write_before_search = false;      // another process commits just before each search

@@ -1,14 +1,10 @@
 #include "rag/pipeline.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/ids.h"
-#include "base/log.h"
-#include "model/await_embedding.h"
-#include "rag/lexical_query.h"
+#include "rag/answer_run.h"
 #include "rag/query_key.h"
-#include "rag/retrieval.h"
 
 namespace raglan::rag {
 namespace {
@@ -22,186 +18,95 @@ std::size_t answer_bytes(const Answer& answer) {
   return bytes;
 }
 
-// What the search stage brings. The sentences are chosen there because it takes milliseconds for
-// many passages.
-struct Evidence {
-  Retrieved retrieved;
-  std::vector<SentenceCandidate> sentences;
-};
+CacheStatus status_of(CacheMode mode) {
+  switch (mode) {
+    case CacheMode::kBypass: return CacheStatus::kBypass;
+    case CacheMode::kRefresh: return CacheStatus::kRefresh;
+    case CacheMode::kUse:
+    case CacheMode::kOnly: break;
+  }
+  return CacheStatus::kMiss;
+}
 
 } // namespace
 
-// One question under way: its request, its reply so far, and the stages as coroutines.
+// One question under way: the cache, the work in flight that it may join, and the reply.
 class Pipeline::Run {
  public:
   Run(Pipeline& pipeline, QueryRequest request)
-      : pipeline_(pipeline), parts_(pipeline.parts_), request_(std::move(request)) {}
+      : pipeline_(pipeline), clock_(pipeline.parts_.clock), request_(std::move(request)) {}
 
   net::Task<Result<QueryReply>> run() {
-    started_ = parts_.clock.now();
-    reply_.id = make_uuid7(parts_.clock.wall_now());
-    if (auto ok = co_await find_cached(); !ok) co_return forward_error(ok);
-    if (reply_.answer) co_return finish();
-    if (request_.cache == CacheMode::kOnly) {
-      co_return fail(ErrorCode::kNotCached, "the answer is not in the cache");
-    }
-    if (pipeline_.config_.retrieval.mode != RetrievalMode::kLexical) {
-      if (auto ok = co_await embed_query(); !ok) co_return forward_error(ok);
-    }
-    if (auto ok = co_await retrieve_sources(); !ok) co_return forward_error(ok);
-    if (request_.mode == QueryMode::kAnswer) {
-      if (auto ok = co_await compose_answer(); !ok) co_return forward_error(ok);
-    }
-    store_answer();
-    co_return finish();
+    const MonotonicTime started = clock_.now();
+    reply_.id = make_uuid7(clock_.wall_now());
+    reply_.cache = status_of(request_.cache);
+    auto ok = reply_.cache == CacheStatus::kMiss ? co_await find_or_join() : co_await compute();
+    if (!ok) co_return forward_error(ok);
+    reply_.total = clock_.now() - started;
+    co_return std::move(reply_);
   }
 
  private:
-  // Starts a stage: refuses when the deadline has passed.
-  Result<> begin_stage() {
-    stage_started_ = parts_.clock.now();
-    if (!request_.deadline.expired(stage_started_)) return {};
-    return fail(ErrorCode::kDeadlineExceeded, "the request's deadline has passed");
-  }
-
-  void end_stage(std::string_view stage) {
-    const Duration took = parts_.clock.now() - stage_started_;
-    reply_.timings.emplace_back(stage, took);
-    if (parts_.on_stage) parts_.on_stage(stage, took);
-  }
-
-  // Sets reply_.answer when the cache has it.
-  net::Task<Result<>> find_cached() {
-    if (request_.cache == CacheMode::kBypass) reply_.cache = CacheStatus::kBypass;
-    if (request_.cache == CacheMode::kRefresh) reply_.cache = CacheStatus::kRefresh;
-    if (reply_.cache != CacheStatus::kMiss) co_return Result<>();
-    if (auto ok = begin_stage(); !ok) co_return ok;
-    auto generation = co_await pipeline_.generations_.read(request_.collection, parts_.search,
-                                                           request_.deadline, parts_.clock);
+  // The answer from the cache, or from whoever is first to compute it.
+  net::Task<Result<>> find_or_join() {
+    const MonotonicTime asked = clock_.now();
+    if (request_.deadline.expired(asked)) {
+      co_return fail(ErrorCode::kDeadlineExceeded, "the request's deadline has passed");
+    }
+    const auto& parts = pipeline_.parts_;
+    auto generation = co_await pipeline_.generations_.read(request_.collection, parts.search,
+                                                           request_.deadline, clock_);
     if (!generation) co_return forward_error(generation);
-    reply_.answer = pipeline_.query_cache_.find(key(*generation), parts_.clock.now());
-    if (reply_.answer) reply_.cache = CacheStatus::kHit;
-    end_stage("cache");
+    const Hash128 key = query_key(request_, *generation, pipeline_.config_key_);
+    reply_.answer = pipeline_.query_cache_.find(key, clock_.now());
+    end_stage("cache", asked);
+    if (reply_.answer) {
+      reply_.cache = CacheStatus::kHit;
+      co_return Result<>();
+    }
+    if (request_.cache == CacheMode::kOnly) {
+      co_return fail(ErrorCode::kNotCached, "the answer is not in the cache");
+    }
+    co_return co_await join(key);
+  }
+
+  net::Task<Result<>> join(const Hash128& key) {
+    const MonotonicTime asked = clock_.now();
+    auto start = [&pipeline = pipeline_, request = request_] { return pipeline.compute(request); };
+    bool joined = false;
+    auto computed =
+        co_await pipeline_.answers_.run(key, std::move(start), request_.deadline, clock_, joined);
+    if (!computed) co_return forward_error(computed);
+    if (!joined) co_return take(std::move(*computed));
+    reply_.cache = CacheStatus::kCoalesced;
+    reply_.answer = std::move(computed->answer);
+    end_stage("coalesced", asked);
     co_return Result<>();
   }
 
-  Hash128 key(store::Generation generation) const {
-    return query_key(request_, generation, pipeline_.config_key_);
+  net::Task<Result<>> compute() {
+    auto computed = co_await pipeline_.compute(request_);
+    if (!computed) co_return forward_error(computed);
+    co_return take(std::move(*computed));
   }
 
-  // An embedder that cannot answer costs the dense side, not the request.
-  net::Task<Result<>> embed_query() {
-    if (auto ok = begin_stage(); !ok) co_return ok;
-    auto embedded = co_await embed({normalise_query(request_.query)});
-    end_stage("embed");
-    if (embedded) {
-      answer_.embedding_tokens += embedded->tokens;
-      query_vector_ = std::move(embedded->values);
-      co_return Result<>();
-    }
-    co_return lose_embedder(embedded.error());
-  }
-
-  // Goes on without the embedder, at level 1; an error when nobody waits for the answer any more.
-  Result<> lose_embedder(const Error& error) {
-    const ErrorCode code = error.code;
-    if (code == ErrorCode::kClientClosed || code == ErrorCode::kDeadlineExceeded) {
-      return std::unexpected(error);
-    }
-    log_warning("embedding failed, going on by words alone", {{"code", error_code_name(code)}});
-    answer_.degraded_level = 1;
-    answer_.degraded_reasons.emplace_back("embedder_unavailable");
+  Result<> take(ComputedAnswer computed) {
+    reply_.answer = std::move(computed.answer);
+    reply_.timings.insert(reply_.timings.end(), computed.timings.begin(), computed.timings.end());
     return {};
   }
 
-  // A question and its sentences are short: their tokens are counted in place.
-  net::Task<Result<model::Embeddings>> embed(std::vector<std::string> texts) {
-    co_return co_await model::await_embedding(parts_.embedder, model::join_in_place,
-                                              std::move(texts), model::EmbeddingPriority::kQuery,
-                                              request_.deadline, parts_.clock);
-  }
-
-  net::Task<Result<>> retrieve_sources() {
-    if (auto ok = begin_stage(); !ok) co_return ok;
-    store::SearchRequest search;
-    search.collection = request_.collection;
-    search.query_vector = query_vector_;
-    const bool dense_only =
-        pipeline_.config_.retrieval.mode == RetrievalMode::kDense && !query_vector_.empty();
-    if (!dense_only) search.query_text = lexical_query(request_.query);
-    search.filter = request_.filter;
-    search.candidates = std::max(pipeline_.config_.retrieval.candidates, request_.top_k);
-    const bool answering = request_.mode == QueryMode::kAnswer;
-    auto work = [&store = parts_.store, &config = pipeline_.config_, search = std::move(search),
-                 question = request_.query, top_k = request_.top_k,
-                 answering]() -> Result<Evidence> {
-      auto found = retrieve(store, search, config.retrieval, top_k);
-      if (!found) return forward_error(found);
-      Evidence evidence{std::move(*found), {}};
-      if (answering) {
-        evidence.sentences =
-            candidate_sentences(question, evidence.retrieved.sources, config.extractive);
-      }
-      return evidence;
-    };
-    auto evidence =
-        co_await net::offload(parts_.search, std::move(work), request_.deadline, parts_.clock);
-    end_stage("retrieve");
-    if (!evidence) co_return forward_error(evidence);
-    answer_.generation = evidence->retrieved.generation;
-    answer_.sources = std::move(evidence->retrieved.sources);
-    sentences_ = std::move(evidence->sentences);
-    answer_.found = !answer_.sources.empty();
-    co_return Result<>();
-  }
-
-  net::Task<Result<>> compose_answer();
-
-  void store_answer() {
-    auto answer = std::make_shared<const Answer>(std::move(answer_));
-    reply_.answer = answer;
-    if (request_.cache == CacheMode::kBypass || answer->degraded_level > 0) return;
-    pipeline_.query_cache_.insert(key(answer->generation), answer, answer_bytes(*answer),
-                                  parts_.clock.now());
-  }
-
-  QueryReply finish() {
-    reply_.total = parts_.clock.now() - started_;
-    return std::move(reply_);
+  void end_stage(std::string_view stage, MonotonicTime began) {
+    const Duration took = clock_.now() - began;
+    reply_.timings.emplace_back(stage, took);
+    if (pipeline_.parts_.on_stage) pipeline_.parts_.on_stage(stage, took);
   }
 
   Pipeline& pipeline_;
-  Parts& parts_;
-  QueryRequest request_;
+  const Clock& clock_;
+  const QueryRequest request_;
   QueryReply reply_;
-  Answer answer_;
-  std::vector<float> query_vector_;
-  std::vector<SentenceCandidate> sentences_; // of answer_.sources
-  MonotonicTime started_{};
-  MonotonicTime stage_started_{};
 };
-
-net::Task<Result<>> Pipeline::Run::compose_answer() {
-  if (auto ok = begin_stage(); !ok) co_return ok;
-  std::vector<float> vectors;
-  if (!query_vector_.empty() && !sentences_.empty()) {
-    std::vector<std::string> texts;
-    for (const SentenceCandidate& sentence : sentences_) texts.push_back(sentence.sentence);
-    auto embedded = co_await embed(std::move(texts));
-    if (embedded) {
-      answer_.embedding_tokens += embedded->tokens;
-      vectors = std::move(embedded->values);
-    } else {
-      if (auto ok = lose_embedder(embedded.error()); !ok) co_return ok;
-    }
-  }
-  ExtractiveAnswer composed =
-      compose_extractive(query_vector_, sentences_, vectors, pipeline_.config_.extractive);
-  answer_.text = std::move(composed.text);
-  answer_.found = composed.found;
-  end_stage("answer");
-  co_return Result<>();
-}
 
 Pipeline::Pipeline(PipelineConfig config, Parts parts)
     : config_(std::move(config)),
@@ -213,6 +118,20 @@ Pipeline::Pipeline(PipelineConfig config, Parts parts)
 net::Task<Result<QueryReply>> Pipeline::run(QueryRequest request) {
   Run run(*this, std::move(request));
   co_return co_await run.run();
+}
+
+net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request) {
+  const QueryRequest asked = request;
+  AnswerRun run(config_, parts_, std::move(request));
+  auto computed = co_await run.run();
+  const bool keep =
+      computed && asked.cache != CacheMode::kBypass && computed->answer->degraded_level == 0;
+  if (keep) {
+    const auto& answer = computed->answer;
+    query_cache_.insert(query_key(asked, answer->generation, config_key_), answer,
+                        answer_bytes(*answer), parts_.clock.now());
+  }
+  co_return computed;
 }
 
 } // namespace raglan::rag

@@ -2,6 +2,9 @@
 //
 //   generation → query cache → embed → search, fuse, read passages → answer → query cache
 //
+// Questions that are the same to the cache and come while the first of them is being answered share
+// that answer (net/single_flight.h); those that bypass or refresh the cache do not.
+//
 // Each stage has a deadline check before it (no stage starts when the deadline has passed), waits
 // for its executor until the deadline and no longer, and has its time in the reply. Without an
 // embedder the search is BM25 alone (level 1). A degraded answer never enters the cache; an answer
@@ -20,6 +23,7 @@
 #include "cache/local_cache.h"
 #include "model/embedding_queue.h"
 #include "net/offload.h"
+#include "net/single_flight.h"
 #include "net/task.h"
 #include "rag/extractive.h"
 #include "rag/generation_reader.h"
@@ -33,6 +37,12 @@ struct PipelineConfig {
   RetrievalConfig retrieval;
   ExtractiveConfig extractive;
   cache::LocalCacheConfig query_cache;
+};
+
+// An answer just computed, and what it took.
+struct ComputedAnswer {
+  std::shared_ptr<const Answer> answer;
+  StageTimings timings;
 };
 
 class Pipeline {
@@ -57,11 +67,15 @@ class Pipeline {
  private:
   class Run;
 
+  // Caches left aside until the answer is there; then it is kept.
+  net::Task<Result<ComputedAnswer>> compute(QueryRequest request);
+
   PipelineConfig config_;
   Parts parts_;
   const Hash128 config_key_;
   GenerationReader generations_;
   cache::LocalCache<Answer> query_cache_;
+  net::SingleFlight<ComputedAnswer> answers_;
 };
 
 } // namespace raglan::rag

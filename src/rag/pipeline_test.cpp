@@ -247,6 +247,112 @@ TEST_F(PipelineTest, RetrieveModeComposesNoAnswer) {
   EXPECT_EQ(embedder_.calls, 1);
 }
 
+// Holds the work that goes to the executor until it is let go on.
+class CoalescingTest : public PipelineTest {
+ protected:
+  CoalescingTest() {
+    submit_ = [this](std::function<void()> work) {
+      const std::lock_guard lock(mutex_);
+      if (!holding_) {
+        work();
+      } else {
+        held_.push_back(std::move(work));
+      }
+      return true;
+    };
+    // With a probe, only searches go to the executor.
+    store_.probes = true;
+    EXPECT_EQ(code_of(ask(question(CacheMode::kOnly))), ErrorCode::kNotCached);
+    holding_ = true;
+  }
+
+  net::Running<QueryReply> begin(QueryRequest request, std::size_t loop = 0) {
+    return start(pipeline().run(std::move(request)), loop);
+  }
+  void await_held(std::size_t count) {
+    while (true) {
+      const std::lock_guard lock(mutex_);
+      if (held_.size() >= count) break;
+    }
+    settle(0);
+    settle(1);
+  }
+  void let_go() {
+    std::vector<std::function<void()>> work;
+    {
+      const std::lock_guard lock(mutex_);
+      holding_ = false;
+      work.swap(held_);
+    }
+    for (auto& each : work) each();
+  }
+
+  std::mutex mutex_;
+  bool holding_ = false;
+  std::vector<std::function<void()>> held_;
+};
+
+TEST_F(CoalescingTest, TheSameQuestionAtTheSameTimeIsAnsweredOnce) {
+  auto first = begin(question());
+  await_held(1);
+  std::vector<net::Running<QueryReply>> others;
+  for (std::size_t i = 0; i < 20; ++i) {
+    others.push_back(begin(question(), i % 2));
+    settle(i % 2); // one after the other, so that each finds a probe free
+  }
+  EXPECT_EQ(held_.size(), 1u);
+  let_go();
+  const auto leader = first.get();
+  EXPECT_EQ(leader->cache, CacheStatus::kMiss);
+  for (auto& other : others) {
+    const auto reply = other.get();
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->cache, CacheStatus::kCoalesced);
+    EXPECT_EQ(reply->answer, leader->answer);
+    EXPECT_NE(reply->id, leader->id);
+  }
+  EXPECT_EQ(store_.searches, 1);
+  EXPECT_EQ(ask(question())->cache, CacheStatus::kHit);
+}
+
+TEST_F(CoalescingTest, OtherQuestionsAndOtherTenantsShareNothing) {
+  auto first = begin(question());
+  QueryRequest other = question();
+  other.top_k = 3;
+  auto second = begin(other);
+  await_held(2);
+  let_go();
+  EXPECT_EQ(first.get()->cache, CacheStatus::kMiss);
+  EXPECT_EQ(second.get()->cache, CacheStatus::kMiss);
+  EXPECT_EQ(store_.searches, 2);
+}
+
+TEST_F(CoalescingTest, WhoWantsAFreshAnswerSharesNone) {
+  auto first = begin(question());
+  auto refresh = begin(question(CacheMode::kRefresh));
+  auto bypass = begin(question(CacheMode::kBypass));
+  await_held(3);
+  let_go();
+  EXPECT_EQ(first.get()->cache, CacheStatus::kMiss);
+  EXPECT_EQ(refresh.get()->cache, CacheStatus::kRefresh);
+  EXPECT_EQ(bypass.get()->cache, CacheStatus::kBypass);
+  EXPECT_EQ(store_.searches, 3);
+}
+
+TEST_F(CoalescingTest, WhoAskedFirstMayLeaveWithoutHarm) {
+  auto first = begin(question());
+  await_held(1);
+  auto second = begin(question(), 1);
+  settle(1);
+  first.cancel();
+  EXPECT_EQ(first.error(), ErrorCode::kClientClosed);
+  let_go();
+  const auto reply = second.get();
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->cache, CacheStatus::kCoalesced);
+  EXPECT_EQ(store_.searches, 1);
+}
+
 // The client goes away while work waits on the executor; the work then runs without the coroutine.
 TEST_F(PipelineTest, ACancelledQuestionLeavesWorkThatRefersToNothingOfIt) {
   std::function<void()> held;
@@ -264,7 +370,9 @@ TEST_F(PipelineTest, ACancelledQuestionLeavesWorkThatRefersToNothingOfIt) {
       arrived.acquire();
     }
     question_under_way.cancel();
+    question_under_way.cancel();
     EXPECT_EQ(question_under_way.error(), ErrorCode::kClientClosed);
+    settle(); // the work that nobody waits for any more is cancelled on its loop
     std::exchange(held, nullptr)();
   }
   EXPECT_EQ(store_.searches, 0); // nobody wanted the results any more

@@ -17,7 +17,10 @@ namespace raglan::rag {
 
 enum class QueryMode : std::uint8_t { kAnswer, kRetrieve };
 enum class CacheMode : std::uint8_t { kUse, kRefresh, kBypass, kOnly };
-enum class CacheStatus : std::uint8_t { kHit, kMiss, kRefresh, kBypass };
+enum class CacheStatus : std::uint8_t { kHit, kMiss, kCoalesced, kRefresh, kBypass };
+
+// Stages in the order they ran.
+using StageTimings = std::vector<std::pair<std::string_view, Duration>>;
 
 struct QueryRequest {
   store::CollectionKey collection;
@@ -61,7 +64,7 @@ struct QueryReply {
   std::string id;
   std::shared_ptr<const Answer> answer;
   CacheStatus cache = CacheStatus::kMiss;
-  std::vector<std::pair<std::string_view, Duration>> timings; // stages in the order they ran
+  StageTimings timings;
   Duration total{};
 };
 
