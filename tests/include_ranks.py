@@ -21,11 +21,12 @@ RANKS = {
     "policy": 2, "runtime": 2,
     "net": 3,
     "http": 4, "redis": 4,
-    "cache": 5, "model": 5, "store": 5, "auth": 5,
-    "ingest": 6, "rag": 6,
-    "node": 7, "balancer": 7, "autoscaler": 7, "supervisor": 7, "loadtest": 7, "simulator": 7,
-    "export": 7, "advisor": 7, "web": 7, "evaluation": 7,
-    "app": 8,
+    "cache": 5, "store": 5, "auth": 5,
+    "model": 6,
+    "ingest": 7, "rag": 7,
+    "node": 8, "balancer": 8, "autoscaler": 8, "supervisor": 8, "loadtest": 8, "simulator": 8,
+    "export": 8, "advisor": 8, "web": 8, "evaluation": 8,
+    "app": 9,
 }
 ASIO = {"net", "http", "redis", "store", "model", "app"}
 CLOCK_FILE = "base/clock.cpp"
