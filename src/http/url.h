@@ -1,4 +1,4 @@
-// The parts of URLs that the server and the client need: percent-coding, queries, base URLs.
+// The parts of URLs that the server and the client need: queries, base URLs.
 #pragma once
 
 #include <cstdint>
@@ -8,17 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/percent_code.h"
 #include "base/result.h"
 
 namespace raglan::http {
 
-// "%41b" -> "Ab"; empty for a broken escape ("%4", "%zz") and for an encoded NUL, which no
-// component of ours has a use for and C libraries beneath would cut at. `plus_is_space` as in HTML
-// forms.
-std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space = false);
-// Everything but unreserved characters (RFC 3986, 2.3) becomes %XX: safe in a path segment or
-// query.
-std::string percent_encode(std::string_view text);
+using raglan::percent_decode;
+using raglan::percent_encode;
 
 using QueryParameters = std::vector<std::pair<std::string, std::string>>;
 // "a=1&b=x%20y" in order; a name without '=' has an empty value. Errors: kMalformedRequest.
