@@ -1,0 +1,45 @@
+#include "redis/config.h"
+
+#include "redis/address.h"
+
+namespace raglan::redis {
+
+void describe(config::Table<ClientConfig>& table) {
+  using C = ClientConfig;
+  using std::chrono::milliseconds;
+  table.field("url", &C::url, "the server, with its password; empty means no Redis")
+      .must(
+          "be empty, redis://[user[:password]@]host[:port][/database] or "
+          "unix://[user[:password]@]/path[?db=database]; TLS (rediss://) is not supported",
+          [](const config::Secret& url) { return url.empty() || parse_address(url.reveal()); });
+  table
+      .field("max_connections", &C::max_connections,
+             "connections of all event loops together, without the one that listens to messages")
+      .min(1)
+      .max(10'000);
+  table
+      .field("timeout", &C::timeout,
+             "the longest a command may take, waiting for a connection and connecting included")
+      .min(milliseconds(1))
+      .max(milliseconds(60'000));
+  table
+      .field("max_pipelined", &C::max_pipelined,
+             "commands under way on one connection, from which on another is opened")
+      .min(1)
+      .max(10'000);
+  table
+      .field("max_waiting", &C::max_waiting,
+             "commands that wait for a connection, on each event loop; more are refused")
+      .min(1)
+      .max(1'000'000);
+  table.bytes("max_command", &C::max_command_bytes, "the largest command that is sent")
+      .min(1'024)
+      .max(512'000'000);
+  table
+      .bytes("max_reply", &C::max_reply_bytes,
+             "the largest reply that is taken; the connection of a larger one is closed")
+      .min(1'024)
+      .max(512'000'000);
+}
+
+} // namespace raglan::redis

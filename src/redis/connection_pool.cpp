@@ -1,0 +1,138 @@
+#include "redis/connection_pool.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace raglan::redis {
+
+ConnectionPool::ConnectionPool(std::shared_ptr<ClientShared> shared,
+                               const Stream::Executor& executor, std::size_t max_connections)
+    : shared_(std::move(shared)),
+      executor_(executor),
+      max_connections_(max_connections),
+      timer_(executor) {}
+
+void ConnectionPool::submit(const RequestPtr& request) {
+  auto& counts = shared_->counts;
+  if (shared_->closed) {
+    return request->done.deliver(fail(ErrorCode::kUnavailable, "the Redis client is closed"));
+  }
+  if (waiting_.empty()) {
+    if (auto* const connection = room_for(*request)) {
+      send(*connection, request, Duration::zero());
+      return arm(request->due, request->began);
+    }
+  }
+  if (waiting_.size() >= shared_->config.max_waiting) {
+    return request->done.deliver(
+        fail(ErrorCode::kOverloaded, "too many commands wait for a connection to Redis"));
+  }
+  waiting_.push_back(request);
+  ++counts.waiting;
+  counts.waits.add();
+  arm(request->due, request->began);
+  connect_another();
+}
+
+void ConnectionPool::abandon(const RequestPtr& request) {
+  if (request->connection != nullptr) return request->connection->abandon(*request);
+  shared_->counts.waiting -= std::erase(waiting_, request);
+}
+
+void ConnectionPool::abort() {
+  const Error closed{ErrorCode::kUnavailable, "the Redis client is closed", {}};
+  timer_.cancel();
+  fail_waiting(closed);
+  for (const auto& connection : std::vector(connections_)) connection->close(closed);
+}
+
+void ConnectionPool::on_room() {
+  if (!shared_->reachable.exchange(true)) {
+    log_info("Redis can be reached again", {{"server", shared_->address.name()}});
+  }
+  while (!waiting_.empty()) {
+    auto* const connection = room_for(*waiting_.front());
+    if (connection == nullptr) return connect_another();
+    const RequestPtr request = std::move(waiting_.front());
+    waiting_.pop_front();
+    --shared_->counts.waiting;
+    send(*connection, request, shared_->clock.now() - request->began);
+  }
+}
+
+void ConnectionPool::on_closed(const Connection& connection, Connection::State before,
+                               const Error& why) {
+  std::erase_if(connections_, [&](const auto& open) { return open.get() == &connection; });
+  if (shared_->closed) return;
+  if (before != Connection::State::kConnecting) {
+    if (!waiting_.empty()) connect_another();
+    return;
+  }
+  if (shared_->reachable.exchange(false)) {
+    log_warning("Redis cannot be reached",
+                {{"server", shared_->address.name()}, {"reason", why.message}});
+  }
+  if (!any(Connection::State::kReady)) fail_waiting(why);
+}
+
+Connection* ConnectionPool::room_for(const Request& request) {
+  const auto found = std::ranges::find_if(
+      connections_, [&](const auto& connection) { return connection->has_room(request); });
+  return found == connections_.end() ? nullptr : found->get();
+}
+
+bool ConnectionPool::any(Connection::State state) const {
+  return std::ranges::any_of(connections_,
+                             [&](const auto& connection) { return connection->state() == state; });
+}
+
+void ConnectionPool::connect_another() {
+  if (connections_.size() >= max_connections_ || any(Connection::State::kConnecting)) return;
+  connections_.push_back(std::make_shared<Connection>(shared_, executor_, weak_from_this()));
+  connections_.back()->start();
+}
+
+void ConnectionPool::fail_waiting(const Error& why) {
+  shared_->counts.waiting -= waiting_.size();
+  for (const auto& request : std::exchange(waiting_, {})) {
+    request->done.deliver(std::unexpected(why));
+  }
+}
+
+void ConnectionPool::send(Connection& connection, const RequestPtr& request, Duration waited) {
+  if (shared_->wait_seconds != nullptr) shared_->wait_seconds->observe(waited);
+  connection.send(request);
+}
+
+void ConnectionPool::arm(MonotonicTime due, MonotonicTime now) {
+  if (due >= armed_) return;
+  armed_ = due;
+  timer_.expires_after(due - now);
+  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& replaced) {
+    if (replaced) return;
+    if (const auto pool = weak.lock()) pool->on_timer();
+  });
+}
+
+void ConnectionPool::on_timer() {
+  armed_ = MonotonicTime::max();
+  const auto now = shared_->clock.now();
+  auto next = MonotonicTime::max();
+  for (const auto& connection : std::vector(connections_)) {
+    next = std::min(next, connection->expire(now));
+  }
+  const auto overdue = [&](const RequestPtr& request) {
+    if (now < request->due) {
+      next = std::min(next, request->due);
+      return false;
+    }
+    request->done.deliver(
+        fail(ErrorCode::kDeadlineExceeded, "no connection to Redis became free in time"));
+    return true;
+  };
+  shared_->counts.waiting -= std::erase_if(waiting_, overdue);
+  if (next != MonotonicTime::max()) arm(next, now);
+}
+
+} // namespace raglan::redis

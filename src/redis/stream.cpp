@@ -1,0 +1,182 @@
+#include "redis/stream.h"
+
+#include <fmt/format.h>
+#include <netinet/tcp.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/detail/socket_option.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/write.hpp>
+
+#include "redis/command.h"
+
+namespace raglan::redis {
+namespace {
+
+namespace asio = boost::asio;
+constexpr auto kToken = asio::as_tuple(asio::deferred);
+
+constexpr std::size_t kInputBytes = 16 * 1024;       // what a connection reads at a time
+constexpr std::size_t kLargeInputBytes = 128 * 1024; // once a reply filled that
+
+std::unexpected<Error> no_connection(std::string_view reason) {
+  return fail(ErrorCode::kUnavailable, fmt::format("no connection to Redis: {}", reason));
+}
+
+// A server that vanished without a word (a cut cable, a lost route) is noticed within a minute,
+// also by a connection that only listens.
+void set_options(Stream::Socket& socket) {
+  using KeepIdle = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPIDLE>;
+  using KeepInterval = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPINTVL>;
+  using KeepCount = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPCNT>;
+  boost::system::error_code ignored; // a unix socket has none of them
+  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket.set_option(asio::socket_base::keep_alive(true), ignored);
+  socket.set_option(KeepIdle(15), ignored);
+  socket.set_option(KeepInterval(15), ignored);
+  socket.set_option(KeepCount(3), ignored);
+}
+
+} // namespace
+
+Stream::Stream(const Executor& executor, std::size_t max_reply_bytes, const Clock& clock)
+    : clock_(clock), socket_(executor), timer_(executor), parser_(max_reply_bytes) {}
+
+net::Task<Result<>> Stream::open(const Address& address, net::Resolver& resolver,
+                                 MonotonicTime due) {
+  const auto self = shared_from_this();
+  Result<> opened;
+  auto endpoints = co_await find(address, resolver, due);
+  if (endpoints) {
+    opened = co_await connect(*endpoints, due);
+  } else {
+    opened = forward_error(endpoints);
+  }
+  if (opened) {
+    watch(due);
+    opened = co_await log_in(address);
+    if (!opened && overdue_) opened = no_connection("it did not answer in time");
+  }
+  unwatch();
+  if (!opened) close();
+  co_return opened;
+}
+
+net::Task<Result<std::vector<Stream::Endpoint>>> Stream::find(const Address& address,
+                                                              net::Resolver& resolver,
+                                                              MonotonicTime due) {
+  std::vector<Endpoint> endpoints;
+  if (!address.socket_path.empty()) {
+    endpoints.emplace_back(asio::local::stream_protocol::endpoint(address.socket_path));
+    co_return endpoints;
+  }
+  auto found = co_await resolver.resolve(address.host, address.port, due - clock_.now());
+  if (!found) {
+    if (found.error().code == ErrorCode::kOverloaded) co_return forward_error(found);
+    co_return no_connection("its name cannot be resolved");
+  }
+  for (const auto& endpoint : *found) endpoints.emplace_back(endpoint);
+  co_return endpoints;
+}
+
+// One address after the other, each with its share of the time that is left: an address that
+// swallows packets must not use up what the next one needs.
+net::Task<Result<>> Stream::connect(const std::vector<Endpoint>& endpoints, MonotonicTime due) {
+  boost::system::error_code failure;
+  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+    const auto now = clock_.now();
+    const auto untried = static_cast<Duration::rep>(endpoints.size() - i);
+    watch(now + (due - now) / untried);
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+    std::tie(failure) = co_await socket_.async_connect(endpoints[i], kToken);
+    if (closed_) co_return no_connection("closed");
+    if (!failure) {
+      set_options(socket_);
+      co_return Result<>();
+    }
+  }
+  co_return no_connection(overdue_ ? "it did not answer in time" : failure.message());
+}
+
+net::Task<Result<>> Stream::log_in(const Address& address) {
+  std::string wire;
+  const bool authenticates = !address.password.empty();
+  if (authenticates) {
+    Command auth("AUTH");
+    if (!address.user.empty()) auth.add(address.user);
+    auth.add(address.password.reveal()).append_to(wire);
+  }
+  if (address.database > 0) Command("SELECT", address.database).append_to(wire);
+  Command("CLIENT", "SETNAME", "raglan").append_to(wire);
+  auto done = co_await write(wire);
+  if (done && authenticates) done = co_await expect("AUTH", true);
+  if (done && address.database > 0) done = co_await expect("SELECT", true);
+  // A name is only for the operator, and some proxies and access lists do not allow it. But it is
+  // the first that a server without a login refuses.
+  if (done) done = co_await expect("CLIENT", false);
+  co_return done;
+}
+
+net::Task<Result<>> Stream::expect(std::string_view step, bool required) {
+  const auto reply = co_await read();
+  if (!reply) co_return std::unexpected(reply.error());
+  const auto word = reply->error_word();
+  const bool refused = required ? !reply->is_ok() : word == "NOAUTH" || word == "DENIED";
+  if (refused) co_return no_connection(fmt::format("{} was refused: {}", step, word));
+  co_return Result<>();
+}
+
+net::Task<Result<>> Stream::write(std::string_view bytes) {
+  const auto buffer = asio::buffer(bytes);
+  const auto [failure, size_bytes] = co_await asio::async_write(socket_, buffer, kToken);
+  if (failure) co_return fail(ErrorCode::kUpstream, "Redis closed the connection");
+  co_return Result<>();
+}
+
+net::Task<Result<>> Stream::fill() {
+  if (input_.empty()) input_.resize(kInputBytes);
+  const auto space = asio::buffer(input_);
+  const auto [failure, size_bytes] = co_await socket_.async_read_some(space, kToken);
+  if (failure) co_return fail(ErrorCode::kUpstream, "Redis closed the connection");
+  auto fed = parser_.feed({input_.data(), size_bytes});
+  if (size_bytes == input_.size() && size_bytes < kLargeInputBytes) input_.resize(kLargeInputBytes);
+  co_return fed;
+}
+
+net::Task<Result<Reply>> Stream::read() {
+  while (true) {
+    auto reply = next();
+    if (!reply) co_return forward_error(reply);
+    if (*reply) co_return std::move(**reply);
+    auto filled = co_await fill();
+    if (!filled) co_return forward_error(filled);
+  }
+}
+
+void Stream::close() {
+  closed_ = true;
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+void Stream::watch(MonotonicTime due) {
+  overdue_ = false;
+  timer_.expires_after(due - clock_.now());
+  timer_.async_wait([weak = weak_from_this(), errand = ++watch_](const auto& replaced) {
+    const auto stream = weak.lock();
+    if (replaced || stream == nullptr || stream->watch_ != errand) return;
+    stream->overdue_ = true;
+    boost::system::error_code ignored;
+    stream->socket_.close(ignored);
+  });
+}
+
+void Stream::unwatch() {
+  ++watch_;
+  timer_.cancel();
+}
+
+} // namespace raglan::redis

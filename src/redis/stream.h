@@ -1,0 +1,75 @@
+// One connection to a Redis server: its socket, the login, and the replies that arrive.
+// Internal to redis/; client.h and subscriber.h say what it all does.
+//
+// It has no opinion on who is waiting for what: whoever owns it writes, reads, and closes it.
+// Closing ends what is under way. A time limit exists for `open` alone; owners have their own.
+//
+// Thread safety: belongs to the loop that made it.
+#pragma once
+
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "net/resolver.h"
+#include "net/task.h"
+#include "redis/address.h"
+#include "redis/reply_parser.h"
+
+namespace raglan::redis {
+
+class Stream : public std::enable_shared_from_this<Stream> {
+ public:
+  using Executor = boost::asio::io_context::executor_type;
+  using Socket = boost::asio::generic::stream_protocol::socket;
+
+  Stream(const Executor& executor, std::size_t max_reply_bytes, const Clock& clock);
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // Name lookup, connecting, login and naming the connection, all before `due`. Errors:
+  // kUnavailable with the reason, kOverloaded (too many lookups).
+  net::Task<Result<>> open(const Address& address, net::Resolver& resolver, MonotonicTime due);
+
+  // Writes all of it. Errors: kUpstream.
+  net::Task<Result<>> write(std::string_view bytes);
+  // Reads what has arrived, at least a byte. Errors: kUpstream.
+  net::Task<Result<>> fill();
+  // The next reply of what was read; nullopt when there is none. Errors: kUpstream.
+  Result<std::optional<Reply>> next() { return parser_.next(); }
+  // The next reply, read when it is not there.
+  net::Task<Result<Reply>> read();
+
+  Socket& socket() { return socket_; }
+  void close();
+
+ private:
+  using Endpoint = boost::asio::generic::stream_protocol::endpoint;
+
+  net::Task<Result<std::vector<Endpoint>>> find(const Address& address, net::Resolver& resolver,
+                                                MonotonicTime due);
+  net::Task<Result<>> connect(const std::vector<Endpoint>& endpoints, MonotonicTime due);
+  net::Task<Result<>> log_in(const Address& address);
+  net::Task<Result<>> expect(std::string_view step, bool required);
+  // Closes the socket at `due`, unless unwatch or watch are called before.
+  void watch(MonotonicTime due);
+  void unwatch();
+
+  const Clock& clock_;
+  Socket socket_;
+  boost::asio::steady_timer timer_;
+  std::uint64_t watch_ = 0; // the timer's present errand
+  bool overdue_ = false;
+  bool closed_ = false;
+  ReplyParser parser_;
+  std::vector<char> input_;
+};
+
+} // namespace raglan::redis

@@ -1,0 +1,68 @@
+// A client on two event loops, and ways to await its coroutines from a test's thread.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "net/loop_fixture_test.h"
+#include "redis/client.h"
+
+namespace raglan::redis {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Longer than anything takes here, for tests that are not about time: machines stall.
+inline ClientConfig patient(const std::string& url) {
+  ClientConfig config;
+  config.url = config::Secret(url);
+  config.timeout = seconds(10);
+  return config;
+}
+
+inline Deadline within(Duration patience) {
+  return Deadline::after(patience, SystemClock::instance().now());
+}
+
+// Waits for what happens on other threads or in other processes anyway; false after ten seconds.
+inline bool eventually(const std::function<bool()>& holds) {
+  for (int i = 0; i < 5000; ++i) {
+    if (holds()) return true;
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+  return false;
+}
+
+class RedisTest : public net::LoopTest {
+ protected:
+  ~RedisTest() override { client_.reset(); }
+
+  void connect(ClientConfig config) {
+    auto created = Client::create(std::move(config), loops_);
+    ASSERT_TRUE(created.has_value());
+    client_ = std::move(*created);
+  }
+  Client& client() { return *client_; }
+
+  net::Running<Reply> begin(Command command, std::size_t loop = 0, Deadline deadline = {}) {
+    return start(client_->command(std::move(command), deadline), loop);
+  }
+  Result<Reply> run(Command command, std::size_t loop = 0, Deadline deadline = {}) {
+    return begin(std::move(command), loop, deadline).get();
+  }
+  // What GET finds: the text, "(nil)", or the error's name.
+  std::string get(std::string_view key, std::size_t loop = 0) {
+    const auto reply = run(Command("GET", key), loop);
+    if (!reply) return std::string(error_code_name(reply.error().code));
+    return std::string(reply->string().value_or("(nil)"));
+  }
+
+  std::unique_ptr<Client> client_;
+};
+
+inline std::optional<ErrorCode> code_of(const Result<Reply>& result) {
+  return result ? std::nullopt : std::optional(result.error().code);
+}
+
+} // namespace raglan::redis
