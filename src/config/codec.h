@@ -105,7 +105,7 @@ Codec<std::vector<std::string>> strings_codec();
 Codec<Secret> secret_codec();
 
 template <typename E>
-Codec<E> choice_codec(std::vector<Named<E>> names) {
+Codec<E> choice_codec(const std::vector<Named<E>>& names) {
   std::string type;
   for (const auto& named : names) type += (type.empty() ? "" : ", ") + toml_string(named.name);
   auto parse = [names, type](const Value& value) -> Parsed<E> {
