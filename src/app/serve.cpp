@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -19,6 +20,7 @@
 namespace raglan::app {
 namespace {
 
+// For the store, the index's snapshots and the loops themselves.
 constexpr std::size_t kOtherDescriptors = 256;
 
 struct ServeOptions {
@@ -110,6 +112,17 @@ class Serving {
   std::atomic<bool> failed_ = false;
 };
 
+// A connection that finds no descriptor would hang in the listener's backlog; one over the limit is
+// told so.
+void limit_connections(http::ServerConfig& server) {
+  const std::size_t descriptors = net::raise_descriptor_limit();
+  const std::size_t affordable = descriptors - std::min(descriptors / 2, kOtherDescriptors);
+  if (server.max_connections <= affordable) return;
+  log_warning("the limit of open files allows fewer connections than server.max_connections",
+              {{"max_connections", affordable}, {"open_files", descriptors}});
+  server.max_connections = affordable;
+}
+
 int serve(const ServeOptions& options) {
   const sigset_t stop_signals = block_stop_signals();
   Settings settings;
@@ -118,11 +131,7 @@ int serve(const ServeOptions& options) {
   if (!load_settings(settings, options.common, std::move(flags), Logging::kServer)) {
     return kExitUsage;
   }
-  // Connections, and some for the store, the index's snapshots and the loops themselves.
-  const std::size_t descriptors = net::raise_descriptor_limit();
-  if (descriptors < settings.server.max_connections + kOtherDescriptors) {
-    log_warning("fewer descriptors than server.max_connections may need", {{"limit", descriptors}});
-  }
+  limit_connections(settings.server);
   auto listener = open_listener(settings.serving);
   if (!listener) return report_error("serve", listener.error());
   if (!listener->is_loopback()) {

@@ -77,7 +77,8 @@ void Service::stop() {
 
 // By a connection of its own: a probe never waits behind searches for a free one.
 Result<> Service::check_store() const {
-  auto generation = store_probe_ ? store_probe_->generation({}) : parts_.store.generation({});
+  if (store_probe_) return store_probe_->check();
+  auto generation = parts_.store.generation({});
   if (generation || generation.error().code == ErrorCode::kNotFound) return {};
   return forward_error(generation);
 }
@@ -107,7 +108,7 @@ void Service::register_metrics() {
   const auto cache_metric = [&](MetricKind kind, std::string_view name, std::string_view help,
                                 telemetry::Labels labels, auto read) {
     registrations_.push_back(metrics.callback(kind, name, help, std::move(labels), [this, read] {
-      return static_cast<double>(read(pipeline_.query_cache_stats()));
+      return static_cast<double>(read(pipeline_.query_cache().stats()));
     }));
   };
   using Stats = cache::LocalCacheStats;

@@ -29,6 +29,13 @@ class EmbeddedProbe final : public GenerationProbe {
     return Generation{epoch_, row->seq};
   }
 
+  Result<> check() override {
+    if (auto ok = reader_.connection().check_place(); !ok) return ok;
+    auto any = generation({});
+    if (!any && any.error().code != ErrorCode::kNotFound) return forward_error(any);
+    return {};
+  }
+
  private:
   EmbeddedProbe(Connection connection, std::uint64_t epoch)
       : reader_(std::move(connection)), epoch_(epoch) {}

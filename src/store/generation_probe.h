@@ -1,4 +1,5 @@
-// A collection's generation, cheap enough to ask on an event loop before every look into a cache.
+// A collection's generation, cheap enough to ask on an event loop before every look into a cache;
+// and whether the store is well, for readiness.
 //
 //   auto probe = store.generation_probe();         // one for each event loop, kept
 //   auto generation = (*probe)->generation(key);   // about 3 µs while nothing is written
@@ -18,6 +19,8 @@ class GenerationProbe {
   // collection; kUnavailable when it cannot be told without waiting: ask Store::generation on an
   // executor then.
   virtual Result<Generation> generation(const CollectionKey& key) = 0;
+  // Whether the store can be read, and is still the one that was opened.
+  virtual Result<> check() = 0;
 };
 
 } // namespace raglan::store

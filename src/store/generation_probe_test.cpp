@@ -40,6 +40,18 @@ TEST(GenerationProbe, SeesTheWritesOfOthersOnTheFile) {
   EXPECT_EQ(code_of(probe->generation({"other", "default"})), ErrorCode::kNotFound);
 }
 
+TEST(GenerationProbe, NoticesThatTheFileIsGone) {
+  const TemporaryFolder folder;
+  auto store = open_store(folder);
+  auto probe = probe_of(*store);
+  EXPECT_TRUE(probe->check()); // without a collection too
+  const auto away = folder.path() / "away.db";
+  std::filesystem::rename(folder.database(), away);
+  EXPECT_EQ(code_of(probe->check()), ErrorCode::kUnavailable);
+  std::filesystem::rename(away, folder.database());
+  EXPECT_TRUE(probe->check());
+}
+
 TEST(GenerationProbe, OutlivesItsStore) {
   const TemporaryFolder folder;
   auto store = open_store(folder);

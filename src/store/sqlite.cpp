@@ -215,10 +215,11 @@ std::int64_t Connection::last_insert_rowid() const {
   return sqlite3_last_insert_rowid(handle_.get());
 }
 
-bool Connection::has_moved() const {
+Result<> Connection::check_place() const {
   int moved = 0;
   const int code = sqlite3_file_control(handle_.get(), nullptr, SQLITE_FCNTL_HAS_MOVED, &moved);
-  return code == SQLITE_OK && moved != 0;
+  if (code != SQLITE_OK || moved == 0) return {};
+  return fail(ErrorCode::kUnavailable, "the store's file was moved or removed while it is open");
 }
 
 std::int64_t Connection::changes() const { return sqlite3_changes64(handle_.get()); }

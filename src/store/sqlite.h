@@ -109,8 +109,8 @@ class Connection {
   Result<std::int64_t> query_integer(std::string_view sql);
 
   std::int64_t last_insert_rowid() const;
-  // Whether the database is no longer the file of the path that was opened.
-  bool has_moved() const;
+  // kUnavailable when the database is no longer the file of the path that was opened.
+  Result<> check_place() const;
   std::int64_t changes() const; // rows that the last statement inserted, updated or deleted
   bool in_transaction() const;  // false after an error that made SQLite roll back by itself
 

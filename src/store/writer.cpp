@@ -125,9 +125,7 @@ void Writer::commit(std::span<Job* const> jobs) {
 // 0 only when no transaction could be begun. An error means that none of them is in the database.
 Result<> Writer::run_group(std::span<Job* const> jobs, std::size_t& count) {
   // What is written into a file without a name is lost when the last process closes it.
-  if (connection_.has_moved()) {
-    return fail(ErrorCode::kUnavailable, "the store's file was moved or removed while it is open");
-  }
+  if (auto ok = connection_.check_place(); !ok) return ok;
   if (auto ok = connection_.run("BEGIN IMMEDIATE"); !ok) return ok;
   const MonotonicTime until = clock_.now() + kMaxGroupTime;
   do {

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """The probes, the metrics, and what every route owes: methods, status codes, answers under load."""
 
+import contextlib
 import json
 import re
+import resource
 import sqlite3
 import threading
 import time
@@ -231,6 +233,31 @@ class Starting(TemporaryFolderTest):
         node.wait_started()
         wait_until(lambda: node.get("/ready").status == 200, "ready after the start", seconds=10)
         self.assertEqual(node.get("/v1/models").status, 200)
+        node.stop()
+
+    def test_fewer_open_files_than_connections_are_connections_that_are_refused(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+
+        node = self.start(preexec=limit)
+        self.assertIn("the limit of open files allows fewer connections", node.log())
+        with contextlib.ExitStack() as held:
+            for _ in range(50):
+                held.enter_context(node.connect())
+            refused = node.exchange(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            self.assertIn(b" 503 ", refused.splitlines()[0])
+        wait_until(lambda: node.get("/health").status == 200, "room again")
+        node.stop()
+
+    def test_a_node_whose_database_was_moved_is_not_ready(self):
+        node = self.start()
+        away = self.folder / "away.db"
+        (self.data / "raglan.db").rename(away)
+        wait_until(lambda: node.get("/ready").status == 503, "not ready")
+        self.assertEqual(node.get("/ready").json["checks"], {"embedder": "ok", "store": "failed"})
+        self.assertEqual(node.get("/health").status, 200)
+        away.rename(self.data / "raglan.db")
+        wait_until(lambda: node.get("/ready").status == 200, "ready again")
         node.stop()
 
     def test_a_node_that_still_loads_ends_at_once(self):
