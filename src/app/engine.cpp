@@ -16,7 +16,8 @@ node::ServiceConfig service_config(const Settings& settings) {
   return {.request_timeout = settings.serving.request_timeout,
           .write_timeout = settings.serving.document_timeout,
           .cores = static_cast<std::size_t>(telemetry::ResourceReader().available_cores()),
-          .pipeline = {settings.retrieval, settings.extractive, settings.query_cache},
+          .pipeline = {settings.retrieval, settings.extractive, settings.query_cache,
+                       settings.freshness, settings.retrieval_cache},
           .chunker = settings.chunker};
 }
 

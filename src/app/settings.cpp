@@ -110,6 +110,8 @@ Settings::Settings() {
   registry_.add("generation.extractive", extractive,
                 "Answers without a language model: the best sentences of the passages.");
   registry_.add("cache.query", query_cache, "Whole answers, by question and generation.");
+  registry_.add("cache.query", freshness, "");
+  registry_.add("cache.retrieval", retrieval_cache, "Passages found, by question and generation.");
 }
 
 std::vector<std::string> Settings::load(const SettingSources& given) {

@@ -20,7 +20,9 @@
 #include "model/embedding_queue.h"
 #include "model/local_embedder.h"
 #include "net/event_loops.h"
+#include "policy/freshness.h"
 #include "rag/extractive.h"
+#include "rag/pipeline.h"
 #include "rag/retrieval_config.h"
 #include "store/store_config.h"
 
@@ -85,6 +87,8 @@ class Settings {
   rag::RetrievalConfig retrieval;
   rag::ExtractiveConfig extractive;
   cache::LocalCacheConfig query_cache;
+  policy::FreshnessConfig freshness;
+  cache::LocalCacheConfig retrieval_cache = rag::PipelineConfig().retrieval_cache;
 
  private:
   config::Registry registry_;

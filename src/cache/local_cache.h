@@ -6,6 +6,9 @@
 // again. Values are immutable and shared: a reader keeps its value alive even when it is evicted
 // meanwhile.
 //
+// An entry lives for the TTL, and for a `grace` after that in which only `look_up` returns it: for
+// whoever may serve it stale (policy/freshness.h).
+//
 // An entry costs what its owner says plus kEntryOverheadBytes. One that is larger than a shard's
 // share is not stored. Thread safe; a shard's lock is held for a map operation and nothing else.
 //
@@ -54,6 +57,17 @@ struct LocalCacheStats {
   std::size_t evictions = 0;
   std::size_t hits = 0;
   std::size_t misses = 0; // expired entries among them
+  // What the hits had cost to compute, and how old they were, together.
+  Duration saved{};
+  std::uint64_t saved_calls = 0;
+  Duration age{};
+};
+
+// What an owner may say about an entry beyond its size.
+struct EntryNotes {
+  Duration cost{};         // what computing the value took, in time
+  std::uint32_t calls = 0; // and in calls of models, searches and the like
+  std::uint64_t scope = 0; // what erase_scope takes: of a tenant's collection, for instance
 };
 
 template <typename Value>
@@ -63,7 +77,8 @@ class LocalCache {
   static constexpr std::size_t kShards = 16;
   static constexpr std::size_t kEntryOverheadBytes = 128;
 
-  explicit LocalCache(LocalCacheConfig config) : config_(config) {
+  explicit LocalCache(LocalCacheConfig config, Duration grace = {})
+      : config_(config), grace_(grace) {
     for (auto& guarded : shards_) {
       guarded.with([&](Shard& shard) {
         shard.policy = make_eviction_policy(config_.eviction, config_.max_bytes / kShards);
@@ -71,29 +86,46 @@ class LocalCache {
     }
   }
 
-  // Null when absent, expired, or the cache is disabled.
-  ValuePtr find(const Hash128& key, MonotonicTime now) {
-    return shard(key).with([&](Shard& shard) -> ValuePtr {
-      const auto found = shard.entries.find(key);
-      const bool present = found != shard.entries.end();
-      if (!present || now >= found->second.expires) {
+  struct Found {
+    ValuePtr value; // null: nothing is there
+    MonotonicTime stored{};
+    MonotonicTime expires{}; // MonotonicTime::max(): never; in the past within the grace
+    Duration cost{};
+  };
+
+  // Nothing when absent, past its grace, or the cache is disabled.
+  Found look_up(const Hash128& key, MonotonicTime now) {
+    return shard(key).with([&](Shard& shard) -> Found {
+      const auto at = shard.entries.find(key);
+      const bool present = at != shard.entries.end();
+      if (!present || now >= at->second.expires) {
         ++shard.misses;
-        if (present) shard.erase(found);
-        return nullptr;
+        if (present) shard.erase(at);
+        return {};
       }
+      Entry& entry = at->second;
       ++shard.hits;
-      shard.policy->touch(found->second);
-      return found->second.value;
+      shard.saved += entry.cost;
+      shard.saved_calls += entry.calls;
+      shard.age += now - entry.stored;
+      shard.policy->touch(entry);
+      return {entry.value, entry.stored, expiry_of(entry), entry.cost};
     });
   }
 
-  // Replaces an entry of the same key. `value_bytes` is what the value occupies.
-  void insert(const Hash128& key, ValuePtr value, std::size_t value_bytes, MonotonicTime now) {
+  // Null also within the grace.
+  ValuePtr find(const Hash128& key, MonotonicTime now) {
+    Found found = look_up(key, now);
+    return now < found.expires ? std::move(found.value) : nullptr;
+  }
+
+  // Replaces an entry of the same key. `value_bytes` is what the value occupies; it expires the TTL
+  // after `stored`.
+  void insert(const Hash128& key, ValuePtr value, std::size_t value_bytes, MonotonicTime stored,
+              EntryNotes notes = {}) {
     const std::size_t bytes = value_bytes + kEntryOverheadBytes;
     const std::size_t limit_bytes = config_.max_bytes / kShards;
     if (!config_.enabled || bytes > limit_bytes) return;
-    const MonotonicTime expires =
-        config_.ttl.count() == 0 ? MonotonicTime::max() : now + config_.ttl;
     shard(key).with([&](Shard& shard) {
       if (const auto old = shard.entries.find(key); old != shard.entries.end()) shard.erase(old);
       while (shard.bytes + bytes > limit_bytes) {
@@ -105,11 +137,34 @@ class LocalCache {
       Entry& entry = shard.entries[key];
       entry.key = key;
       entry.bytes = bytes;
-      entry.expires = expires;
+      entry.expires =
+          config_.ttl.count() == 0 ? MonotonicTime::max() : stored + config_.ttl + grace_;
       entry.value = std::move(value);
+      entry.stored = stored;
+      entry.cost = notes.cost;
+      entry.calls = notes.calls;
+      entry.scope = notes.scope;
       shard.policy->insert(entry);
       shard.bytes += bytes;
     });
+  }
+
+  // Whether there was one.
+  bool erase(const Hash128& key) {
+    return shard(key).with([&](Shard& shard) {
+      const auto at = shard.entries.find(key);
+      if (at == shard.entries.end()) return false;
+      shard.erase(at);
+      return true;
+    });
+  }
+
+  // How many there were. Looks at every entry, a shard at a time: for operators.
+  std::size_t erase_scope(std::uint64_t scope) {
+    return erase_if([&](const Entry& entry) { return entry.scope == scope; });
+  }
+  std::size_t clear() {
+    return erase_if([](const Entry&) { return true; });
   }
 
   LocalCacheStats stats() const {
@@ -121,14 +176,21 @@ class LocalCache {
         total.evictions += shard.evictions;
         total.hits += shard.hits;
         total.misses += shard.misses;
+        total.saved += shard.saved;
+        total.saved_calls += shard.saved_calls;
+        total.age += shard.age;
       });
     }
     return total;
   }
 
  private:
-  struct Entry : EvictionEntry {
+  struct Entry : EvictionEntry { // `expires` is the end of the grace
     ValuePtr value;
+    MonotonicTime stored{};
+    Duration cost{};
+    std::uint32_t calls = 0;
+    std::uint64_t scope = 0;
   };
   struct Shard {
     std::unique_ptr<EvictionPolicy> policy; // of the entries, which outlive it
@@ -137,21 +199,44 @@ class LocalCache {
     std::size_t evictions = 0;
     std::size_t hits = 0;
     std::size_t misses = 0;
+    Duration saved{};
+    std::uint64_t saved_calls = 0;
+    Duration age{};
 
     ~Shard() {
       for (auto& [key, entry] : entries) policy->erase(entry);
     }
-    void erase(typename decltype(entries)::iterator at) {
+    auto erase(typename decltype(entries)::iterator at) {
       bytes -= at->second.bytes;
       policy->erase(at->second);
-      entries.erase(at);
+      return entries.erase(at);
     }
   };
+
+  MonotonicTime expiry_of(const Entry& entry) const {
+    return entry.expires == MonotonicTime::max() ? entry.expires : entry.expires - grace_;
+  }
+
+  template <typename Predicate>
+  std::size_t erase_if(Predicate predicate) {
+    std::size_t erased = 0;
+    for (auto& guarded : shards_) {
+      guarded.with([&](Shard& shard) {
+        for (auto at = shard.entries.begin(); at != shard.entries.end();) {
+          const bool goes = predicate(at->second);
+          erased += goes ? 1 : 0;
+          at = goes ? shard.erase(at) : std::next(at);
+        }
+      });
+    }
+    return erased;
+  }
 
   // The last byte picks the shard, the first eight the bucket, so that the two are independent.
   Guarded<Shard>& shard(const Hash128& key) { return shards_[key.bytes.back() % kShards]; }
 
   LocalCacheConfig config_;
+  Duration grace_;
   std::array<Guarded<Shard>, kShards> shards_;
 };
 

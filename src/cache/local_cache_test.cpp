@@ -42,6 +42,34 @@ TEST(LocalCache, ExpiresExactlyAtItsTtl) {
   EXPECT_EQ(cache.stats().bytes, 0u);
 }
 
+TEST(LocalCache, InItsGraceAnEntryIsSeenOnlyByThoseWhoMayServeItStale) {
+  Cache cache({.ttl = 10s}, 5s);
+  cache.insert(key(1), text("a"), 1, kStart, {.cost = 3s});
+  EXPECT_EQ(cache.find(key(1), kStart + 10s), nullptr);
+  const auto stale = cache.look_up(key(1), kStart + 15s - 1ns);
+  ASSERT_NE(stale.value, nullptr);
+  EXPECT_EQ(stale.stored, kStart);
+  EXPECT_EQ(stale.expires, kStart + 10s);
+  EXPECT_EQ(stale.cost, 3s);
+  EXPECT_EQ(cache.look_up(key(1), kStart + 15s).value, nullptr);
+  EXPECT_EQ(cache.stats().entries, 0u);
+}
+
+TEST(LocalCache, ErasesOneEntryAScopeOrAll) {
+  Cache cache({});
+  for (std::uint8_t id = 0; id < 6; ++id) {
+    cache.insert(key(id, id), text("a"), 1, kStart, {.scope = id % 2u});
+  }
+  EXPECT_TRUE(cache.erase(key(0, 0)));
+  EXPECT_FALSE(cache.erase(key(0, 0)));
+  EXPECT_EQ(cache.erase_scope(1), 3u);
+  EXPECT_EQ(cache.find(key(1, 1), kStart), nullptr);
+  EXPECT_NE(cache.find(key(2, 2), kStart), nullptr);
+  EXPECT_EQ(cache.clear(), 2u);
+  EXPECT_EQ(cache.stats().entries, 0u);
+  EXPECT_EQ(cache.stats().bytes, 0u);
+}
+
 TEST(LocalCache, ZeroTtlNeverExpires) {
   Cache cache({.ttl = 0ms});
   cache.insert(key(1), text("a"), 1, kStart);

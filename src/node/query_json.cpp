@@ -16,12 +16,23 @@ namespace {
 std::string_view status_name(rag::CacheStatus status) {
   switch (status) {
     case rag::CacheStatus::kHit: return "hit";
+    case rag::CacheStatus::kStale: return "stale";
     case rag::CacheStatus::kMiss: return "miss";
     case rag::CacheStatus::kCoalesced: return "coalesced";
     case rag::CacheStatus::kRefresh: return "refresh";
     case rag::CacheStatus::kBypass: return "bypass";
   }
   return "miss";
+}
+
+json::value layer_json(const std::optional<rag::CacheLayer>& layer) {
+  if (!layer) return nullptr;
+  switch (*layer) {
+    case rag::CacheLayer::kQuery: return "query";
+    case rag::CacheLayer::kRetrieval: return "retrieval";
+    case rag::CacheLayer::kEmbedding: return "embedding";
+  }
+  return nullptr;
 }
 
 bool is_blank(std::string_view text) {
@@ -161,13 +172,12 @@ json::object reply_json(const rag::QueryReply& reply, bool explain) {
   object["answer"] = answer.text ? json::value(*answer.text) : json::value(nullptr);
   object["found"] = answer.found;
   object["sources"] = sources_json(answer, explain);
-  const bool hit = reply.cache == rag::CacheStatus::kHit;
-  object["cache"] = {{"status", status_name(reply.cache)},
-                     {"layer", hit ? json::value("query") : json::value(nullptr)}};
+  object["cache"] = {{"status", status_name(reply.cache)}, {"layer", layer_json(reply.layer)}};
   object["degraded"] = {{"level", answer.degraded_level},
                         {"reasons", json::value_from(answer.degraded_reasons)}};
   object["timings_ms"] = timings_json(reply);
-  const bool computed = !hit && reply.cache != rag::CacheStatus::kCoalesced;
+  const bool computed =
+      reply.layer != rag::CacheLayer::kQuery && reply.cache != rag::CacheStatus::kCoalesced;
   object["usage"] = {{"embedding_tokens", computed ? answer.embedding_tokens : 0}};
   return object;
 }
@@ -177,6 +187,7 @@ std::string cache_status_header(const rag::QueryReply& reply) {
   const std::string_view stored = reply.answer->degraded_level == 0 ? "; stored" : "";
   switch (reply.cache) {
     case rag::CacheStatus::kHit: return "raglan; hit";
+    case rag::CacheStatus::kStale: return "raglan; hit; detail=stale";
     case rag::CacheStatus::kMiss: return fmt::format("raglan; fwd=miss{}", stored);
     case rag::CacheStatus::kCoalesced: return fmt::format("raglan; fwd=miss; collapsed{}", stored);
     case rag::CacheStatus::kRefresh: return fmt::format("raglan; fwd=request{}", stored);

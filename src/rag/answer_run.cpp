@@ -1,35 +1,32 @@
 #include "rag/answer_run.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
 #include "model/await_embedding.h"
-#include "rag/lexical_query.h"
 #include "rag/query_key.h"
-#include "rag/retrieval.h"
 
 namespace raglan::rag {
-namespace {
-
-// What the search stage brings. The sentences are chosen there because it takes milliseconds for
-// many passages.
-struct Evidence {
-  Retrieved retrieved;
-  std::vector<SentenceCandidate> sentences;
-};
-
-} // namespace
 
 net::Task<Result<ComputedAnswer>> AnswerRun::run() {
-  if (config_.retrieval.mode != RetrievalMode::kLexical) {
+  if (generation_) passages_ = retrieval_.find(request_, *generation_);
+  if (passages_) layer_ = CacheLayer::kRetrieval;
+  const bool answering = request_.mode == QueryMode::kAnswer;
+  const bool needs_vector = config_.retrieval.mode != RetrievalMode::kLexical;
+  if (needs_vector && (answering || !passages_)) {
     if (auto ok = co_await embed_query(); !ok) co_return forward_error(ok);
   }
-  if (auto ok = co_await retrieve_sources(); !ok) co_return forward_error(ok);
-  if (request_.mode == QueryMode::kAnswer) {
+  if (!passages_) {
+    if (auto ok = co_await retrieve(); !ok) co_return forward_error(ok);
+  }
+  answer_.generation = passages_->generation;
+  answer_.sources = passages_->sources;
+  answer_.found = !answer_.sources.empty();
+  if (answering) {
     if (auto ok = co_await compose_answer(); !ok) co_return forward_error(ok);
   }
-  co_return ComputedAnswer{std::make_shared<const Answer>(std::move(answer_)), std::move(timings_)};
+  co_return ComputedAnswer{std::make_shared<const Answer>(std::move(answer_)), layer_, calls_,
+                           std::move(timings_)};
 }
 
 Result<> AnswerRun::begin_stage() {
@@ -47,7 +44,8 @@ void AnswerRun::end_stage(std::string_view stage) {
 // An embedder that cannot answer costs the dense side, not the request.
 net::Task<Result<>> AnswerRun::embed_query() {
   if (auto ok = begin_stage(); !ok) co_return ok;
-  auto embedded = co_await embed({normalise_query(request_.query)});
+  std::vector<std::string> texts{normalise_query(request_.query)};
+  auto embedded = co_await embed(std::move(texts));
   end_stage("embed");
   if (embedded) {
     answer_.embedding_tokens += embedded->tokens;
@@ -70,49 +68,40 @@ Result<> AnswerRun::lose_embedder(const Error& error) {
 
 // A question and its sentences are short: their tokens are counted in place.
 net::Task<Result<model::Embeddings>> AnswerRun::embed(std::vector<std::string> texts) {
+  ++calls_;
+  const auto priority =
+      request_.background ? model::EmbeddingPriority::kIngest : model::EmbeddingPriority::kQuery;
   co_return co_await model::await_embedding(parts_.embedder, model::join_in_place, std::move(texts),
-                                            model::EmbeddingPriority::kQuery, request_.deadline,
-                                            parts_.clock);
+                                            priority, request_.deadline, parts_.clock);
 }
 
-net::Task<Result<>> AnswerRun::retrieve_sources() {
+net::Task<Result<>> AnswerRun::retrieve() {
   if (auto ok = begin_stage(); !ok) co_return ok;
-  store::SearchRequest search;
-  search.collection = request_.collection;
-  search.query_vector = query_vector_;
-  const bool dense_only = config_.retrieval.mode == RetrievalMode::kDense && !query_vector_.empty();
-  if (!dense_only) search.query_text = lexical_query(request_.query);
-  search.filter = request_.filter;
-  search.candidates = std::max(config_.retrieval.candidates, request_.top_k);
-  const bool answering = request_.mode == QueryMode::kAnswer;
-  auto work = [&store = parts_.store, &config = config_, search = std::move(search),
-               question = request_.query, top_k = request_.top_k, answering]() -> Result<Evidence> {
-    auto found = retrieve(store, search, config.retrieval, top_k);
-    if (!found) return forward_error(found);
-    Evidence evidence{std::move(*found), {}};
-    if (answering) {
-      evidence.sentences =
-          candidate_sentences(question, evidence.retrieved.sources, config.extractive);
-    }
-    return evidence;
-  };
-  auto evidence =
-      co_await net::offload(parts_.search, std::move(work), request_.deadline, parts_.clock);
+  bool joined = false;
+  ++calls_;
+  auto passages = co_await retrieval_.run(request_, query_vector_, generation_, joined);
   end_stage("retrieve");
-  if (!evidence) co_return forward_error(evidence);
-  answer_.generation = evidence->retrieved.generation;
-  answer_.sources = std::move(evidence->retrieved.sources);
-  sentences_ = std::move(evidence->sentences);
-  answer_.found = !answer_.sources.empty();
+  if (!passages) co_return forward_error(passages);
+  passages_ = std::move(*passages);
   co_return Result<>();
+}
+
+net::Task<Result<std::vector<SentenceCandidate>>> AnswerRun::choose_sentences() {
+  auto work = [question = request_.query, passages = passages_,
+               &config = config_.extractive]() -> Result<std::vector<SentenceCandidate>> {
+    return candidate_sentences(question, passages->sources, config);
+  };
+  co_return co_await net::offload(parts_.search, std::move(work), request_.deadline, parts_.clock);
 }
 
 net::Task<Result<>> AnswerRun::compose_answer() {
   if (auto ok = begin_stage(); !ok) co_return ok;
+  auto sentences = co_await choose_sentences();
+  if (!sentences) co_return forward_error(sentences);
   std::vector<float> vectors;
-  if (!query_vector_.empty() && !sentences_.empty()) {
+  if (!query_vector_.empty() && !sentences->empty()) {
     std::vector<std::string> texts;
-    for (const SentenceCandidate& sentence : sentences_) texts.push_back(sentence.sentence);
+    for (const SentenceCandidate& sentence : *sentences) texts.push_back(sentence.sentence);
     auto embedded = co_await embed(std::move(texts));
     if (embedded) {
       answer_.embedding_tokens += embedded->tokens;
@@ -122,7 +111,7 @@ net::Task<Result<>> AnswerRun::compose_answer() {
     }
   }
   ExtractiveAnswer composed =
-      compose_extractive(query_vector_, sentences_, vectors, config_.extractive);
+      compose_extractive(query_vector_, *sentences, vectors, config_.extractive);
   answer_.text = std::move(composed.text);
   answer_.found = composed.found;
   end_stage("answer");

@@ -1,5 +1,4 @@
-// One question answered, caches left aside: embed → search, fuse, read passages → compose.
-// Internal to rag/.
+// One question answered, the query cache left aside: embed → passages → compose. Internal to rag/.
 #pragma once
 
 #include <vector>
@@ -10,9 +9,15 @@ namespace raglan::rag {
 
 class AnswerRun {
  public:
-  // Both must outlive the run; it owns the rest.
-  AnswerRun(const PipelineConfig& config, const Pipeline::Parts& parts, QueryRequest request)
-      : config_(config), parts_(parts), request_(std::move(request)) {}
+  // All must outlive the run; it owns the rest. Without a `generation` the retrieval cache is not
+  // asked.
+  AnswerRun(const PipelineConfig& config, const Pipeline::Parts& parts, RetrievalStage& retrieval,
+            QueryRequest request, std::optional<store::Generation> generation)
+      : config_(config),
+        parts_(parts),
+        retrieval_(retrieval),
+        request_(std::move(request)),
+        generation_(generation) {}
 
   net::Task<Result<ComputedAnswer>> run();
 
@@ -21,19 +26,25 @@ class AnswerRun {
   Result<> begin_stage();
   void end_stage(std::string_view stage);
   net::Task<Result<>> embed_query();
-  net::Task<Result<>> retrieve_sources();
+  net::Task<Result<>> retrieve();
   net::Task<Result<>> compose_answer();
+  // The best sentences of the passages: milliseconds for many of them, so on the search executor.
+  net::Task<Result<std::vector<SentenceCandidate>>> choose_sentences();
   net::Task<Result<model::Embeddings>> embed(std::vector<std::string> texts);
   // Goes on without the embedder, at level 1; an error when nobody waits for the answer any more.
   Result<> lose_embedder(const Error& error);
 
   const PipelineConfig& config_;
   const Pipeline::Parts& parts_;
+  RetrievalStage& retrieval_;
   const QueryRequest request_;
+  const std::optional<store::Generation> generation_;
   Answer answer_;
+  std::optional<CacheLayer> layer_;
+  std::uint32_t calls_ = 0;
   StageTimings timings_;
   std::vector<float> query_vector_;
-  std::vector<SentenceCandidate> sentences_; // of answer_.sources
+  RetrievalStage::Passages passages_;
   MonotonicTime stage_started_{};
 };
 

@@ -23,6 +23,7 @@ class FakeEmbedder final : public model::Embedder {
   std::size_t count_tokens(std::string_view text) const override { return 1 + text.size() / 4; }
   Result<model::Embeddings> embed(const std::vector<std::string_view>& texts, Deadline) override {
     ++calls;
+    if (on_embed) on_embed();
     if (failing) return fail(ErrorCode::kUnavailable, "out of order");
     model::Embeddings made{.dimension = 2, .values = {}, .tokens = texts.size()};
     for (std::size_t i = 0; i < texts.size(); ++i) made.values.insert(made.values.end(), {1, 0});
@@ -31,6 +32,7 @@ class FakeEmbedder final : public model::Embedder {
 
   std::atomic<int> calls = 0;
   std::atomic<bool> failing = false;
+  std::function<void()> on_embed; // set before the first call
 };
 
 // A collection of passages, all of which every search finds, in their order.
@@ -49,6 +51,7 @@ class FakeStore final : public store::Store {
   Result<store::SearchResult> search(const store::SearchRequest& request) override {
     ++searches;
     last_search = request;
+    if (failing) return fail(ErrorCode::kUnavailable, "out of order");
     if (write_before_search) ++current.seq;
     store::SearchResult found{.generation = current, .bm25_max = 1};
     std::uint32_t rank = 0;
@@ -84,6 +87,7 @@ class FakeStore final : public store::Store {
       Result<store::Generation> generation(const store::CollectionKey& key) override {
         return store_.generation(key);
       }
+      Result<> check() override { return {}; }
 
      private:
       FakeStore& store_;
@@ -125,6 +129,7 @@ class FakeStore final : public store::Store {
   std::map<std::uint64_t, store::Passage> contents;
   store::Generation current{7, 0};
   bool probes = false;
+  bool failing = false;
   store::SearchRequest last_search;
   int searches = 0;
   bool write_before_search = false;      // another process commits just before each search

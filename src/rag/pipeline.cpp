@@ -3,20 +3,15 @@
 #include <utility>
 
 #include "base/ids.h"
+#include "net/detach.h"
 #include "rag/answer_run.h"
 #include "rag/query_key.h"
 
 namespace raglan::rag {
-namespace {
 
-std::size_t answer_bytes(const Answer& answer) {
-  std::size_t bytes = sizeof(Answer) + (answer.text ? answer.text->size() : 0);
-  for (const Source& source : answer.sources) {
-    bytes += sizeof(Source) + source.document_id.size() + source.title.size() +
-             source.title_path.size() + source.uri.size() + source.text.size();
-  }
-  return bytes;
-}
+using policy::Freshness;
+
+namespace {
 
 CacheStatus status_of(CacheMode mode) {
   switch (mode) {
@@ -26,6 +21,19 @@ CacheStatus status_of(CacheMode mode) {
     case CacheMode::kOnly: break;
   }
   return CacheStatus::kMiss;
+}
+
+// Of RFC 5861's errors: ours, and not the question's.
+bool is_server_fault(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInternal:
+    case ErrorCode::kUpstream:
+    case ErrorCode::kOverloaded:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kDeadlineExceeded:
+    case ErrorCode::kCorrupt: return true;
+    default: return false;
+  }
 }
 
 } // namespace
@@ -57,22 +65,42 @@ class Pipeline::Run {
     auto generation = co_await pipeline_.generations_.read(request_.collection, parts.search,
                                                            request_.deadline, clock_);
     if (!generation) co_return forward_error(generation);
-    const Hash128 key = query_key(request_, *generation, pipeline_.config_key_);
-    reply_.answer = pipeline_.query_cache_.find(key, clock_.now());
+    const Hash128 key = query_key(request_, *generation, pipeline_.keys_);
+    const AnswerCache::Found found = pipeline_.answer_cache_.find(key, clock_.now());
     end_stage("cache", asked);
-    if (reply_.answer) {
-      reply_.cache = CacheStatus::kHit;
-      co_return Result<>();
+    switch (found.freshness) {
+      case Freshness::kFresh: take_hit(CacheStatus::kHit, found.answer); co_return Result<>();
+      case Freshness::kRefreshEarly:
+      case Freshness::kStale:
+        pipeline_.refresh(co_await boost::asio::this_coro::executor, key, request_);
+        take_hit(found.freshness == Freshness::kStale ? CacheStatus::kStale : CacheStatus::kHit,
+                 found.answer);
+        co_return Result<>();
+      case Freshness::kOnlyIfError:
+      case Freshness::kExpired: break;
     }
     if (request_.cache == CacheMode::kOnly) {
       co_return fail(ErrorCode::kNotCached, "the answer is not in the cache");
     }
-    co_return co_await join(key);
+    auto ok = co_await join(key, *generation);
+    if (!ok && found.answer && is_server_fault(ok.error().code)) {
+      take_hit(CacheStatus::kStale, found.answer);
+      ok = Result<>();
+    }
+    co_return ok;
   }
 
-  net::Task<Result<>> join(const Hash128& key) {
+  void take_hit(CacheStatus status, std::shared_ptr<const Answer> answer) {
+    reply_.cache = status;
+    reply_.layer = CacheLayer::kQuery;
+    reply_.answer = std::move(answer);
+  }
+
+  net::Task<Result<>> join(Hash128 key, store::Generation generation) {
     const MonotonicTime asked = clock_.now();
-    auto start = [&pipeline = pipeline_, request = request_] { return pipeline.compute(request); };
+    auto start = [&pipeline = pipeline_, request = request_, generation] {
+      return pipeline.compute(request, generation);
+    };
     bool joined = false;
     auto computed =
         co_await pipeline_.answers_.run(key, std::move(start), request_.deadline, clock_, joined);
@@ -85,13 +113,14 @@ class Pipeline::Run {
   }
 
   net::Task<Result<>> compute() {
-    auto computed = co_await pipeline_.compute(request_);
+    auto computed = co_await pipeline_.compute(request_, std::nullopt);
     if (!computed) co_return forward_error(computed);
     co_return take(std::move(*computed));
   }
 
   Result<> take(ComputedAnswer computed) {
     reply_.answer = std::move(computed.answer);
+    reply_.layer = computed.layer;
     reply_.timings.insert(reply_.timings.end(), computed.timings.begin(), computed.timings.end());
     return {};
   }
@@ -111,27 +140,46 @@ class Pipeline::Run {
 Pipeline::Pipeline(PipelineConfig config, Parts parts)
     : config_(std::move(config)),
       parts_(std::move(parts)),
-      config_key_(config_key(config_, parts_.embedder.embedder().id())),
+      keys_(config_keys(config_, parts_.embedder.embedder().id())),
       generations_(parts_.store),
-      query_cache_(config_.query_cache) {}
+      answer_cache_(config_.query_cache, config_.freshness),
+      retrieval_(config_.retrieval, config_.retrieval_cache, keys_,
+                 {parts_.store, parts_.search, parts_.clock}) {}
 
 net::Task<Result<QueryReply>> Pipeline::run(QueryRequest request) {
   Run run(*this, std::move(request));
   co_return co_await run.run();
 }
 
-net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request) {
-  const QueryRequest asked = request;
-  AnswerRun run(config_, parts_, std::move(request));
+net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
+                                                    std::optional<store::Generation> generation) {
+  const MonotonicTime began = parts_.clock.now();
+  AnswerRun run(config_, parts_, retrieval_, request, generation);
   auto computed = co_await run.run();
   const bool keep =
-      computed && asked.cache != CacheMode::kBypass && computed->answer->degraded_level == 0;
+      computed && request.cache != CacheMode::kBypass && computed->answer->degraded_level == 0;
   if (keep) {
     const auto& answer = computed->answer;
-    query_cache_.insert(query_key(asked, answer->generation, config_key_), answer,
-                        answer_bytes(*answer), parts_.clock.now());
+    const MonotonicTime now = parts_.clock.now();
+    answer_cache_.insert(query_key(request, answer->generation, keys_), request.collection, answer,
+                         {now - began, computed->calls}, now);
   }
   co_return computed;
+}
+
+void Pipeline::refresh(const boost::asio::any_io_executor& loop, const Hash128& key,
+                       QueryRequest request) {
+  auto permit = refreshes_.try_begin(key);
+  if (!permit) return;
+  request.cache = CacheMode::kRefresh;
+  request.background = true;
+  request.deadline = Deadline::after(kRefreshTimeout, parts_.clock.now());
+  net::detach(loop, run_refresh(std::move(*permit), std::move(request)));
+}
+
+// One that fails is tried again by the next who asks.
+net::Task<void> Pipeline::run_refresh(cache::Refreshes::Permit, QueryRequest request) {
+  (void)co_await compute(std::move(request), std::nullopt);
 }
 
 } // namespace raglan::rag

@@ -1,9 +1,11 @@
 // A question's way from text to cited answer.
 //
-//   generation → query cache → embed → search, fuse, read passages → answer → query cache
+//   generation → query cache → embed → retrieval cache → search, fuse, read passages → answer
 //
 // Questions that are the same to the cache and come while the first of them is being answered share
-// that answer (net/single_flight.h); those that bypass or refresh the cache do not.
+// that answer (net/single_flight.h); those that bypass or refresh the cache do not. An answer that
+// will expire soon, or has just expired, is served and computed again behind (policy/freshness.h);
+// one that expired longer ago is served when computing it again fails.
 //
 // Each stage has a deadline check before it (no stage starts when the deadline has passed), waits
 // for its executor until the deadline and no longer, and has its time in the reply. Without an
@@ -21,14 +23,19 @@
 
 #include "base/clock.h"
 #include "cache/local_cache.h"
+#include "cache/refreshes.h"
 #include "model/embedding_queue.h"
 #include "net/offload.h"
 #include "net/single_flight.h"
 #include "net/task.h"
+#include "policy/freshness.h"
+#include "rag/answer_cache.h"
 #include "rag/extractive.h"
 #include "rag/generation_reader.h"
 #include "rag/query.h"
+#include "rag/query_key.h"
 #include "rag/retrieval_config.h"
+#include "rag/retrieval_stage.h"
 #include "store/store.h"
 
 namespace raglan::rag {
@@ -37,11 +44,15 @@ struct PipelineConfig {
   RetrievalConfig retrieval;
   ExtractiveConfig extractive;
   cache::LocalCacheConfig query_cache;
+  policy::FreshnessConfig freshness; // of the query cache
+  cache::LocalCacheConfig retrieval_cache{.ttl = std::chrono::minutes(10)};
 };
 
 // An answer just computed, and what it took.
 struct ComputedAnswer {
   std::shared_ptr<const Answer> answer;
+  std::optional<CacheLayer> layer; // of a stage
+  std::uint32_t calls = 0;         // of models, and searches
   StageTimings timings;
 };
 
@@ -62,20 +73,35 @@ class Pipeline {
   // the store reports.
   net::Task<Result<QueryReply>> run(QueryRequest request);
 
-  cache::LocalCacheStats query_cache_stats() const { return query_cache_.stats(); }
+  // Answers that are computed again in the background now.
+  std::size_t refreshing() const { return refreshes_.running(); }
+
+  cache::LocalCache<Answer>& query_cache() { return answer_cache_.entries(); }
+  cache::LocalCache<Retrieved>& retrieval_cache() { return retrieval_.cache(); }
 
  private:
   class Run;
 
-  // Caches left aside until the answer is there; then it is kept.
-  net::Task<Result<ComputedAnswer>> compute(QueryRequest request);
+  // At most so many answers are computed again in the background at a time.
+  static constexpr std::size_t kMaxRefreshes = 8;
+  static constexpr std::chrono::seconds kRefreshTimeout{60};
+
+  // The query cache left aside until the answer is there; then it is kept. With a `generation` the
+  // retrieval cache is asked.
+  net::Task<Result<ComputedAnswer>> compute(QueryRequest request,
+                                            std::optional<store::Generation> generation);
+  net::Task<void> run_refresh(cache::Refreshes::Permit permit, QueryRequest request);
+  // Has the answer computed again, on `loop`, unless that is under way.
+  void refresh(const boost::asio::any_io_executor& loop, const Hash128& key, QueryRequest request);
 
   PipelineConfig config_;
   Parts parts_;
-  const Hash128 config_key_;
+  const ConfigKeys keys_;
   GenerationReader generations_;
-  cache::LocalCache<Answer> query_cache_;
+  AnswerCache answer_cache_;
+  RetrievalStage retrieval_;
   net::SingleFlight<ComputedAnswer> answers_;
+  cache::Refreshes refreshes_{kMaxRefreshes};
 };
 
 } // namespace raglan::rag

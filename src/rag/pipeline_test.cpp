@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <semaphore>
+#include <thread>
 #include <utility>
 
 #include "net/loop_fixture_test.h"
@@ -33,6 +34,10 @@ class PipelineTest : public net::LoopTest {
 
   Result<QueryReply> ask(QueryRequest request) {
     return start(pipeline().run(std::move(request))).get();
+  }
+
+  void settle_refreshes() {
+    while (pipeline().refreshing() != 0) std::this_thread::yield();
   }
 
   static ErrorCode code_of(const Result<QueryReply>& reply) {
@@ -91,10 +96,18 @@ TEST_F(PipelineTest, WhatChangesTheAnswerChangesTheKey) {
   other = question();
   other.collection.tenant = "other";
   EXPECT_EQ(ask(other)->cache, CacheStatus::kMiss);
-  const Hash128 shipped = config_key(config_, "fake");
-  EXPECT_NE(config_key(config_, "another model"), shipped);
-  config_.retrieval.bm25_weight += 0.1;
-  EXPECT_NE(config_key(config_, "fake"), shipped);
+}
+
+TEST_F(PipelineTest, WhatChangesWhatIsFoundOrSaidChangesTheKeys) {
+  const ConfigKeys shipped = config_keys(config_, "fake");
+  EXPECT_NE(config_keys(config_, "another model").retrieval, shipped.retrieval);
+  PipelineConfig other = config_;
+  other.retrieval.bm25_weight += 0.1;
+  EXPECT_NE(config_keys(other, "fake").retrieval, shipped.retrieval);
+  other = config_;
+  other.extractive.min_cosine += 0.1;
+  EXPECT_EQ(config_keys(other, "fake").retrieval, shipped.retrieval);
+  EXPECT_NE(config_keys(other, "fake").answer, shipped.answer);
 }
 
 TEST_F(PipelineTest, AnUnknownCollectionIsNotFoundInEveryCacheMode) {
@@ -109,6 +122,84 @@ TEST_F(PipelineTest, RefreshAnswersAgainAndReplacesTheEntry) {
   EXPECT_EQ(refreshed->cache, CacheStatus::kRefresh);
   EXPECT_EQ(store_.searches, 2);
   EXPECT_EQ(ask(question())->answer, refreshed->answer);
+}
+
+TEST_F(PipelineTest, AnotherModeFindsThePassagesInTheRetrievalCache) {
+  const auto answered = ask(question());
+  EXPECT_EQ(answered->layer, std::nullopt);
+  const int embeddings = embedder_.calls;
+  QueryRequest passages = question();
+  passages.mode = QueryMode::kRetrieve;
+  const auto found = ask(passages);
+  EXPECT_EQ(found->cache, CacheStatus::kMiss);
+  EXPECT_EQ(found->layer, CacheLayer::kRetrieval);
+  EXPECT_EQ(found->answer->sources.size(), answered->answer->sources.size());
+  EXPECT_EQ(store_.searches, 1);
+  EXPECT_EQ(embedder_.calls, embeddings); // nothing needs the question's vector
+}
+
+TEST_F(PipelineTest, AfterAWriteThePassagesAreSearchedAgain) {
+  ASSERT_TRUE(ask(question()));
+  ++store_.current.seq;
+  QueryRequest passages = question();
+  passages.mode = QueryMode::kRetrieve;
+  EXPECT_EQ(ask(passages)->layer, std::nullopt);
+  EXPECT_EQ(store_.searches, 2);
+}
+
+TEST_F(PipelineTest, PassagesFoundByWordsAloneAreNotKept) {
+  embedder_.failing = true;
+  EXPECT_EQ(ask(question())->answer->degraded_level, 1u);
+  embedder_.failing = false;
+  QueryRequest passages = question();
+  passages.mode = QueryMode::kRetrieve;
+  EXPECT_EQ(ask(passages)->layer, std::nullopt);
+  EXPECT_EQ(store_.searches, 2);
+}
+
+TEST_F(PipelineTest, AnExpiredAnswerIsServedAndComputedAgainBehind) {
+  const auto first = ask(question());
+  clock_.advance(config_.query_cache.ttl);
+  const auto stale = ask(question());
+  EXPECT_EQ(stale->cache, CacheStatus::kStale);
+  EXPECT_EQ(stale->answer, first->answer);
+  settle_refreshes();
+  const auto second = ask(question());
+  EXPECT_EQ(second->cache, CacheStatus::kHit);
+  EXPECT_NE(second->answer, first->answer);
+  EXPECT_EQ(store_.searches, 2);
+}
+
+TEST_F(PipelineTest, AnAnswerTooOldToServeIsServedWhenTheStoreFails) {
+  const auto first = ask(question());
+  clock_.advance(config_.query_cache.ttl + config_.freshness.stale_while_revalidate);
+  store_.failing = true;
+  const auto stale = ask(question());
+  ASSERT_TRUE(stale);
+  EXPECT_EQ(stale->cache, CacheStatus::kStale);
+  EXPECT_EQ(stale->answer, first->answer);
+  clock_.advance(config_.freshness.stale_if_error - config_.freshness.stale_while_revalidate);
+  EXPECT_EQ(code_of(ask(question())), ErrorCode::kUnavailable);
+  store_.failing = false;
+  EXPECT_EQ(ask(question())->cache, CacheStatus::kMiss);
+}
+
+TEST_F(PipelineTest, OnlyDoesNotServeWhatIsTooOld) {
+  ASSERT_TRUE(ask(question()));
+  clock_.advance(config_.query_cache.ttl + config_.freshness.stale_while_revalidate);
+  EXPECT_EQ(code_of(ask(question(CacheMode::kOnly))), ErrorCode::kNotCached);
+}
+
+TEST_F(PipelineTest, AnAnswerIsRefreshedShortlyBeforeItExpires) {
+  config_.freshness.early_refresh_beta = 100;
+  embedder_.on_embed = [this] { clock_.advance(std::chrono::seconds(10)); }; // dear to compute
+  const auto first = ask(question());
+  clock_.advance(config_.query_cache.ttl - std::chrono::milliseconds(1));
+  EXPECT_EQ(ask(question())->cache, CacheStatus::kHit);
+  settle_refreshes();
+  const auto second = ask(question());
+  EXPECT_EQ(second->cache, CacheStatus::kHit);
+  EXPECT_NE(second->answer, first->answer);
 }
 
 TEST_F(PipelineTest, BypassNeitherReadsNorWritesTheCache) {

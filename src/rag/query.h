@@ -17,7 +17,9 @@ namespace raglan::rag {
 
 enum class QueryMode : std::uint8_t { kAnswer, kRetrieve };
 enum class CacheMode : std::uint8_t { kUse, kRefresh, kBypass, kOnly };
-enum class CacheStatus : std::uint8_t { kHit, kMiss, kCoalesced, kRefresh, kBypass };
+enum class CacheStatus : std::uint8_t { kHit, kStale, kMiss, kCoalesced, kRefresh, kBypass };
+// Which cache saved work: the whole answer's, or that of a stage.
+enum class CacheLayer : std::uint8_t { kQuery, kRetrieval, kEmbedding };
 
 // Stages in the order they ran.
 using StageTimings = std::vector<std::pair<std::string_view, Duration>>;
@@ -31,6 +33,7 @@ struct QueryRequest {
   QueryMode mode = QueryMode::kAnswer;
   CacheMode cache = CacheMode::kUse;
   bool explain = false;
+  bool background = false; // nobody waits for it: behind those who are waited for
   Deadline deadline;
 };
 
@@ -64,6 +67,7 @@ struct QueryReply {
   std::string id;
   std::shared_ptr<const Answer> answer;
   CacheStatus cache = CacheStatus::kMiss;
+  std::optional<CacheLayer> layer;
   StageTimings timings;
   Duration total{};
 };

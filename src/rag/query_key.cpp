@@ -11,6 +11,18 @@ namespace {
 // outlive a process.
 constexpr std::uint64_t kAnswerVersion = 1;
 
+std::string_view bytes_of(const Hash128& hash) {
+  return {reinterpret_cast<const char*>(hash.bytes.data()), hash.bytes.size()};
+}
+
+void add_search(Hasher& hasher, const QueryRequest& request, store::Generation generation,
+                const ConfigKeys& config) {
+  hasher.add(request.collection.tenant).add(request.collection.name);
+  hasher.add(generation.epoch).add(generation.seq);
+  hasher.add(normalise_query(request.query)).add(request.top_k).add(request.filter_json);
+  hasher.add(bytes_of(config.retrieval));
+}
+
 } // namespace
 
 std::string normalise_query(std::string_view query) {
@@ -27,30 +39,37 @@ std::string normalise_query(std::string_view query) {
   return normal;
 }
 
-Hash128 config_key(const PipelineConfig& config, std::string_view embedder_id) {
-  Hasher hasher;
-  const auto add = [&](double value) { hasher.add(std::bit_cast<std::uint64_t>(value)); };
+std::uint64_t scope_of(const store::CollectionKey& collection) {
+  return std::hash<Hash128>()(Hasher().add(collection.tenant).add(collection.name).finish());
+}
+
+ConfigKeys config_keys(const PipelineConfig& config, std::string_view embedder_id) {
   const RetrievalConfig& retrieval = config.retrieval;
-  hasher.add(kAnswerVersion).add(embedder_id);
-  hasher.add(static_cast<std::uint64_t>(retrieval.mode)).add(retrieval.candidates);
-  hasher.add(static_cast<std::uint64_t>(retrieval.method));
-  add(retrieval.bm25_weight);
-  add(retrieval.rrf_k);
+  Hasher finding;
+  finding.add(embedder_id);
+  finding.add(static_cast<std::uint64_t>(retrieval.mode)).add(retrieval.candidates);
+  finding.add(static_cast<std::uint64_t>(retrieval.method));
+  finding.add(std::bit_cast<std::uint64_t>(retrieval.bm25_weight));
+  finding.add(std::bit_cast<std::uint64_t>(retrieval.rrf_k));
   const ExtractiveConfig& extractive = config.extractive;
-  hasher.add(extractive.max_candidates).add(extractive.max_sentences);
-  add(extractive.min_cosine);
+  Hasher answering;
+  answering.add(kAnswerVersion).add(extractive.max_candidates).add(extractive.max_sentences);
+  answering.add(std::bit_cast<std::uint64_t>(extractive.min_cosine));
+  return {finding.finish(), answering.finish()};
+}
+
+Hash128 retrieval_key(const QueryRequest& request, store::Generation generation,
+                      const ConfigKeys& config) {
+  Hasher hasher;
+  add_search(hasher, request, generation, config);
   return hasher.finish();
 }
 
 Hash128 query_key(const QueryRequest& request, store::Generation generation,
-                  const Hash128& config) {
+                  const ConfigKeys& config) {
   Hasher hasher;
-  hasher.add(request.collection.tenant).add(request.collection.name);
-  hasher.add(generation.epoch).add(generation.seq);
-  hasher.add(normalise_query(request.query)).add(request.top_k).add(request.filter_json);
-  hasher.add(static_cast<std::uint64_t>(request.mode));
-  hasher.add(
-      std::string_view(reinterpret_cast<const char*>(config.bytes.data()), config.bytes.size()));
+  add_search(hasher, request, generation, config);
+  hasher.add(static_cast<std::uint64_t>(request.mode)).add(bytes_of(config.answer));
   return hasher.finish();
 }
 

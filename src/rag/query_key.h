@@ -1,4 +1,7 @@
-// The key under which a question's answer is cached.
+// The keys under which a question's passages and its answer are cached.
+//
+// Two keys, of which the second is a part of the first: what decides which passages are found, and
+// what else decides the answer that is made of them.
 #pragma once
 
 #include <string>
@@ -17,11 +20,25 @@ struct PipelineConfig;
 // "C" and "C++"), and the embedder sees them.
 std::string normalise_query(std::string_view query);
 
-// Everything of the configuration that changes an answer; computed once.
-Hash128 config_key(const PipelineConfig& config, std::string_view embedder_id);
+// What the cache entries of a collection have in common, to remove them all
+// (LocalCache::erase_scope).
+std::uint64_t scope_of(const store::CollectionKey& collection);
 
-// Tenant, collection, generation, normalised question, top_k, filter, mode, and `config`. Not the
-// cache mode, nor `explain`: an answer keeps its explanation, and the front end shows it or not.
-Hash128 query_key(const QueryRequest& request, store::Generation generation, const Hash128& config);
+// Everything of the configuration that changes what is found, or the answer; computed once.
+struct ConfigKeys {
+  Hash128 retrieval;
+  Hash128 answer;
+};
+ConfigKeys config_keys(const PipelineConfig& config, std::string_view embedder_id);
+
+// Tenant, collection, generation, normalised question, top_k, filter, and the configuration. The
+// embedding follows from question and model, so that a hit needs none.
+Hash128 retrieval_key(const QueryRequest& request, store::Generation generation,
+                      const ConfigKeys& config);
+
+// The same, and the mode. Not the cache mode, nor `explain`: an answer keeps its explanation, and
+// the front end shows it or not.
+Hash128 query_key(const QueryRequest& request, store::Generation generation,
+                  const ConfigKeys& config);
 
 } // namespace raglan::rag

@@ -23,6 +23,15 @@ Source make_source(std::uint32_t n, store::Passage passage, const Ranked& ranked
 
 } // namespace
 
+std::size_t source_bytes(const std::vector<Source>& sources) {
+  std::size_t bytes = 0;
+  for (const Source& source : sources) {
+    bytes += sizeof(Source) + source.document_id.size() + source.title.size() +
+             source.title_path.size() + source.uri.size() + source.text.size();
+  }
+  return bytes;
+}
+
 Result<Retrieved> retrieve(store::Store& store, const store::SearchRequest& search,
                            const FusionConfig& fusion, std::uint32_t top_k) {
   auto found = store.search(search);

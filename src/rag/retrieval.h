@@ -16,6 +16,9 @@ struct Retrieved {
   std::vector<Source> sources;  // best first, numbered from 1
 };
 
+// What they occupy in a cache.
+std::size_t source_bytes(const std::vector<Source>& sources);
+
 // Blocks: for a search executor. At most `top_k` sources; fewer when fewer match, or when a passage
 // is deleted while this runs.
 Result<Retrieved> retrieve(store::Store& store, const store::SearchRequest& search,

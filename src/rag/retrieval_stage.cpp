@@ -1,0 +1,64 @@
+#include "rag/retrieval_stage.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "rag/lexical_query.h"
+
+namespace raglan::rag {
+namespace {
+
+store::SearchRequest search_request(const QueryRequest& request, const RetrievalConfig& config,
+                                    std::vector<float> query_vector) {
+  store::SearchRequest search;
+  search.collection = request.collection;
+  const bool dense_only = config.mode == RetrievalMode::kDense && !query_vector.empty();
+  if (!dense_only) search.query_text = lexical_query(request.query);
+  search.query_vector = std::move(query_vector);
+  search.filter = request.filter;
+  search.candidates = std::max(config.candidates, request.top_k);
+  return search;
+}
+
+} // namespace
+
+RetrievalStage::Passages RetrievalStage::find(const QueryRequest& request,
+                                              store::Generation generation) {
+  return cache_.find(retrieval_key(request, generation, keys_), parts_.clock.now());
+}
+
+net::Task<Result<RetrievalStage::Passages>> RetrievalStage::run(
+    const QueryRequest& request, std::vector<float> query_vector,
+    std::optional<store::Generation> generation, bool& joined) {
+  joined = false;
+  const bool whole = config_.mode == RetrievalMode::kLexical || !query_vector.empty();
+  if (!whole || !generation) co_return co_await search(request, std::move(query_vector));
+  auto start = [this, request, vector = std::move(query_vector)] {
+    return search(request, vector);
+  };
+  co_return co_await searches_.run(retrieval_key(request, *generation, keys_), std::move(start),
+                                   request.deadline, parts_.clock, joined);
+}
+
+net::Task<Result<RetrievalStage::Passages>> RetrievalStage::search(
+    QueryRequest request, std::vector<float> query_vector) {
+  const bool whole = config_.mode == RetrievalMode::kLexical || !query_vector.empty();
+  const MonotonicTime began = parts_.clock.now();
+  auto work = [&store = parts_.store, &fusion = config_, top_k = request.top_k,
+               search = search_request(request, config_, std::move(query_vector))] {
+    return retrieve(store, search, fusion, top_k);
+  };
+  auto found =
+      co_await net::offload(parts_.search, std::move(work), request.deadline, parts_.clock);
+  if (!found) co_return forward_error(found);
+  auto passages = std::make_shared<const Retrieved>(std::move(*found));
+  if (whole && request.cache != CacheMode::kBypass) {
+    const MonotonicTime now = parts_.clock.now();
+    cache_.insert(retrieval_key(request, passages->generation, keys_), passages,
+                  source_bytes(passages->sources), now,
+                  {.cost = now - began, .scope = scope_of(request.collection)});
+  }
+  co_return passages;
+}
+
+} // namespace raglan::rag

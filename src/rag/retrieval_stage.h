@@ -1,0 +1,60 @@
+// The retrieval stage: passages from the retrieval cache, from a search that the same question
+// started a moment ago, or from a search of its own.
+//
+// A search belongs to a key (rag/query_key.h) that carries the generation; its result is kept under
+// the generation that was really searched. What was found without the dense side, because the
+// embedder is away, is neither kept nor shared.
+//
+// Thread safety: any event loop, concurrently. Must outlive the loops' last coroutine.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "cache/local_cache.h"
+#include "net/offload.h"
+#include "net/single_flight.h"
+#include "rag/query_key.h"
+#include "rag/retrieval.h"
+#include "rag/retrieval_config.h"
+
+namespace raglan::rag {
+
+class RetrievalStage {
+ public:
+  using Passages = std::shared_ptr<const Retrieved>;
+
+  struct Parts {
+    store::Store& store;
+    net::Submit search; // the bounded executor for search and SQL
+    const Clock& clock;
+  };
+
+  RetrievalStage(RetrievalConfig config, cache::LocalCacheConfig cache, ConfigKeys keys,
+                 Parts parts)
+      : config_(config), keys_(keys), parts_(std::move(parts)), cache_(cache) {}
+
+  // Null when the cache does not have them.
+  Passages find(const QueryRequest& request, store::Generation generation);
+
+  // `query_vector` is empty when there is none: then the search is by words alone. With a
+  // `generation` the search is shared with those who ask the same at the same time, and `joined`
+  // says whether another one started it. Keeps what it finds unless the request bypasses caches.
+  // Errors: of store::Store::search, kOverloaded, kDeadlineExceeded.
+  net::Task<Result<Passages>> run(const QueryRequest& request, std::vector<float> query_vector,
+                                  std::optional<store::Generation> generation, bool& joined);
+
+  cache::LocalCache<Retrieved>& cache() { return cache_; }
+
+ private:
+  net::Task<Result<Passages>> search(QueryRequest request, std::vector<float> query_vector);
+
+  const RetrievalConfig config_;
+  const ConfigKeys keys_;
+  const Parts parts_;
+  cache::LocalCache<Retrieved> cache_;
+  net::SingleFlight<Passages> searches_;
+};
+
+} // namespace raglan::rag
