@@ -32,7 +32,8 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
                                              const std::filesystem::path& data_folder,
                                              telemetry::MetricRegistry& metrics,
                                              node::RequestMetrics& request_metrics,
-                                             const Clock& clock, const Progress& progress) {
+                                             const Clock& clock, redis::Client* redis,
+                                             const Progress& progress) {
   auto folder = find_model(settings.embedding.model, data_folder);
   if (!folder) return forward_error(folder);
   if (progress) progress("model", 0, 0);
@@ -57,7 +58,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
   engine->service_ = std::make_unique<node::Service>(
       service_config(settings),
       node::Service::Parts{*engine->store_, *engine->queue_, *engine->embedder_, metrics,
-                           request_metrics, clock});
+                           request_metrics, clock, redis});
   return engine;
 }
 

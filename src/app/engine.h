@@ -31,12 +31,14 @@ class Engine {
       std::function<void(std::string_view what, std::uint64_t done, std::uint64_t total)>;
 
   // Errors name what is wrong with which file; see find_model, LocalEmbedder::load and
-  // EmbeddedStore::open. Everything given must outlive the engine.
+  // EmbeddedStore::open. Everything given must outlive the engine's use: `redis`, which may be
+  // null, until `stop` has returned and the loops stand still.
   static Result<std::unique_ptr<Engine>> load(const Settings& settings,
                                               const std::filesystem::path& data_folder,
                                               telemetry::MetricRegistry& metrics,
                                               node::RequestMetrics& request_metrics,
-                                              const Clock& clock, const Progress& progress = {});
+                                              const Clock& clock, redis::Client* redis = nullptr,
+                                              const Progress& progress = {});
   ~Engine();
 
   const node::Service& service() const { return *service_; }

@@ -36,8 +36,9 @@ class LocalApi final : public Api {
                       "--data names another place",
                       options.data_folder));
     }
-    auto engine = Engine::load(api->settings_, options.data_folder, api->metrics_,
-                               api->request_metrics_, SystemClock::instance(), show_progress);
+    auto engine =
+        Engine::load(api->settings_, options.data_folder, api->metrics_, api->request_metrics_,
+                     SystemClock::instance(), nullptr, show_progress);
     if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
     if (!engine) return forward_error(engine);
     api->engine_ = std::move(*engine);

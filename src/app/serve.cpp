@@ -10,6 +10,7 @@
 
 #include "app/command_line.h"
 #include "app/engine.h"
+#include "app/redis_metrics.h"
 #include "base/log.h"
 #include "http/server.h"
 #include "net/descriptor_limit.h"
@@ -55,6 +56,7 @@ class Serving {
         usage_(telemetry::register_resource_metrics(metrics_, telemetry::ResourceReader())) {}
 
   int run(net::Listener listener, const sigset_t& stop_signals) {
+    if (auto ok = connect_redis(); !ok) return report_error("serve", ok.error());
     loops_.start();
     http::Server server(settings_.server, loops_, node_.handler(), node_.hooks());
     const auto server_metrics = node::register_server_metrics(metrics_, server);
@@ -80,15 +82,27 @@ class Serving {
     if (!drained) log_warning("requests were cut off at the end of the drain timeout");
     node_.stop();
     engine_->stop();
+    loops_.stop();
     log_info("stopped");
     return kExitDone;
   }
 
  private:
+  // Connections are made when they are needed: a Redis that is away keeps nobody from starting.
+  Result<> connect_redis() {
+    if (!settings_.redis.enabled()) return {};
+    auto client = redis::Client::create(settings_.redis, loops_, &redis_wait_histogram(metrics_));
+    if (!client) return forward_error(client);
+    redis_ = std::move(*client);
+    redis_metrics_ = register_redis_metrics(metrics_, *redis_);
+    return {};
+  }
+
   void load() {
     const Clock& clock = SystemClock::instance();
     const MonotonicTime start = clock.now();
-    auto engine = Engine::load(settings_, data_folder_, metrics_, node_.request_metrics(), clock);
+    auto engine = Engine::load(settings_, data_folder_, metrics_, node_.request_metrics(), clock,
+                               redis_.get());
     if (!engine) {
       report_error("serve", engine.error());
       failed_ = true;
@@ -108,6 +122,8 @@ class Serving {
   node::Node node_{metrics_, settings_.serving.hosts, SystemClock::instance()};
   std::unique_ptr<Engine> engine_;
   net::EventLoops loops_{settings_.loops}; // after what its requests use
+  std::unique_ptr<redis::Client> redis_;   // used by requests, until the loops stand still
+  std::vector<telemetry::Registration> redis_metrics_;
   std::atomic<bool> loaded_ = false;
   std::atomic<bool> failed_ = false;
 };

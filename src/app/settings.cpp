@@ -109,6 +109,8 @@ Settings::Settings() {
   registry_.add("retrieval", retrieval, "How passages are found and ranked.");
   registry_.add("generation.extractive", extractive,
                 "Answers without a language model: the best sentences of the passages.");
+  registry_.add("redis", redis, "What nodes share: the second tier of the caches.");
+  registry_.add("redis.breaker", redis.breaker, "When Redis is left alone for a while.");
   registry_.add("cache.query", query_cache, "Whole answers, by question and generation.");
   registry_.add("cache.query", freshness, "");
   registry_.add("cache.retrieval", retrieval_cache, "Passages found, by question and generation.");

@@ -24,6 +24,7 @@
 #include "rag/extractive.h"
 #include "rag/pipeline.h"
 #include "rag/retrieval_config.h"
+#include "redis/config.h"
 #include "store/store_config.h"
 
 namespace raglan::app {
@@ -86,6 +87,7 @@ class Settings {
   ingest::ChunkerConfig chunker;
   rag::RetrievalConfig retrieval;
   rag::ExtractiveConfig extractive;
+  redis::ClientConfig redis;
   cache::LocalCacheConfig query_cache;
   policy::FreshnessConfig freshness;
   cache::LocalCacheConfig retrieval_cache = rag::PipelineConfig().retrieval_cache;

@@ -37,6 +37,7 @@ Service::Service(ServiceConfig config, Parts parts)
                  .embedder = parts_.embedder,
                  .search = submit_to(search_),
                  .clock = parts_.clock,
+                 .redis = parts_.redis,
                  .on_stage = [&metrics = parts_.request_metrics](
                                  std::string_view stage,
                                  Duration took) { metrics.observe_stage(stage, took); }}),
@@ -108,7 +109,7 @@ void Service::register_metrics() {
   const auto cache_metric = [&](MetricKind kind, std::string_view name, std::string_view help,
                                 telemetry::Labels labels, auto read) {
     registrations_.push_back(metrics.callback(kind, name, help, std::move(labels), [this, read] {
-      return static_cast<double>(read(pipeline_.query_cache().stats()));
+      return static_cast<double>(read(pipeline_.query_cache().local().stats()));
     }));
   };
   using Stats = cache::LocalCacheStats;

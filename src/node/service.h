@@ -48,6 +48,7 @@ class Service {
     telemetry::MetricRegistry& metrics;
     RequestMetrics& request_metrics;
     const Clock& clock;
+    redis::Client* redis = nullptr; // where nodes share one
   };
 
   Service(ServiceConfig config, Parts parts);

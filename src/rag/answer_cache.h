@@ -1,10 +1,10 @@
-// The query cache: whole answers, and how fresh they are.
+// The query cache: whole answers, in this process and then in Redis, and how fresh they are.
 //
 // What is degraded is not for it. A key carries the generation (rag/query_key.h), so that nothing
 // here can be older than the last write; freshness is about time alone, for what changes without a
 // write (policy/freshness.h).
 //
-// Thread safety: any thread, concurrently.
+// Thread safety: any event loop, concurrently. Clock and Redis client must outlive it.
 #pragma once
 
 #include <memory>
@@ -12,8 +12,9 @@
 #include "base/clock.h"
 #include "base/guarded.h"
 #include "base/rng.h"
-#include "cache/local_cache.h"
+#include "cache/tiered_cache.h"
 #include "policy/freshness.h"
+#include "rag/answer_codec.h"
 #include "rag/query.h"
 
 namespace raglan::rag {
@@ -26,23 +27,50 @@ struct AnswerCost {
 
 class AnswerCache {
  public:
+  using Tiers = cache::TieredCache<Answer, AnswerCodec>;
+  using Claim = Tiers::Claim;
+
   struct Found {
     std::shared_ptr<const Answer> answer; // null with kExpired
     policy::Freshness freshness = policy::Freshness::kExpired;
+    MonotonicTime expires{};
   };
 
-  AnswerCache(cache::LocalCacheConfig config, policy::FreshnessConfig freshness)
-      : freshness_(freshness), entries_(config, freshness.grace()) {}
+  AnswerCache(cache::LocalCacheConfig config, policy::FreshnessConfig freshness,
+              redis::Client* redis, const Clock& clock)
+      : freshness_(freshness),
+        clock_(clock),
+        tiers_(config, "query", freshness.grace(), redis, clock) {}
 
-  Found find(const Hash128& key, MonotonicTime now);
-  void insert(const Hash128& key, const store::CollectionKey& collection,
-              std::shared_ptr<const Answer> answer, const AnswerCost& cost, MonotonicTime now);
+  // In this process.
+  Found find(const Hash128& key);
+  // In Redis.
+  net::Task<Found> find_shared(Hash128 key, const store::CollectionKey& collection,
+                               Deadline deadline);
 
-  cache::LocalCache<Answer>& entries() { return entries_; }
+  // For whoever did not find it here. An answer of another node that may be served, or nothing and,
+  // if it is this node's turn to compute it, the claim; after waiting, while another node computes
+  // it, but not for more than half of the time until the deadline.
+  net::Task<Found> find_or_claim(Hash128 key, const store::CollectionKey& collection,
+                                 Deadline deadline, Claim& claim);
+  // For a refresh of what expires at `known`. False when there is nothing to compute: another node
+  // has, or is about to.
+  net::Task<bool> claim_refresh(Hash128 key, const store::CollectionKey& collection,
+                                MonotonicTime known, Deadline deadline, Claim& claim);
+
+  // An answer computed just now.
+  void insert(const boost::asio::any_io_executor& loop, const Hash128& key,
+              const store::CollectionKey& collection, std::shared_ptr<const Answer> answer,
+              const AnswerCost& cost, Claim claim);
+
+  Tiers& tiers() { return tiers_; }
 
  private:
+  Found judge(Tiers::Found entry);
+
   const policy::FreshnessConfig freshness_;
-  cache::LocalCache<Answer> entries_;
+  const Clock& clock_;
+  Tiers tiers_;
   Guarded<Rng> rng_{random_seed()};
 };
 

@@ -66,28 +66,39 @@ class Pipeline::Run {
                                                            request_.deadline, clock_);
     if (!generation) co_return forward_error(generation);
     const Hash128 key = query_key(request_, *generation, pipeline_.keys_);
-    const AnswerCache::Found found = pipeline_.answer_cache_.find(key, clock_.now());
+    const AnswerCache::Found found = pipeline_.answer_cache_.find(key);
     end_stage("cache", asked);
-    switch (found.freshness) {
-      case Freshness::kFresh: take_hit(CacheStatus::kHit, found.answer); co_return Result<>();
-      case Freshness::kRefreshEarly:
-      case Freshness::kStale:
-        pipeline_.refresh(co_await boost::asio::this_coro::executor, key, request_);
-        take_hit(found.freshness == Freshness::kStale ? CacheStatus::kStale : CacheStatus::kHit,
-                 found.answer);
-        co_return Result<>();
-      case Freshness::kOnlyIfError:
-      case Freshness::kExpired: break;
-    }
-    if (request_.cache == CacheMode::kOnly) {
-      co_return fail(ErrorCode::kNotCached, "the answer is not in the cache");
-    }
+    if (co_await serve(key, found)) co_return Result<>();
+    if (request_.cache == CacheMode::kOnly) co_return co_await find_elsewhere(key);
     auto ok = co_await join(key, *generation);
     if (!ok && found.answer && is_server_fault(ok.error().code)) {
       take_hit(CacheStatus::kStale, found.answer);
       ok = Result<>();
     }
     co_return ok;
+  }
+
+  // Whether what was found answers the question; it is refreshed when it is time.
+  net::Task<bool> serve(const Hash128& key, const AnswerCache::Found& found) {
+    switch (found.freshness) {
+      case Freshness::kFresh: break;
+      case Freshness::kRefreshEarly:
+      case Freshness::kStale:
+        pipeline_.refresh(co_await boost::asio::this_coro::executor, key, request_, found.expires);
+        break;
+      case Freshness::kOnlyIfError:
+      case Freshness::kExpired: co_return false;
+    }
+    const bool stale = found.freshness == Freshness::kStale;
+    take_hit(stale ? CacheStatus::kStale : CacheStatus::kHit, found.answer);
+    co_return true;
+  }
+
+  net::Task<Result<>> find_elsewhere(const Hash128& key) {
+    const auto found =
+        co_await pipeline_.answer_cache_.find_shared(key, request_.collection, request_.deadline);
+    if (co_await serve(key, found)) co_return Result<>();
+    co_return fail(ErrorCode::kNotCached, "the answer is not in the cache");
   }
 
   void take_hit(CacheStatus status, std::shared_ptr<const Answer> answer) {
@@ -98,13 +109,19 @@ class Pipeline::Run {
 
   net::Task<Result<>> join(Hash128 key, store::Generation generation) {
     const MonotonicTime asked = clock_.now();
-    auto start = [&pipeline = pipeline_, request = request_, generation] {
-      return pipeline.compute(request, generation);
+    auto start = [&pipeline = pipeline_, key, request = request_, generation] {
+      return pipeline.find_or_compute(key, request, generation);
     };
     bool joined = false;
     auto computed =
         co_await pipeline_.answers_.run(key, std::move(start), request_.deadline, clock_, joined);
     if (!computed) co_return forward_error(computed);
+    if (computed->layer == CacheLayer::kQuery) { // another node's
+      const AnswerCache::Found found{computed->answer, computed->freshness, computed->expires};
+      co_await serve(key, found);
+      end_stage("shared_cache", asked);
+      co_return Result<>();
+    }
     if (!joined) co_return take(std::move(*computed));
     reply_.cache = CacheStatus::kCoalesced;
     reply_.answer = std::move(computed->answer);
@@ -113,7 +130,7 @@ class Pipeline::Run {
   }
 
   net::Task<Result<>> compute() {
-    auto computed = co_await pipeline_.compute(request_, std::nullopt);
+    auto computed = co_await pipeline_.compute(request_, std::nullopt, {});
     if (!computed) co_return forward_error(computed);
     co_return take(std::move(*computed));
   }
@@ -142,9 +159,9 @@ Pipeline::Pipeline(PipelineConfig config, Parts parts)
       parts_(std::move(parts)),
       keys_(config_keys(config_, parts_.embedder.embedder().id())),
       generations_(parts_.store),
-      answer_cache_(config_.query_cache, config_.freshness),
+      answer_cache_(config_.query_cache, config_.freshness, parts_.redis, parts_.clock),
       retrieval_(config_.retrieval, config_.retrieval_cache, keys_,
-                 {parts_.store, parts_.search, parts_.clock}) {}
+                 {parts_.store, parts_.search, parts_.clock, parts_.redis}) {}
 
 net::Task<Result<QueryReply>> Pipeline::run(QueryRequest request) {
   Run run(*this, std::move(request));
@@ -152,7 +169,8 @@ net::Task<Result<QueryReply>> Pipeline::run(QueryRequest request) {
 }
 
 net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
-                                                    std::optional<store::Generation> generation) {
+                                                    std::optional<store::Generation> generation,
+                                                    AnswerCache::Claim claim) {
   const MonotonicTime began = parts_.clock.now();
   AnswerRun run(config_, parts_, retrieval_, request, generation);
   auto computed = co_await run.run();
@@ -160,26 +178,45 @@ net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
       computed && request.cache != CacheMode::kBypass && computed->answer->degraded_level == 0;
   if (keep) {
     const auto& answer = computed->answer;
-    const MonotonicTime now = parts_.clock.now();
-    answer_cache_.insert(query_key(request, answer->generation, keys_), request.collection, answer,
-                         {now - began, computed->calls}, now);
+    const AnswerCost cost{parts_.clock.now() - began, computed->calls};
+    answer_cache_.insert(co_await boost::asio::this_coro::executor,
+                         query_key(request, answer->generation, keys_), request.collection, answer,
+                         cost, std::move(claim));
   }
   co_return computed;
 }
 
+net::Task<Result<ComputedAnswer>> Pipeline::find_or_compute(Hash128 key, QueryRequest request,
+                                                            store::Generation generation) {
+  AnswerCache::Claim claim;
+  auto found =
+      co_await answer_cache_.find_or_claim(key, request.collection, request.deadline, claim);
+  if (found.answer && found.freshness != Freshness::kOnlyIfError) {
+    ComputedAnswer theirs{.answer = std::move(found.answer), .layer = CacheLayer::kQuery};
+    theirs.freshness = found.freshness;
+    theirs.expires = found.expires;
+    co_return theirs;
+  }
+  co_return co_await compute(std::move(request), generation, std::move(claim));
+}
+
 void Pipeline::refresh(const boost::asio::any_io_executor& loop, const Hash128& key,
-                       QueryRequest request) {
+                       QueryRequest request, MonotonicTime expires) {
   auto permit = refreshes_.try_begin(key);
   if (!permit) return;
   request.cache = CacheMode::kRefresh;
   request.background = true;
   request.deadline = Deadline::after(kRefreshTimeout, parts_.clock.now());
-  net::detach(loop, run_refresh(std::move(*permit), std::move(request)));
+  net::detach(loop, run_refresh(std::move(*permit), std::move(request), expires));
 }
 
 // One that fails is tried again by the next who asks.
-net::Task<void> Pipeline::run_refresh(cache::Refreshes::Permit, QueryRequest request) {
-  (void)co_await compute(std::move(request), std::nullopt);
+net::Task<void> Pipeline::run_refresh(cache::Refreshes::Permit permit, QueryRequest request,
+                                      MonotonicTime expires) {
+  AnswerCache::Claim claim;
+  const bool ours = co_await answer_cache_.claim_refresh(*permit, request.collection, expires,
+                                                         request.deadline, claim);
+  if (ours) (void)co_await compute(std::move(request), std::nullopt, std::move(claim));
 }
 
 } // namespace raglan::rag

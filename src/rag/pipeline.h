@@ -51,9 +51,11 @@ struct PipelineConfig {
 // An answer just computed, and what it took.
 struct ComputedAnswer {
   std::shared_ptr<const Answer> answer;
-  std::optional<CacheLayer> layer; // of a stage
+  std::optional<CacheLayer> layer; // of a stage; kQuery: another node has computed it
   std::uint32_t calls = 0;         // of models, and searches
   StageTimings timings;
+  policy::Freshness freshness = policy::Freshness::kFresh; // of another node's
+  MonotonicTime expires{};                                 // likewise
 };
 
 class Pipeline {
@@ -63,6 +65,7 @@ class Pipeline {
     model::EmbeddingQueue& embedder;
     net::Submit search; // the bounded executor for search and SQL
     const Clock& clock;
+    redis::Client* redis = nullptr; // the second tier of the caches, where there is one
     // Called once for each stage that ran, for histograms; may be empty.
     std::function<void(std::string_view stage, Duration)> on_stage;
   };
@@ -76,8 +79,8 @@ class Pipeline {
   // Answers that are computed again in the background now.
   std::size_t refreshing() const { return refreshes_.running(); }
 
-  cache::LocalCache<Answer>& query_cache() { return answer_cache_.entries(); }
-  cache::LocalCache<Retrieved>& retrieval_cache() { return retrieval_.cache(); }
+  AnswerCache::Tiers& query_cache() { return answer_cache_.tiers(); }
+  RetrievalStage::Tiers& retrieval_cache() { return retrieval_.tiers(); }
 
  private:
   class Run;
@@ -89,10 +92,17 @@ class Pipeline {
   // The query cache left aside until the answer is there; then it is kept. With a `generation` the
   // retrieval cache is asked.
   net::Task<Result<ComputedAnswer>> compute(QueryRequest request,
-                                            std::optional<store::Generation> generation);
-  net::Task<void> run_refresh(cache::Refreshes::Permit permit, QueryRequest request);
-  // Has the answer computed again, on `loop`, unless that is under way.
-  void refresh(const boost::asio::any_io_executor& loop, const Hash128& key, QueryRequest request);
+                                            std::optional<store::Generation> generation,
+                                            AnswerCache::Claim claim);
+  // The answer of another node, or else this one's.
+  net::Task<Result<ComputedAnswer>> find_or_compute(Hash128 key, QueryRequest request,
+                                                    store::Generation generation);
+  // Has the answer, which expires then, computed again on `loop`, unless that is under way here or
+  // on another node.
+  void refresh(const boost::asio::any_io_executor& loop, const Hash128& key, QueryRequest request,
+               MonotonicTime expires);
+  net::Task<void> run_refresh(cache::Refreshes::Permit permit, QueryRequest request,
+                              MonotonicTime expires);
 
   PipelineConfig config_;
   Parts parts_;

@@ -22,9 +22,13 @@ store::SearchRequest search_request(const QueryRequest& request, const Retrieval
 
 } // namespace
 
-RetrievalStage::Passages RetrievalStage::find(const QueryRequest& request,
-                                              store::Generation generation) {
-  return cache_.find(retrieval_key(request, generation, keys_), parts_.clock.now());
+net::Task<RetrievalStage::Passages> RetrievalStage::find(const QueryRequest& request,
+                                                         store::Generation generation) {
+  const Hash128 key = retrieval_key(request, generation, keys_);
+  auto here = cache_.local().find(key, parts_.clock.now());
+  if (here) co_return here;
+  auto elsewhere = co_await cache_.find_shared(key, scope_of(request.collection), request.deadline);
+  co_return parts_.clock.now() < elsewhere.expires ? std::move(elsewhere.value) : nullptr;
 }
 
 net::Task<Result<RetrievalStage::Passages>> RetrievalStage::run(
@@ -53,10 +57,10 @@ net::Task<Result<RetrievalStage::Passages>> RetrievalStage::search(
   if (!found) co_return forward_error(found);
   auto passages = std::make_shared<const Retrieved>(std::move(*found));
   if (whole && request.cache != CacheMode::kBypass) {
-    const MonotonicTime now = parts_.clock.now();
-    cache_.insert(retrieval_key(request, passages->generation, keys_), passages,
-                  source_bytes(passages->sources), now,
-                  {.cost = now - began, .scope = scope_of(request.collection)});
+    const Hash128 key = retrieval_key(request, passages->generation, keys_);
+    const cache::EntryNotes notes{
+        .cost = parts_.clock.now() - began, .calls = 1, .scope = scope_of(request.collection)};
+    cache_.publish(co_await boost::asio::this_coro::executor, key, passages, notes);
   }
   co_return passages;
 }

@@ -12,9 +12,10 @@
 #include <optional>
 #include <vector>
 
-#include "cache/local_cache.h"
+#include "cache/tiered_cache.h"
 #include "net/offload.h"
 #include "net/single_flight.h"
+#include "rag/answer_codec.h"
 #include "rag/query_key.h"
 #include "rag/retrieval.h"
 #include "rag/retrieval_config.h"
@@ -29,14 +30,18 @@ class RetrievalStage {
     store::Store& store;
     net::Submit search; // the bounded executor for search and SQL
     const Clock& clock;
+    redis::Client* redis; // may be null
   };
 
   RetrievalStage(RetrievalConfig config, cache::LocalCacheConfig cache, ConfigKeys keys,
                  Parts parts)
-      : config_(config), keys_(keys), parts_(std::move(parts)), cache_(cache) {}
+      : config_(config),
+        keys_(keys),
+        parts_(std::move(parts)),
+        cache_(cache, "retrieval", {}, parts_.redis, parts_.clock) {}
 
-  // Null when the cache does not have them.
-  Passages find(const QueryRequest& request, store::Generation generation);
+  // Null when the cache does not have them: this process', then the one of all nodes.
+  net::Task<Passages> find(const QueryRequest& request, store::Generation generation);
 
   // `query_vector` is empty when there is none: then the search is by words alone. With a
   // `generation` the search is shared with those who ask the same at the same time, and `joined`
@@ -45,7 +50,8 @@ class RetrievalStage {
   net::Task<Result<Passages>> run(const QueryRequest& request, std::vector<float> query_vector,
                                   std::optional<store::Generation> generation, bool& joined);
 
-  cache::LocalCache<Retrieved>& cache() { return cache_; }
+  using Tiers = cache::TieredCache<Retrieved, RetrievedCodec>;
+  Tiers& tiers() { return cache_; }
 
  private:
   net::Task<Result<Passages>> search(QueryRequest request, std::vector<float> query_vector);
@@ -53,7 +59,7 @@ class RetrievalStage {
   const RetrievalConfig config_;
   const ConfigKeys keys_;
   const Parts parts_;
-  cache::LocalCache<Retrieved> cache_;
+  Tiers cache_;
   net::SingleFlight<Passages> searches_;
 };
 

@@ -1,0 +1,18 @@
+// What /metrics says about the Redis client: its pool, its errors, its breaker.
+#pragma once
+
+#include <vector>
+
+#include "redis/client.h"
+#include "telemetry/metric_registry.h"
+
+namespace raglan::app {
+
+// How long commands waited for a connection; to be given to Client::create.
+telemetry::Histogram& redis_wait_histogram(telemetry::MetricRegistry& metrics);
+
+// The client must outlive the registrations.
+std::vector<telemetry::Registration> register_redis_metrics(telemetry::MetricRegistry& metrics,
+                                                            const redis::Client& client);
+
+} // namespace raglan::app

@@ -1,0 +1,116 @@
+#include "cache/shared_tier.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace raglan::cache {
+namespace {
+
+// Only whoever made a claim releases it.
+constexpr std::string_view kRelease =
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
+constexpr std::int64_t kScanCount = 1000; // keys that Redis looks at in one step
+
+std::int64_t milliseconds(Duration duration) {
+  return std::max<std::int64_t>(
+      1, std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+} // namespace
+
+std::string SharedTier::entry_name(const Hash128& key, std::uint64_t scope) const {
+  return fmt::format("raglan:{}:{:016x}:{}", config_.name, scope, key.hex());
+}
+
+std::string SharedTier::claim_name(const Hash128& key, std::uint64_t scope) const {
+  return fmt::format("raglan:claim:{}:{:016x}:{}", config_.name, scope, key.hex());
+}
+
+std::optional<SharedEntry> SharedTier::read(const Hash128& key, const redis::Reply& reply) {
+  const auto bytes = reply.string();
+  auto entry = bytes ? decode_entry(key, *bytes) : std::nullopt;
+  ++(entry ? hits_ : misses_);
+  return entry;
+}
+
+net::Task<std::optional<SharedEntry>> SharedTier::find(Hash128 key, std::uint64_t scope,
+                                                       Deadline deadline) {
+  redis::Command get("GET", entry_name(key, scope));
+  auto reply = co_await client_.command(std::move(get), deadline);
+  if (!reply) {
+    ++failures_;
+    co_return std::nullopt;
+  }
+  co_return read(key, *reply);
+}
+
+net::Task<SharedLookup> SharedTier::find_or_claim(Hash128 key, std::uint64_t scope,
+                                                  std::string token, Deadline deadline) {
+  const std::string claim = claim_name(key, scope);
+  std::vector<redis::Command> commands;
+  commands.emplace_back("GET", entry_name(key, scope));
+  commands.emplace_back("SET", claim, token, "NX", "PX", milliseconds(config_.claim_time));
+  auto replies = co_await client_.pipeline(std::move(commands), deadline);
+  SharedLookup found;
+  if (!replies || (*replies)[0].is_error() || (*replies)[1].is_error()) {
+    ++failures_;
+    co_return found;
+  }
+  found.entry = read(key, (*replies)[0]);
+  found.claim = (*replies)[1].is_ok() ? SharedLookup::Claim::kMine : SharedLookup::Claim::kOthers;
+  co_return found;
+}
+
+net::Task<void> SharedTier::put_and_release(Hash128 key, std::uint64_t scope,
+                                            std::optional<SharedEntry> entry, std::string token) {
+  std::vector<redis::Command> commands;
+  if (entry) {
+    redis::Command& set =
+        commands.emplace_back("SET", entry_name(key, scope), encode_entry(key, *entry));
+    if (config_.keep != Duration::zero()) set.add("PX").add(milliseconds(config_.keep));
+  }
+  if (!token.empty()) commands.emplace_back("EVAL", kRelease, 1, claim_name(key, scope), token);
+  auto replies = co_await client_.pipeline(std::move(commands), Deadline());
+  if (!replies) ++failures_;
+}
+
+net::Task<Result<std::size_t>> SharedTier::erase(Hash128 key, std::uint64_t scope,
+                                                 Deadline deadline) {
+  redis::Command del("UNLINK", entry_name(key, scope));
+  auto reply = co_await client_.command(std::move(del), deadline);
+  if (!reply) co_return forward_error(reply);
+  co_return static_cast<std::size_t>(reply->integer);
+}
+
+net::Task<Result<std::size_t>> SharedTier::erase_scope(std::uint64_t scope, Deadline deadline) {
+  co_return co_await erase_matching(fmt::format("raglan:{}:{:016x}:*", config_.name, scope),
+                                    deadline);
+}
+
+net::Task<Result<std::size_t>> SharedTier::clear(Deadline deadline) {
+  co_return co_await erase_matching(fmt::format("raglan:{}:*", config_.name), deadline);
+}
+
+net::Task<Result<std::size_t>> SharedTier::erase_matching(std::string pattern, Deadline deadline) {
+  std::size_t erased = 0;
+  std::string cursor = "0";
+  do {
+    redis::Command scan("SCAN", cursor, "MATCH", pattern, "COUNT", kScanCount);
+    auto step = co_await client_.command(std::move(scan), deadline);
+    if (!step) co_return forward_error(step);
+    if (step->elements.size() != 2) co_return fail(ErrorCode::kUpstream, "not an answer to SCAN");
+    cursor = step->elements[0].text;
+    const redis::Replies& names = step->elements[1].elements;
+    if (names.empty()) continue;
+    redis::Command unlink("UNLINK");
+    for (const redis::Reply& name : names) unlink.add(name.text);
+    auto gone = co_await client_.command(std::move(unlink), deadline);
+    if (!gone) co_return forward_error(gone);
+    erased += static_cast<std::size_t>(gone->integer);
+  } while (cursor != "0");
+  co_return erased;
+}
+
+} // namespace raglan::cache

@@ -1,0 +1,174 @@
+// A cache of two tiers: this process (cache/local_cache.h), then Redis, which all nodes share
+// (cache/shared_tier.h), where there is one.
+//
+// What Redis has is taken over into the process, with its age. A value is immutable and travels as
+// the bytes that `Codec` makes of it; bytes that it cannot read are a miss.
+//
+//   struct Codec {
+//     static std::string encode(const Value&);
+//     static std::optional<Value> decode(std::string_view);
+//     static std::size_t bytes(const Value&);     // what it occupies in this process
+//   };
+//
+// Thread safety: any event loop, concurrently.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "cache/local_cache.h"
+#include "cache/shared_tier.h"
+#include "net/detach.h"
+#include "net/pause.h"
+
+namespace raglan::cache {
+
+template <typename Value, typename Codec>
+class TieredCache {
+ public:
+  using ValuePtr = std::shared_ptr<const Value>;
+  using Found = LocalCache<Value>::Found;
+
+  // Without a Redis client there is one tier. Clock and client must outlive the cache.
+  TieredCache(LocalCacheConfig config, std::string name, Duration grace, redis::Client* redis,
+              const Clock& clock)
+      : ttl_(config.ttl), clock_(clock), local_(config, grace) {
+    const Duration keep = ttl_ == Duration::zero() ? ttl_ : ttl_ + grace;
+    if (redis != nullptr && config.enabled) {
+      shared_.emplace(*redis, SharedTier::Config{.name = std::move(name), .keep = keep});
+    }
+  }
+
+  LocalCache<Value>& local() { return local_; }
+  SharedTier* shared() { return shared_ ? &*shared_ : nullptr; }
+
+  // A claim to compute a value for all nodes. Released with the value by `publish`, without one
+  // when it is destroyed.
+  class Claim {
+   public:
+    Claim() = default;
+    Claim(TieredCache& cache, boost::asio::any_io_executor loop, Hash128 key, std::uint64_t scope,
+          std::string token)
+        : cache_(&cache),
+          loop_(std::move(loop)),
+          key_(key),
+          scope_(scope),
+          token_(std::move(token)) {}
+    Claim(Claim&& other) noexcept
+        : cache_(std::exchange(other.cache_, nullptr)),
+          loop_(std::move(other.loop_)),
+          key_(other.key_),
+          scope_(other.scope_),
+          token_(std::move(other.token_)) {}
+    Claim& operator=(Claim&& other) noexcept {
+      std::swap(cache_, other.cache_);
+      std::swap(loop_, other.loop_);
+      std::swap(key_, other.key_);
+      std::swap(scope_, other.scope_);
+      std::swap(token_, other.token_);
+      return *this;
+    }
+    ~Claim() {
+      if (cache_ == nullptr) return;
+      net::detach(loop_,
+                  cache_->shared_->put_and_release(key_, scope_, std::nullopt, std::move(token_)));
+    }
+
+   private:
+    friend TieredCache;
+    std::string take_token() && {
+      cache_ = nullptr;
+      return std::move(token_);
+    }
+    TieredCache* cache_ = nullptr;
+    boost::asio::any_io_executor loop_;
+    Hash128 key_;
+    std::uint64_t scope_ = 0;
+    std::string token_;
+  };
+
+  // What Redis has, if that expires later than `later_than`; else nothing, and whose turn it is to
+  // compute it: with kMine `claim` is set. While it is another node's, waits for that until
+  // `deadline`, unless `wait` is false.
+  struct Elsewhere {
+    Found found;
+    SharedLookup::Claim turn = SharedLookup::Claim::kNobodys;
+  };
+  net::Task<Elsewhere> find_or_claim(Hash128 key, std::uint64_t scope, MonotonicTime later_than,
+                                     bool wait, Deadline deadline, Claim& claim) {
+    if (!shared_) co_return Elsewhere();
+    const auto loop = co_await boost::asio::this_coro::executor;
+    const std::string token = random_token();
+    for (Duration pause = kFirstPause;; pause = std::min<Duration>(2 * pause, kLongestPause)) {
+      auto looked = co_await shared_->find_or_claim(key, scope, token, deadline);
+      Elsewhere elsewhere{.found = {}, .turn = looked.claim};
+      if (looked.claim == SharedLookup::Claim::kMine) claim = Claim(*this, loop, key, scope, token);
+      if (looked.entry) elsewhere.found = take_over(key, scope, *looked.entry, later_than);
+      const bool others = looked.claim == SharedLookup::Claim::kOthers;
+      const bool go_on = wait && others && !elsewhere.found.value;
+      if (!go_on || !deadline.allows(pause, clock_.now())) co_return elsewhere;
+      if (auto ok = co_await net::pause(pause); !ok) co_return elsewhere;
+    }
+  }
+
+  // What Redis has, whenever it expires.
+  net::Task<Found> find_shared(Hash128 key, std::uint64_t scope, Deadline deadline) {
+    auto entry = shared_ ? co_await shared_->find(key, scope, deadline) : std::nullopt;
+    co_return entry ? take_over(key, scope, *entry, MonotonicTime::min()) : Found();
+  }
+
+  // Keeps a value that was computed just now, here and for the other nodes; the claim, if there is
+  // one, ends with that.
+  void publish(const boost::asio::any_io_executor& loop, const Hash128& key, ValuePtr value,
+               EntryNotes notes, Claim claim = {}) {
+    if (shared_) {
+      SharedEntry entry{Codec::encode(*value), clock_.wall_now(), notes.cost, notes.calls};
+      // A claim of another key, from before a write, is released for itself.
+      std::string token;
+      if (claim.cache_ == this && claim.key_ == key) token = std::move(claim).take_token();
+      net::detach(loop,
+                  shared_->put_and_release(key, notes.scope, std::move(entry), std::move(token)));
+    }
+    const std::size_t bytes = Codec::bytes(*value);
+    local_.insert(key, std::move(value), bytes, clock_.now(), notes);
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kFirstPause{2};
+  static constexpr std::chrono::milliseconds kLongestPause{50};
+
+  static std::string random_token() {
+    Hash128 token;
+    secure_random(std::as_writable_bytes(std::span(token.bytes)));
+    return token.hex();
+  }
+
+  // The entry, now in this process too; nothing when it is older than that, or unreadable.
+  Found take_over(const Hash128& key, std::uint64_t scope, const SharedEntry& entry,
+                  MonotonicTime later_than) {
+    const MonotonicTime now = clock_.now();
+    // Clocks differ: what seems to come from the future is new.
+    const Duration age = std::max<Duration>(clock_.wall_now() - entry.stored, Duration::zero());
+    const MonotonicTime stored = now - age;
+    const MonotonicTime expires = ttl_ == Duration::zero() ? MonotonicTime::max() : stored + ttl_;
+    if (expires <= later_than) return {};
+    auto decoded = Codec::decode(entry.value);
+    if (!decoded) return {};
+    auto value = std::make_shared<const Value>(std::move(*decoded));
+    local_.insert(key, value, Codec::bytes(*value), stored,
+                  {.cost = entry.cost, .calls = entry.calls, .scope = scope});
+    return {std::move(value), stored, expires, entry.cost};
+  }
+
+  const Duration ttl_;
+  const Clock& clock_;
+  LocalCache<Value> local_;
+  std::optional<SharedTier> shared_;
+};
+
+} // namespace raglan::cache

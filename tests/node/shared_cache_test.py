@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Several nodes on one store and one Redis: what one has computed, none computes again."""
+
+import concurrent.futures
+import time
+import unittest
+
+from handbook import HANDBOOK
+from harness import TemporaryFolderTest, wait_until
+from health_test import parse_metrics
+from redis_server import RedisServer
+
+QUESTION = "When was the lighthouse built?"
+
+
+def metric(node, name, **labels):
+    return parse_metrics(node.get("/metrics").text).get((name, frozenset(labels.items())), 0)
+
+
+def searches(*nodes):
+    return sum(metric(node, "raglan_stage_duration_seconds_count", stage="retrieve") for node in nodes)
+
+
+def embeddings(*nodes):
+    return sum(metric(node, "raglan_embedding_calls_total") for node in nodes)
+
+
+class SharedCache(TemporaryFolderTest):
+    def setUp(self):
+        super().setUp()
+        self.redis = RedisServer()
+        self.addCleanup(self.redis.end)
+
+    def start_node(self, *options):
+        return self.start("--set", f"redis.url={self.redis.url}", *options)
+
+    def start_two(self, *options):
+        one = self.start_node(*options)
+        self.assertEqual(one.post("/v1/documents", {"documents": list(HANDBOOK)}).status, 200)
+        return one, self.start_node(*options)
+
+    def test_an_answer_of_one_node_is_a_hit_on_another(self):
+        one, two = self.start_two()
+        first = one.query(QUESTION).json
+        self.assertEqual(first["cache"]["status"], "miss")
+        wait_until(lambda: self.redis.keys("raglan:query:*"), "the answer is in Redis")
+        before = embeddings(two)
+        second = two.query(QUESTION)
+        self.assertEqual(second.json["cache"], {"status": "hit", "layer": "query"})
+        self.assertEqual(second.json["answer"], first["answer"])
+        self.assertEqual(second.json["sources"], first["sources"])
+        self.assertIn("shared_cache", second.json["timings_ms"])
+        self.assertEqual(embeddings(two), before)
+        third = two.query(QUESTION).json  # now from the process itself
+        self.assertNotIn("shared_cache", third["timings_ms"])
+        for node in (one, two):
+            node.stop()
+
+    def test_a_write_on_one_node_is_seen_by_the_other_at_once(self):
+        one, two = self.start_two()
+        for node in (one, two):
+            self.assertEqual(node.query(QUESTION).status, 200)
+        one.post("/v1/documents", {"id": "new", "text": "The lighthouse was built in 1931, it turned out."})
+        after = two.query(QUESTION).json
+        self.assertEqual(after["cache"]["status"], "miss")
+        self.assertIn("new", [source["document_id"] for source in after["sources"]])
+        for node in (one, two):
+            node.stop()
+
+    def test_identical_cold_questions_to_two_nodes_are_answered_once(self):
+        one, two = self.start_two()
+        searched, embedded = searches(one, two), embeddings(one, two)
+        with concurrent.futures.ThreadPoolExecutor(64) as pool:
+            replies = list(pool.map(lambda i: (one, two)[i % 2].query(QUESTION), range(200)))
+        self.assertEqual({reply.status for reply in replies}, {200})
+        self.assertEqual(len({reply.json["answer"] for reply in replies}), 1)
+        self.assertEqual(searches(one, two) - searched, 1)
+        # The question, and the sentences of the passages.
+        self.assertLessEqual(embeddings(one, two) - embedded, 2)
+        self.assertEqual(sum(reply.json["cache"]["status"] == "miss" for reply in replies), 1)
+        wait_until(lambda: not self.redis.keys("raglan:claim:*"), "no claim is left behind")
+        for node in (one, two):
+            node.stop()
+
+    def test_an_expired_answer_is_refreshed_once_by_all_nodes(self):
+        options = ("--set", "cache.query.ttl=2s", "--set", "cache.query.early_refresh_beta=0")
+        one, two = self.start_two(*options)
+        for node in (one, two):
+            self.assertEqual(node.query(QUESTION).status, 200)
+        searched = searches(one, two)
+        wait_until(lambda: one.query(QUESTION).json["cache"]["status"] == "stale", "it has expired")
+        for _ in range(20):
+            for node in (one, two):
+                self.assertIn(node.query(QUESTION).json["cache"]["status"], ("hit", "stale"))
+        wait_until(lambda: searches(one, two) - searched == 1, "it is refreshed")
+        for node in (one, two):
+            node.stop()
+
+    def test_a_frozen_redis_costs_its_timeout_and_then_nothing(self):
+        one, two = self.start_two()
+        self.redis.freeze()
+        started = time.monotonic()
+        for i in range(12):
+            reply = one.query(f"{QUESTION} {i}")
+            self.assertEqual(reply.status, 200, reply.text)
+        self.assertEqual(metric(one, "raglan_breaker_state", upstream="redis"), 1)
+        self.assertGreaterEqual(metric(one, "raglan_redis_errors_total", kind="breaker"), 1)
+        self.assertLess(time.monotonic() - started, 30)
+        self.redis.thaw()
+        for node in (one, two):
+            node.stop()
+
+    def test_without_redis_a_node_starts_and_answers(self):
+        one, two = self.start_two()
+        two.stop()
+        self.redis.end()
+        self.assertEqual(one.query(QUESTION).json["cache"]["status"], "miss")
+        self.assertEqual(one.query(QUESTION).json["cache"]["status"], "hit")
+        late = self.start_node()
+        self.assertEqual(late.query(QUESTION).status, 200)
+        for node in (one, late):
+            node.stop()
+
+    def test_what_is_not_an_entry_is_a_miss(self):
+        one, two = self.start_two()
+        first = one.query(QUESTION).json
+        wait_until(lambda: self.redis.keys("raglan:query:*"), "the answer is in Redis")
+        for key in self.redis.keys("raglan:*"):
+            self.redis.command("SET", key, b"garbage")
+        second = two.query(QUESTION).json
+        self.assertEqual(second["cache"]["status"], "miss")
+        self.assertEqual(second["answer"], first["answer"])
+        for node in (one, two):
+            node.stop()
+
+
+if __name__ == "__main__":
+    unittest.main()
