@@ -44,6 +44,7 @@ using Run = std::function<int()>;
 void add_serve(CLI::App& program, Run& run);
 void add_ingest(CLI::App& program, Run& run);
 void add_ask(CLI::App& program, Run& run);
+void add_warm(CLI::App& program, Run& run);
 void add_eval(CLI::App& program, Run& run);
 void add_doctor(CLI::App& program, Run& run);
 void add_config(CLI::App& program, Run& run);

@@ -13,12 +13,14 @@ constexpr std::string_view kSqlite = "sqlite:";
 constexpr std::array<double, 10> kBatchBounds = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
 
 node::ServiceConfig service_config(const Settings& settings) {
-  return {.request_timeout = settings.serving.request_timeout,
-          .write_timeout = settings.serving.document_timeout,
-          .cores = static_cast<std::size_t>(telemetry::ResourceReader().available_cores()),
-          .pipeline = {settings.retrieval, settings.extractive, settings.query_cache,
-                       settings.freshness, settings.retrieval_cache},
-          .chunker = settings.chunker};
+  return {
+      .request_timeout = settings.serving.request_timeout,
+      .write_timeout = settings.serving.document_timeout,
+      .cores = static_cast<std::size_t>(telemetry::ResourceReader().available_cores()),
+      .pipeline = {settings.retrieval, settings.extractive, settings.query_cache,
+                   settings.freshness, settings.warmup.refresh ? settings.warmup.hot_queries : 0,
+                   settings.retrieval_cache},
+      .chunker = settings.chunker};
 }
 
 } // namespace

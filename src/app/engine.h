@@ -42,6 +42,7 @@ class Engine {
   ~Engine();
 
   const node::Service& service() const { return *service_; }
+  rag::Pipeline& pipeline() { return service_->pipeline(); }
   void stop();
 
  private:

@@ -1,12 +1,11 @@
 // The API without a socket: requests go straight to the node's handler, on a loop of this process.
 #include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 #include <cstdio>
 
 #include "app/api.h"
 #include "app/engine.h"
+#include "net/detach.h"
 #include "net/event_loops.h"
 
 namespace raglan::app {
@@ -64,9 +63,7 @@ class LocalApi final : public Api {
     request.headers.set("content-type", "application/json");
     request.body = std::move(body);
     request.received_at = SystemClock::instance().now();
-    auto answer =
-        boost::asio::co_spawn(loops_.executor(0), handler_(request), boost::asio::use_future);
-    http::Response response = answer.get();
+    http::Response response = net::run_on(loops_.executor(0), handler_(request));
     return ApiReply{response.status, std::move(response.body)};
   }
 

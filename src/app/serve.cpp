@@ -11,10 +11,14 @@
 #include "app/command_line.h"
 #include "app/engine.h"
 #include "app/redis_metrics.h"
+#include "app/warmup_list.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "http/server.h"
 #include "net/descriptor_limit.h"
+#include "net/detach.h"
 #include "node/node.h"
+#include "node/query_json.h"
 #include "node/request_metrics.h"
 #include "telemetry/resource_usage.h"
 
@@ -45,6 +49,22 @@ void unblock(const sigset_t& signals) { pthread_sigmask(SIG_UNBLOCK, &signals, n
 Result<net::Listener> open_listener(const ServingConfig& config) {
   const HostPort address = *parse_host_port(config.listen); // checked when it was read
   return net::Listener::open({.host = address.host, .port = address.port});
+}
+
+// The questions of cache.warmup.queries.
+Result<std::vector<rag::QueryRequest>> read_warmup_requests(const Settings& settings) {
+  if (settings.warmup.queries.empty()) return {};
+  auto bodies = read_warmup_list(settings.warmup.queries, node::kMaxQueriesPerWarm);
+  if (!bodies) return forward_error(bodies);
+  std::vector<rag::QueryRequest> requests;
+  for (boost::json::array& questions : *bodies) {
+    const boost::json::object body{{"queries", std::move(questions)}};
+    auto parsed = node::parse_warm(json_text(body), std::string(store::kDefaultTenant),
+                                   settings.retrieval.top_k);
+    if (!parsed) return forward_error(parsed);
+    std::ranges::move(*parsed, std::back_inserter(requests));
+  }
+  return requests;
 }
 
 // One node in this process, from listening to drained.
@@ -98,18 +118,43 @@ class Serving {
     return {};
   }
 
+  void give_up(const Error& error) {
+    report_error("serve", error);
+    failed_ = true;
+    ::kill(::getpid(), SIGTERM); // wakes the main thread
+  }
+
+  // The list of questions, within its time box; what is left of it, and the watch over the
+  // questions asked most, go on behind.
+  Result<> warm_up() {
+    const Clock& clock = SystemClock::instance();
+    const rag::WarmupConfig& config = settings_.warmup;
+    rag::Pipeline& pipeline = engine_->pipeline();
+    auto requests = read_warmup_requests(settings_);
+    if (!requests) return forward_error(requests);
+    if (!requests->empty()) {
+      const Deadline box = Deadline::after(config.timeout, clock.now());
+      const auto count = net::run_on(loops_.next(), rag::warm(pipeline, *requests, box, clock));
+      log_info("warmed up", {{"answered", count.answered},
+                             {"cached", count.cached},
+                             {"failed", count.failed},
+                             {"left", count.left}});
+      if (count.left > 0) {
+        net::detach(loops_.next(), rag::warm_behind(pipeline, std::move(*requests), clock));
+      }
+    }
+    if (config.refresh) net::detach(loops_.next(), rag::watch_hot_queries(pipeline, config));
+    return {};
+  }
+
   void load() {
     const Clock& clock = SystemClock::instance();
     const MonotonicTime start = clock.now();
     auto engine = Engine::load(settings_, data_folder_, metrics_, node_.request_metrics(), clock,
                                redis_.get());
-    if (!engine) {
-      report_error("serve", engine.error());
-      failed_ = true;
-      ::kill(::getpid(), SIGTERM); // wakes the main thread
-      return;
-    }
+    if (!engine) return give_up(engine.error());
     engine_ = std::move(*engine);
+    if (auto ok = warm_up(); !ok) return give_up(ok.error());
     node_.start(engine_->service());
     log_info("started", {{"milliseconds", to_milliseconds(clock.now() - start)}});
     loaded_ = true;

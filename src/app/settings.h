@@ -24,6 +24,7 @@
 #include "rag/extractive.h"
 #include "rag/pipeline.h"
 #include "rag/retrieval_config.h"
+#include "rag/warmer.h"
 #include "redis/config.h"
 #include "store/store_config.h"
 
@@ -90,6 +91,7 @@ class Settings {
   redis::ClientConfig redis;
   cache::LocalCacheConfig query_cache;
   policy::FreshnessConfig freshness;
+  rag::WarmupConfig warmup;
   cache::LocalCacheConfig retrieval_cache = rag::PipelineConfig().retrieval_cache;
 
  private:

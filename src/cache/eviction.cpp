@@ -102,6 +102,16 @@ class Ttl final : public EvictionPolicy {
 
 } // namespace
 
+std::string_view eviction_name(Eviction eviction) {
+  switch (eviction) {
+    case Eviction::kLru: return "lru";
+    case Eviction::kLfu: return "lfu";
+    case Eviction::kTtl: return "ttl";
+    case Eviction::kS3Fifo: return "s3-fifo";
+  }
+  return "";
+}
+
 std::unique_ptr<EvictionPolicy> make_eviction_policy(Eviction eviction, std::size_t max_bytes) {
   switch (eviction) {
     case Eviction::kLru: break;

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -26,6 +27,9 @@
 namespace raglan::cache {
 
 enum class Eviction : std::uint8_t { kLru, kLfu, kTtl, kS3Fifo };
+
+// As settings and /admin/cache say it: "s3-fifo".
+std::string_view eviction_name(Eviction eviction);
 
 // An entry as its policy sees it; a cache's entries derive from it. Stays where it is in memory
 // while it is in a policy. The first three are set before `insert` and stay as they are.

@@ -27,6 +27,7 @@
 #include "base/guarded.h"
 #include "base/hash.h"
 #include "cache/eviction.h"
+#include "cache/selection.h"
 #include "config/table.h"
 
 namespace raglan::cache {
@@ -45,10 +46,10 @@ inline void describe(config::Table<LocalCacheConfig>& table) {
   table.field("ttl", &LocalCacheConfig::ttl, "how long an entry lives; 0s means for ever")
       .max(std::chrono::hours(24 * 365));
   table.choice("eviction", &LocalCacheConfig::eviction, "which entry makes room for a new one",
-               {{"lru", Eviction::kLru},
-                {"lfu", Eviction::kLfu},
-                {"ttl", Eviction::kTtl},
-                {"s3-fifo", Eviction::kS3Fifo}});
+               {{eviction_name(Eviction::kLru), Eviction::kLru},
+                {eviction_name(Eviction::kLfu), Eviction::kLfu},
+                {eviction_name(Eviction::kTtl), Eviction::kTtl},
+                {eviction_name(Eviction::kS3Fifo), Eviction::kS3Fifo}});
 }
 
 struct LocalCacheStats {
@@ -67,7 +68,7 @@ struct LocalCacheStats {
 struct EntryNotes {
   Duration cost{};         // what computing the value took, in time
   std::uint32_t calls = 0; // and in calls of models, searches and the like
-  std::uint64_t scope = 0; // what erase_scope takes: of a tenant's collection, for instance
+  std::uint64_t scope = 0; // what Selection::scope means: of a tenant's collection, for instance
 };
 
 template <typename Value>
@@ -113,6 +114,16 @@ class LocalCache {
     });
   }
 
+  // The same, without being counted, or counting as a use of the entry.
+  Found peek(const Hash128& key, MonotonicTime now) const {
+    return shard(key).with([&](const Shard& shard) -> Found {
+      const auto at = shard.entries.find(key);
+      if (at == shard.entries.end() || now >= at->second.expires) return {};
+      const Entry& entry = at->second;
+      return {entry.value, entry.stored, expiry_of(entry), entry.cost};
+    });
+  }
+
   // Null also within the grace.
   ValuePtr find(const Hash128& key, MonotonicTime now) {
     Found found = look_up(key, now);
@@ -149,23 +160,23 @@ class LocalCache {
     });
   }
 
-  // Whether there was one.
-  bool erase(const Hash128& key) {
-    return shard(key).with([&](Shard& shard) {
-      const auto at = shard.entries.find(key);
-      if (at == shard.entries.end()) return false;
-      shard.erase(at);
-      return true;
-    });
+  // Removes entries: how many there were. Looks at each, a shard at a time: for operators.
+  std::size_t purge(const Selection& selection) {
+    std::size_t erased = 0;
+    for (auto& guarded : shards_) {
+      guarded.with([&](Shard& shard) {
+        for (auto at = shard.entries.begin(); at != shard.entries.end();) {
+          const bool goes = (!selection.key || at->first == *selection.key) &&
+                            (!selection.scope || at->second.scope == *selection.scope);
+          erased += goes ? 1 : 0;
+          at = goes ? shard.erase(at) : std::next(at);
+        }
+      });
+    }
+    return erased;
   }
 
-  // How many there were. Looks at every entry, a shard at a time: for operators.
-  std::size_t erase_scope(std::uint64_t scope) {
-    return erase_if([&](const Entry& entry) { return entry.scope == scope; });
-  }
-  std::size_t clear() {
-    return erase_if([](const Entry&) { return true; });
-  }
+  const LocalCacheConfig& config() const { return config_; }
 
   LocalCacheStats stats() const {
     LocalCacheStats total;
@@ -217,23 +228,11 @@ class LocalCache {
     return entry.expires == MonotonicTime::max() ? entry.expires : entry.expires - grace_;
   }
 
-  template <typename Predicate>
-  std::size_t erase_if(Predicate predicate) {
-    std::size_t erased = 0;
-    for (auto& guarded : shards_) {
-      guarded.with([&](Shard& shard) {
-        for (auto at = shard.entries.begin(); at != shard.entries.end();) {
-          const bool goes = predicate(at->second);
-          erased += goes ? 1 : 0;
-          at = goes ? shard.erase(at) : std::next(at);
-        }
-      });
-    }
-    return erased;
-  }
-
   // The last byte picks the shard, the first eight the bucket, so that the two are independent.
   Guarded<Shard>& shard(const Hash128& key) { return shards_[key.bytes.back() % kShards]; }
+  const Guarded<Shard>& shard(const Hash128& key) const {
+    return shards_[key.bytes.back() % kShards];
+  }
 
   LocalCacheConfig config_;
   Duration grace_;

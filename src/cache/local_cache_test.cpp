@@ -55,17 +55,30 @@ TEST(LocalCache, InItsGraceAnEntryIsSeenOnlyByThoseWhoMayServeItStale) {
   EXPECT_EQ(cache.stats().entries, 0u);
 }
 
+TEST(LocalCache, APeekIsNeitherCountedNorAUse) {
+  constexpr std::size_t kCost = 100 + Cache::kEntryOverheadBytes;
+  Cache cache({.max_bytes = 2 * kCost * Cache::kShards});
+  cache.insert(key(1), text("a"), 100, kStart);
+  cache.insert(key(2), text("b"), 100, kStart);
+  EXPECT_EQ(*cache.peek(key(1), kStart).value, "a");
+  EXPECT_EQ(cache.peek(key(3), kStart).value, nullptr);
+  EXPECT_EQ(cache.stats().hits + cache.stats().misses, 0u);
+  cache.insert(key(3), text("c"), 100, kStart);
+  EXPECT_EQ(cache.peek(key(1), kStart).value, nullptr); // 1 was still the least recently used
+}
+
 TEST(LocalCache, ErasesOneEntryAScopeOrAll) {
   Cache cache({});
   for (std::uint8_t id = 0; id < 6; ++id) {
     cache.insert(key(id, id), text("a"), 1, kStart, {.scope = id % 2u});
   }
-  EXPECT_TRUE(cache.erase(key(0, 0)));
-  EXPECT_FALSE(cache.erase(key(0, 0)));
-  EXPECT_EQ(cache.erase_scope(1), 3u);
+  EXPECT_EQ(cache.purge({.key = key(0, 0), .scope = 1}), 0u); // it is another scope's
+  EXPECT_EQ(cache.purge({.key = key(0, 0)}), 1u);
+  EXPECT_EQ(cache.purge({.key = key(0, 0)}), 0u);
+  EXPECT_EQ(cache.purge({.scope = 1}), 3u);
   EXPECT_EQ(cache.find(key(1, 1), kStart), nullptr);
   EXPECT_NE(cache.find(key(2, 2), kStart), nullptr);
-  EXPECT_EQ(cache.clear(), 2u);
+  EXPECT_EQ(cache.purge({}), 2u);
   EXPECT_EQ(cache.stats().entries, 0u);
   EXPECT_EQ(cache.stats().bytes, 0u);
 }

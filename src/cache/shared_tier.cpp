@@ -76,24 +76,10 @@ net::Task<void> SharedTier::put_and_release(Hash128 key, std::uint64_t scope,
   if (!replies) ++failures_;
 }
 
-net::Task<Result<std::size_t>> SharedTier::erase(Hash128 key, std::uint64_t scope,
-                                                 Deadline deadline) {
-  redis::Command del("UNLINK", entry_name(key, scope));
-  auto reply = co_await client_.command(std::move(del), deadline);
-  if (!reply) co_return forward_error(reply);
-  co_return static_cast<std::size_t>(reply->integer);
-}
-
-net::Task<Result<std::size_t>> SharedTier::erase_scope(std::uint64_t scope, Deadline deadline) {
-  co_return co_await erase_matching(fmt::format("raglan:{}:{:016x}:*", config_.name, scope),
-                                    deadline);
-}
-
-net::Task<Result<std::size_t>> SharedTier::clear(Deadline deadline) {
-  co_return co_await erase_matching(fmt::format("raglan:{}:*", config_.name), deadline);
-}
-
-net::Task<Result<std::size_t>> SharedTier::erase_matching(std::string pattern, Deadline deadline) {
+net::Task<Result<std::size_t>> SharedTier::purge(Selection selection, Deadline deadline) {
+  const std::string scope = selection.scope ? fmt::format("{:016x}", *selection.scope) : "*";
+  const std::string key = selection.key ? selection.key->hex() : "*";
+  const std::string pattern = fmt::format("raglan:{}:{}:{}", config_.name, scope, key);
   std::size_t erased = 0;
   std::string cursor = "0";
   do {

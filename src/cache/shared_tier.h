@@ -23,6 +23,7 @@
 #include <string_view>
 
 #include "base/deadline.h"
+#include "cache/selection.h"
 #include "cache/shared_entry.h"
 #include "net/task.h"
 #include "redis/client.h"
@@ -64,11 +65,9 @@ class SharedTier {
   net::Task<void> put_and_release(Hash128 key, std::uint64_t scope,
                                   std::optional<SharedEntry> entry, std::string token);
 
-  // Removes one entry, or a scope's, or all of this cache: how many there were. For operators;
-  // errors are the client's.
-  net::Task<Result<std::size_t>> erase(Hash128 key, std::uint64_t scope, Deadline deadline);
-  net::Task<Result<std::size_t>> erase_scope(std::uint64_t scope, Deadline deadline);
-  net::Task<Result<std::size_t>> clear(Deadline deadline);
+  // Removes entries: how many there were. Walks over all of Redis' keys: for operators. Errors are
+  // the client's.
+  net::Task<Result<std::size_t>> purge(Selection selection, Deadline deadline);
 
   SharedTierStats stats() const { return {hits_, misses_, failures_}; }
   const redis::Client& client() const { return client_; }
@@ -77,7 +76,6 @@ class SharedTier {
   std::string entry_name(const Hash128& key, std::uint64_t scope) const;
   std::string claim_name(const Hash128& key, std::uint64_t scope) const;
   std::optional<SharedEntry> read(const Hash128& key, const redis::Reply& reply);
-  net::Task<Result<std::size_t>> erase_matching(std::string pattern, Deadline deadline);
 
   redis::Client& client_;
   const Config config_;

@@ -44,6 +44,17 @@ class TieredCache {
     }
   }
 
+  // Removes entries, here and in Redis, for operators: how many there were, an entry in both tiers
+  // counted once or twice. Other nodes keep what they have taken over. Errors: of Redis, after this
+  // process' entries are gone.
+  net::Task<Result<std::size_t>> purge(Selection selection, Deadline deadline) {
+    const std::size_t here = local_.purge(selection);
+    if (!shared_) co_return here;
+    auto there = co_await shared_->purge(selection, deadline);
+    if (!there) co_return forward_error(there);
+    co_return here + *there;
+  }
+
   LocalCache<Value>& local() { return local_; }
   SharedTier* shared() { return shared_ ? &*shared_ : nullptr; }
 

@@ -67,6 +67,21 @@ rag::QueryRequest parse_parameters(JsonFields& fields, const std::string& tenant
   return request;
 }
 
+Result<ParsedQuery> parse_question(const json::value& value, std::string pointer,
+                                   const std::string& tenant, std::uint32_t default_top_k) {
+  JsonFields fields(value, std::move(pointer));
+  ParsedQuery parsed;
+  std::string text = fields.required_string("query", kMaxQueryBytes);
+  check_query_text(fields, text);
+  rag::QueryRequest request = parse_parameters(fields, tenant, default_top_k);
+  request.query = std::move(text);
+  request.mode = static_cast<rag::QueryMode>(fields.choice("mode", {"answer", "retrieve"}, 0));
+  parsed.stream = fields.boolean("stream", false);
+  if (auto ok = fields.finish(); !ok) return forward_error(ok);
+  parsed.requests.push_back(std::move(request));
+  return parsed;
+}
+
 json::object timings_json(const rag::QueryReply& reply) {
   json::object timings;
   for (const auto& [stage, duration] : reply.timings) timings[stage] = to_milliseconds(duration);
@@ -89,17 +104,30 @@ Result<ParsedQuery> parse_query(std::string_view body, const std::string& tenant
                                 std::uint32_t default_top_k) {
   auto value = parse_json_body(body);
   if (!value) return forward_error(value);
+  return parse_question(*value, "", tenant, default_top_k);
+}
+
+Result<std::vector<rag::QueryRequest>> parse_warm(std::string_view body, const std::string& tenant,
+                                                  std::uint32_t default_top_k) {
+  auto value = parse_json_body(body);
+  if (!value) return forward_error(value);
   JsonFields fields(*value, "");
-  ParsedQuery parsed;
-  std::string text = fields.required_string("query", kMaxQueryBytes);
-  check_query_text(fields, text);
-  rag::QueryRequest request = parse_parameters(fields, tenant, default_top_k);
-  request.query = std::move(text);
-  request.mode = static_cast<rag::QueryMode>(fields.choice("mode", {"answer", "retrieve"}, 0));
-  parsed.stream = fields.boolean("stream", false);
+  const json::value* queries = fields.value("queries");
+  const json::array* array = queries ? queries->if_array() : nullptr;
+  if (!array || array->empty() || array->size() > kMaxQueriesPerWarm) {
+    fields.reject("queries",
+                  fmt::format("'queries' must hold 1 to {} questions", kMaxQueriesPerWarm));
+  }
   if (auto ok = fields.finish(); !ok) return forward_error(ok);
-  parsed.requests.push_back(std::move(request));
-  return parsed;
+  std::vector<rag::QueryRequest> requests;
+  for (const json::value& element : *array) {
+    const json::value question = element.is_string() ? json::object{{"query", element}} : element;
+    const std::string pointer = fmt::format("/queries/{}", requests.size());
+    auto parsed = parse_question(question, pointer, tenant, default_top_k);
+    if (!parsed) return forward_error(parsed);
+    requests.push_back(std::move(parsed->requests.front()));
+  }
+  return requests;
 }
 
 Result<ParsedQuery> parse_search(std::string_view body, const std::string& tenant,
@@ -185,15 +213,17 @@ json::object reply_json(const rag::QueryReply& reply, bool explain) {
 std::string cache_status_header(const rag::QueryReply& reply) {
   // A degraded answer is not kept.
   const std::string_view stored = reply.answer->degraded_level == 0 ? "; stored" : "";
+  const std::string key = reply.key ? fmt::format("; key=\"{}\"", reply.key->hex()) : "";
   switch (reply.cache) {
-    case rag::CacheStatus::kHit: return "raglan; hit";
-    case rag::CacheStatus::kStale: return "raglan; hit; detail=stale";
-    case rag::CacheStatus::kMiss: return fmt::format("raglan; fwd=miss{}", stored);
-    case rag::CacheStatus::kCoalesced: return fmt::format("raglan; fwd=miss; collapsed{}", stored);
+    case rag::CacheStatus::kHit: return fmt::format("raglan; hit{}", key);
+    case rag::CacheStatus::kStale: return fmt::format("raglan; hit{}; detail=stale", key);
+    case rag::CacheStatus::kMiss: return fmt::format("raglan; fwd=miss{}{}", stored, key);
+    case rag::CacheStatus::kCoalesced:
+      return fmt::format("raglan; fwd=miss; collapsed{}{}", stored, key);
     case rag::CacheStatus::kRefresh: return fmt::format("raglan; fwd=request{}", stored);
-    case rag::CacheStatus::kBypass: return "raglan; fwd=bypass";
+    case rag::CacheStatus::kBypass: break;
   }
-  return "raglan; fwd=miss";
+  return "raglan; fwd=bypass";
 }
 
 } // namespace raglan::node

@@ -15,6 +15,7 @@ inline constexpr std::size_t kMaxQueryBytes = 8192;
 inline constexpr std::size_t kMaxNameBytes = 128;
 inline constexpr std::uint32_t kMaxTopK = 100;
 inline constexpr std::size_t kMaxQueriesPerSearch = 64;
+inline constexpr std::size_t kMaxQueriesPerWarm = 1000;
 
 struct ParsedQuery {
   // One for /v1/query; as many as were sent for /v1/search. They differ only in their text.
@@ -28,6 +29,10 @@ Result<ParsedQuery> parse_query(std::string_view body, const std::string& tenant
                                 std::uint32_t default_top_k);
 Result<ParsedQuery> parse_search(std::string_view body, const std::string& tenant,
                                  std::uint32_t default_top_k);
+
+// The questions of /admin/cache/warm: {"queries":[…]}, each a text or the body of a /v1/query.
+Result<std::vector<rag::QueryRequest>> parse_warm(std::string_view body, const std::string& tenant,
+                                                  std::uint32_t default_top_k);
 
 // A collection's name: 1 to 128 of letters, digits, '.', '_' and '-', not starting with '.'.
 bool is_valid_name(std::string_view name);

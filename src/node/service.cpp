@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "node/cache_routes.h"
 #include "node/collection_routes.h"
 #include "node/document_routes.h"
 #include "node/openai_routes.h"
@@ -67,6 +68,13 @@ Service::Service(ServiceConfig config, Parts parts)
                               .bulk = submit_to(bulk_),
                               .clock = parts_.clock,
                               .request_timeout = config_.request_timeout});
+  add_cache_routes(router_, {.pipeline = pipeline_,
+                             .store = parts_.store,
+                             .storage = submit_to(storage_),
+                             .clock = parts_.clock,
+                             .top_k = config_.pipeline.retrieval.top_k,
+                             .request_timeout = config_.request_timeout,
+                             .warm_timeout = config_.write_timeout});
   register_metrics();
 }
 

@@ -55,6 +55,8 @@ class Service {
   ~Service(); // stops
 
   http::Handler handler() const { return router_.handler(); }
+  // For work on an event loop that no request asked for: keeping its caches warm.
+  rag::Pipeline& pipeline() { return pipeline_; }
 
   // Blocking: whether each dependency answers a trivial request, for /ready. By one thread at a
   // time.

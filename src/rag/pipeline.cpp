@@ -48,6 +48,7 @@ class Pipeline::Run {
     const MonotonicTime started = clock_.now();
     reply_.id = make_uuid7(clock_.wall_now());
     reply_.cache = status_of(request_.cache);
+    if (request_.cache == CacheMode::kUse) pipeline_.hot_queries_.count(request_);
     auto ok = reply_.cache == CacheStatus::kMiss ? co_await find_or_join() : co_await compute();
     if (!ok) co_return forward_error(ok);
     reply_.total = clock_.now() - started;
@@ -66,6 +67,7 @@ class Pipeline::Run {
                                                            request_.deadline, clock_);
     if (!generation) co_return forward_error(generation);
     const Hash128 key = query_key(request_, *generation, pipeline_.keys_);
+    reply_.key = key;
     const AnswerCache::Found found = pipeline_.answer_cache_.find(key);
     end_stage("cache", asked);
     if (co_await serve(key, found)) co_return Result<>();
@@ -161,7 +163,9 @@ Pipeline::Pipeline(PipelineConfig config, Parts parts)
       generations_(parts_.store),
       answer_cache_(config_.query_cache, config_.freshness, parts_.redis, parts_.clock),
       retrieval_(config_.retrieval, config_.retrieval_cache, keys_,
-                 {parts_.store, parts_.search, parts_.clock, parts_.redis}) {}
+                 {parts_.store, parts_.search, parts_.clock, parts_.redis}),
+      // As many again, so that those on their way up are counted too.
+      hot_queries_(2 * config_.hot_queries) {}
 
 net::Task<Result<QueryReply>> Pipeline::run(QueryRequest request) {
   Run run(*this, std::move(request));
@@ -200,11 +204,35 @@ net::Task<Result<ComputedAnswer>> Pipeline::find_or_compute(Hash128 key, QueryRe
   co_return co_await compute(std::move(request), generation, std::move(claim));
 }
 
+net::Task<Result<bool>> Pipeline::warm(QueryRequest request, Duration horizon) {
+  const MonotonicTime now = parts_.clock.now();
+  request.background = true;
+  request.deadline = request.deadline.capped(kRefreshTimeout, now);
+  auto generation =
+      co_await generations_.read(request.collection, parts_.search, request.deadline, parts_.clock);
+  if (!generation) co_return forward_error(generation);
+  const Hash128 key = query_key(request, *generation, keys_);
+  const auto known = answer_cache_.tiers().local().peek(key, now);
+  if (known.value && known.expires > now + horizon) co_return false;
+  if (known.value && known.expires > now) {
+    auto permit = refreshes_.try_begin(key);
+    if (permit) co_await run_refresh(std::move(*permit), std::move(request), known.expires);
+    co_return permit.has_value();
+  }
+  const Deadline deadline = request.deadline;
+  auto start = [this, key, request = std::move(request), generation = *generation] {
+    return find_or_compute(key, request, generation);
+  };
+  bool joined = false;
+  auto computed = co_await answers_.run(key, std::move(start), deadline, parts_.clock, joined);
+  if (!computed) co_return forward_error(computed);
+  co_return computed->layer != CacheLayer::kQuery;
+}
+
 void Pipeline::refresh(const boost::asio::any_io_executor& loop, const Hash128& key,
                        QueryRequest request, MonotonicTime expires) {
   auto permit = refreshes_.try_begin(key);
   if (!permit) return;
-  request.cache = CacheMode::kRefresh;
   request.background = true;
   request.deadline = Deadline::after(kRefreshTimeout, parts_.clock.now());
   net::detach(loop, run_refresh(std::move(*permit), std::move(request), expires));
@@ -213,6 +241,7 @@ void Pipeline::refresh(const boost::asio::any_io_executor& loop, const Hash128& 
 // One that fails is tried again by the next who asks.
 net::Task<void> Pipeline::run_refresh(cache::Refreshes::Permit permit, QueryRequest request,
                                       MonotonicTime expires) {
+  request.cache = CacheMode::kRefresh;
   AnswerCache::Claim claim;
   const bool ours = co_await answer_cache_.claim_refresh(*permit, request.collection, expires,
                                                          request.deadline, claim);

@@ -32,6 +32,7 @@
 #include "rag/answer_cache.h"
 #include "rag/extractive.h"
 #include "rag/generation_reader.h"
+#include "rag/hot_queries.h"
 #include "rag/query.h"
 #include "rag/query_key.h"
 #include "rag/retrieval_config.h"
@@ -45,6 +46,7 @@ struct PipelineConfig {
   ExtractiveConfig extractive;
   cache::LocalCacheConfig query_cache;
   policy::FreshnessConfig freshness; // of the query cache
+  std::size_t hot_queries = 0;       // how many of them are counted
   cache::LocalCacheConfig retrieval_cache{.ttl = std::chrono::minutes(10)};
 };
 
@@ -75,6 +77,13 @@ class Pipeline {
   // Errors: kNotFound (no such collection), kNotCached, kDeadlineExceeded, kOverloaded, and what
   // the store reports.
   net::Task<Result<QueryReply>> run(QueryRequest request);
+
+  // Sees to it that the answer is cached and will be for so long. False when it is already. For
+  // work that nobody waits for; without a deadline it has kRefreshTimeout. Errors: as of `run`.
+  net::Task<Result<bool>> warm(QueryRequest request, Duration horizon);
+
+  // The questions that are asked most.
+  const HotQueries& hot_queries() const { return hot_queries_; }
 
   // Answers that are computed again in the background now.
   std::size_t refreshing() const { return refreshes_.running(); }
@@ -112,6 +121,7 @@ class Pipeline {
   RetrievalStage retrieval_;
   net::SingleFlight<ComputedAnswer> answers_;
   cache::Refreshes refreshes_{kMaxRefreshes};
+  HotQueries hot_queries_;
 };
 
 } // namespace raglan::rag

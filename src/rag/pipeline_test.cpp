@@ -6,9 +6,11 @@
 #include <thread>
 #include <utility>
 
+#include "net/detach.h"
 #include "net/loop_fixture_test.h"
 #include "rag/fakes_test.h"
 #include "rag/query_key.h"
+#include "rag/warmer.h"
 
 namespace raglan::rag {
 namespace {
@@ -200,6 +202,59 @@ TEST_F(PipelineTest, AnAnswerIsRefreshedShortlyBeforeItExpires) {
   const auto second = ask(question());
   EXPECT_EQ(second->cache, CacheStatus::kHit);
   EXPECT_NE(second->answer, first->answer);
+}
+
+TEST_F(PipelineTest, WarmingAnswersWhatIsNotCachedAndNothingElse) {
+  EXPECT_EQ(start(pipeline().warm(question(), {})).get(), true);
+  EXPECT_EQ(start(pipeline().warm(question(), {})).get(), false);
+  EXPECT_EQ(store_.searches, 1);
+  EXPECT_EQ(ask(question())->cache, CacheStatus::kHit);
+}
+
+TEST_F(PipelineTest, WarmingRefreshesWhatExpiresWithinTheHorizon) {
+  config_.freshness.early_refresh_beta = 0;
+  ASSERT_TRUE(ask(question()));
+  clock_.advance(config_.query_cache.ttl - std::chrono::seconds(10));
+  EXPECT_EQ(start(pipeline().warm(question(), std::chrono::seconds(10) - Duration(1))).get(),
+            false);
+  EXPECT_EQ(start(pipeline().warm(question(), std::chrono::seconds(10))).get(), true);
+  EXPECT_EQ(store_.searches, 2);
+  clock_.advance(std::chrono::seconds(10));
+  EXPECT_EQ(ask(question())->cache, CacheStatus::kHit);
+}
+
+TEST_F(PipelineTest, WarmingAfterAWriteAnswersAgain) {
+  ASSERT_TRUE(ask(question()));
+  ++store_.current.seq;
+  EXPECT_EQ(start(pipeline().warm(question(), {})).get(), true);
+  EXPECT_EQ(ask(question())->cache, CacheStatus::kHit);
+}
+
+TEST_F(PipelineTest, WarmingAListCountsWhatBecameOfEach) {
+  ASSERT_TRUE(ask(question()));
+  QueryRequest other = question();
+  other.top_k = 3;
+  QueryRequest nowhere = question();
+  nowhere.collection.name = "nowhere";
+  std::vector<QueryRequest> list{question(), other, nowhere};
+  embedder_.on_embed = [this] { clock_.advance(std::chrono::seconds(1)); };
+  const Deadline box = Deadline::after(std::chrono::seconds(30), clock_.now());
+  const WarmupCount count = net::run_on(loops_.executor(0), warm(pipeline(), list, box, clock_));
+  EXPECT_EQ(count.cached, 1u);
+  EXPECT_EQ(count.answered, 1u);
+  EXPECT_EQ(count.failed, 1u);
+  EXPECT_EQ(count.left, 0u);
+  clock_.advance(std::chrono::seconds(30));
+  EXPECT_EQ(net::run_on(loops_.executor(0), warm(pipeline(), list, box, clock_)).left, 3u);
+}
+
+TEST_F(PipelineTest, TheQuestionsAskedMostAreKnown) {
+  config_.hot_queries = 10;
+  ASSERT_TRUE(ask(question()));
+  ASSERT_TRUE(ask(question()));
+  ASSERT_TRUE(ask(question(CacheMode::kBypass))); // a measurement is no demand
+  ASSERT_EQ(pipeline().hot_queries().top(10).size(), 1u);
+  EXPECT_EQ(pipeline().hot_queries().top(10)[0].count, 2u);
 }
 
 TEST_F(PipelineTest, BypassNeitherReadsNorWritesTheCache) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/deadline.h"
+#include "base/hash.h"
 #include "rag/fusion.h"
 #include "store/types.h"
 
@@ -68,6 +69,7 @@ struct QueryReply {
   std::shared_ptr<const Answer> answer;
   CacheStatus cache = CacheStatus::kMiss;
   std::optional<CacheLayer> layer;
+  std::optional<Hash128> key; // of the query cache, where that was asked
   StageTimings timings;
   Duration total{};
 };

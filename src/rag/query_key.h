@@ -21,7 +21,7 @@ struct PipelineConfig;
 std::string normalise_query(std::string_view query);
 
 // What the cache entries of a collection have in common, to remove them all
-// (LocalCache::erase_scope).
+// (cache/selection.h).
 std::uint64_t scope_of(const store::CollectionKey& collection);
 
 // Everything of the configuration that changes what is found, or the answer; computed once.

@@ -164,10 +164,12 @@ class Caching(QueryTest):
     def test_the_second_answer_comes_from_the_cache(self):
         first = self.node.query("Where is rye bread baked?")
         self.assertEqual(first.json["cache"], {"status": "miss", "layer": None})
-        self.assertEqual(first.headers["cache-status"], "raglan; fwd=miss; stored")
+        key = first.headers["cache-status"].rpartition("; key=")[2]
+        self.assertRegex(key, '^"[0-9a-f]{32}"$')
+        self.assertEqual(first.headers["cache-status"], f"raglan; fwd=miss; stored; key={key}")
         second = self.node.query("  Where is   rye bread baked? ")
         self.assertEqual(second.json["cache"], {"status": "hit", "layer": "query"})
-        self.assertEqual(second.headers["cache-status"], "raglan; hit")
+        self.assertEqual(second.headers["cache-status"], f"raglan; hit; key={key}")
         self.assertEqual(second.json["answer"], first.json["answer"])
         self.assertEqual(second.json["sources"], first.json["sources"])
         self.assertNotEqual(second.json["id"], first.json["id"])

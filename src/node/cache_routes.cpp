@@ -1,0 +1,177 @@
+#include "node/cache_routes.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/json/array.hpp>
+
+#include "base/json_text.h"
+#include "node/query_json.h"
+#include "node/request_scope.h"
+#include "rag/query_key.h"
+#include "rag/warmer.h"
+
+namespace raglan::node {
+namespace json = boost::json;
+namespace {
+
+constexpr std::string_view kQueryCache = "query";
+constexpr std::string_view kRetrievalCache = "retrieval";
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+json::object cache_json(std::string_view name, auto& tiers) {
+  const cache::LocalCacheStats stats = tiers.local().stats();
+  const cache::LocalCacheConfig& config = tiers.local().config();
+  const std::size_t lookups = stats.hits + stats.misses;
+  const auto per_hit = [&](double sum) {
+    return stats.hits == 0 ? 0 : sum / static_cast<double>(stats.hits);
+  };
+  const double hit_ratio =
+      lookups == 0 ? 0 : static_cast<double>(stats.hits) / static_cast<double>(lookups);
+  json::object object{{"name", name},
+                      {"enabled", config.enabled},
+                      {"eviction", cache::eviction_name(config.eviction)},
+                      {"ttl_seconds", seconds(config.ttl)},
+                      {"entries", stats.entries},
+                      {"bytes", stats.bytes},
+                      {"max_bytes", config.max_bytes},
+                      {"hits", stats.hits},
+                      {"misses", stats.misses},
+                      {"hit_ratio", hit_ratio},
+                      {"evictions", stats.evictions},
+                      {"saved_seconds", seconds(stats.saved)},
+                      {"saved_calls", stats.saved_calls},
+                      {"mean_age_seconds", per_hit(seconds(stats.age))}};
+  if (const cache::SharedTier* shared = tiers.shared()) {
+    const cache::SharedTierStats there = shared->stats();
+    object["redis"] = {
+        {"hits", there.hits}, {"misses", there.misses}, {"failures", there.failures}};
+  }
+  return object;
+}
+
+net::Task<http::Response> look(CacheRouteParts parts, http::Request&) {
+  json::array caches{cache_json(kQueryCache, parts.pipeline.query_cache()),
+                     cache_json(kRetrievalCache, parts.pipeline.retrieval_cache())};
+  const json::object body{{"caches", std::move(caches)},
+                          {"refreshing", parts.pipeline.refreshing()}};
+  co_return http::json_response(200, json_text(body));
+}
+
+// What DELETE's parameters select.
+struct PurgeParameters {
+  std::optional<std::string> cache;
+  std::optional<std::string> tenant;
+  std::optional<std::string> collection;
+  std::optional<Hash128> key;
+};
+
+Result<PurgeParameters> purge_parameters(const http::Request& request) {
+  auto parameters = request.query_parameters();
+  if (!parameters) return forward_error(parameters);
+  PurgeParameters purge;
+  for (const auto& [name, value] : *parameters) {
+    if (name == "cache") {
+      if (value != kQueryCache && value != kRetrievalCache) {
+        return fail(ErrorCode::kInvalidField, "'cache' must be query or retrieval", "cache");
+      }
+      purge.cache = value;
+    } else if (name == "key") {
+      purge.key = Hash128::from_hex(value);
+      if (!purge.key) {
+        return fail(ErrorCode::kInvalidField, "'key' must be a key of Cache-Status", "key");
+      }
+    } else {
+      (name == "tenant" ? purge.tenant : purge.collection) = value;
+    }
+  }
+  return purge;
+}
+
+// One for each collection that is meant; empty scope: for all.
+Result<std::vector<cache::Selection>> selections_of(const PurgeParameters& purge,
+                                                    store::Store& store) {
+  if (!purge.tenant && !purge.collection) return std::vector{cache::Selection{.key = purge.key}};
+  store::CollectionKey collection;
+  if (purge.tenant) collection.tenant = *purge.tenant;
+  std::vector<std::string> names;
+  if (purge.collection) {
+    names.push_back(*purge.collection);
+  } else {
+    auto known = store.list_collections(collection.tenant);
+    if (!known) return forward_error(known);
+    for (const store::CollectionStats& stats : *known) names.push_back(stats.name);
+  }
+  std::vector<cache::Selection> selections;
+  for (std::string& name : names) {
+    collection.name = std::move(name);
+    selections.push_back({.key = purge.key, .scope = rag::scope_of(collection)});
+  }
+  return selections;
+}
+
+net::Task<Result<std::size_t>> purge_all(auto& tiers,
+                                         const std::vector<cache::Selection>& selections,
+                                         Deadline deadline) {
+  std::size_t removed = 0;
+  for (const cache::Selection& selection : selections) {
+    auto count = co_await tiers.purge(selection, deadline);
+    if (!count) co_return forward_error(count);
+    removed += *count;
+  }
+  co_return removed;
+}
+
+net::Task<http::Response> purge(CacheRouteParts parts, http::Request& request) {
+  const auto deadline = request_deadline(request, parts.request_timeout);
+  if (!deadline) co_return error_reply(deadline.error(), request);
+  auto wanted = purge_parameters(request);
+  if (!wanted) co_return error_reply(wanted.error(), request);
+  auto select = [&store = parts.store, wanted = *wanted] { return selections_of(wanted, store); };
+  auto selections = co_await net::offload(parts.storage, std::move(select), *deadline, parts.clock);
+  if (!selections) co_return error_reply(selections.error(), request);
+  json::object removed;
+  if (!wanted->cache || *wanted->cache == kQueryCache) {
+    auto count = co_await purge_all(parts.pipeline.query_cache(), *selections, *deadline);
+    if (!count) co_return error_reply(count.error(), request);
+    removed[kQueryCache] = *count;
+  }
+  if (!wanted->cache || *wanted->cache == kRetrievalCache) {
+    auto count = co_await purge_all(parts.pipeline.retrieval_cache(), *selections, *deadline);
+    if (!count) co_return error_reply(count.error(), request);
+    removed[kRetrievalCache] = *count;
+  }
+  const json::object body{{"removed", std::move(removed)}};
+  co_return http::json_response(200, json_text(body));
+}
+
+net::Task<http::Response> warm(CacheRouteParts parts, http::Request& request) {
+  const auto deadline = request_deadline(request, parts.warm_timeout);
+  if (!deadline) co_return error_reply(deadline.error(), request);
+  auto requests = parse_warm(request.body, std::string(store::kDefaultTenant), parts.top_k);
+  if (!requests) co_return error_reply(requests.error(), request);
+  const rag::WarmupCount count =
+      co_await rag::warm(parts.pipeline, std::move(*requests), *deadline, parts.clock);
+  const json::object body{{"answered", count.answered},
+                          {"cached", count.cached},
+                          {"failed", count.failed},
+                          {"left", count.left}};
+  co_return http::json_response(200, json_text(body));
+}
+
+} // namespace
+
+void add_cache_routes(http::Router& router, CacheRouteParts parts) {
+  const auto add = [&](std::string_view method, std::string_view path,
+                       std::vector<std::string_view> parameters, auto answer) {
+    auto handler = [parts, answer](http::Request& request) { return answer(parts, request); };
+    router.add(method, path, with_parameters(std::move(parameters), std::move(handler)));
+  };
+  add("GET", "/admin/cache", {}, look);
+  add("DELETE", "/admin/cache", {"cache", "tenant", "collection", "key"}, purge);
+  add("POST", "/admin/cache/warm", {}, warm);
+}
+
+} // namespace raglan::node
