@@ -1,12 +1,11 @@
 #include "node/openai_routes.h"
 
-#include <openssl/evp.h>
-
 #include <fmt/format.h>
 #include <boost/json/array.hpp>
 
 #include "base/json_text.h"
 #include "model/await_embedding.h"
+#include "model/openai_embeddings.h"
 #include "node/body_work.h"
 #include "node/json_fields.h"
 #include "node/query_json.h"
@@ -23,16 +22,6 @@ struct EmbeddingRequest {
 
 std::string_view model_name(const model::Embedder& embedder) {
   return embedder.id().substr(0, embedder.id().find(':'));
-}
-
-std::string to_base64(std::span<const float> values) {
-  const auto bytes = std::as_bytes(values);
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0'); // EVP ends it with a NUL
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                     reinterpret_cast<const unsigned char*>(bytes.data()),
-                                     static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(length));
-  return text;
 }
 
 void add_input(JsonFields& fields, EmbeddingRequest& request, const json::value& value) {
@@ -79,24 +68,6 @@ Result<EmbeddingRequest> parse_embedding_request(std::string_view body,
   return request;
 }
 
-json::object embeddings_json(const model::Embeddings& made, std::string_view model, bool base64) {
-  json::array list;
-  for (std::size_t row = 0; row < made.rows(); ++row) {
-    const auto vector = std::span(made.values).subspan(row * made.dimension, made.dimension);
-    json::object entry{{"object", "embedding"}, {"index", row}};
-    if (base64) {
-      entry["embedding"] = to_base64(vector);
-    } else {
-      entry["embedding"] = json::array(vector.begin(), vector.end());
-    }
-    list.push_back(std::move(entry));
-  }
-  return {{"object", "list"},
-          {"data", std::move(list)},
-          {"model", model},
-          {"usage", {{"prompt_tokens", made.tokens}, {"total_tokens", made.tokens}}}};
-}
-
 net::Task<http::Response> create_embeddings(const OpenAiRouteParts& parts, http::Request& request) {
   const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
@@ -117,7 +88,7 @@ net::Task<http::Response> create_embeddings(const OpenAiRouteParts& parts, http:
   const std::size_t vector_bytes = made->values.size() * sizeof(float);
   auto write = [made = std::move(*made), model = model_name(embedder),
                 base64 = parsed->base64]() -> Result<std::string> {
-    return json_text(embeddings_json(made, model, base64));
+    return json_text(model::embeddings_reply(made, model, base64));
   };
   auto body =
       co_await work_on_body(vector_bytes, parts.bulk, std::move(write), *deadline, parts.clock);
