@@ -46,7 +46,8 @@ http {{
   scgi_temp_path {folder}/scgi;
   server {{
     listen 127.0.0.1:{port};
-    location / {{ return 200 '{body}'; }}
+    {parts}
+    location / {{ return 200 "{names}"; }}
   }}
 }}
 """
@@ -84,7 +85,12 @@ class Nginx:
         port = free_port()
         config = pathlib.Path(folder, f"nginx-{workers}.conf")
         user = "user root;" if os.geteuid() == 0 else ""
-        config.write_text(NGINX_CONFIG.format(workers=workers, folder=folder, port=port, body=body, user=user))
+        # One parameter of its configuration may have 4 KB.
+        parts = [body[at : at + 4000] for at in range(0, len(body), 4000)]
+        settings = " ".join(f"set $part{i} '{part}';" for i, part in enumerate(parts))
+        names = "".join(f"${{part{i}}}" for i in range(len(parts)))
+        config.write_text(NGINX_CONFIG.format(workers=workers, folder=folder, port=port, parts=settings, names=names,
+                                              user=user))
         self.process = subprocess.Popen([program, "-p", folder, "-c", config, "-e", f"{folder}/error.log"])
         self.url = f"http://127.0.0.1:{port}/"
         wait_until_served(self.url)
@@ -109,10 +115,10 @@ def wait_until_served(url):
     raise SystemExit(f"nothing listens on {url}")
 
 
-def measure(server, seconds):
+def measure(server, seconds, script=None):
     """CPU microseconds of one request, and requests per second."""
     before = run_nanoseconds(server.process.pid)
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", server.url]
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", *(["-s", script] if script else []), server.url]
     said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     spent = run_nanoseconds(server.process.pid) - before
     if re.search(r"Non-2xx|Socket errors", said):

@@ -20,8 +20,13 @@ std::string make_uuid7(WallTime now) {
   bytes[7] = static_cast<std::uint8_t>(a >> 8);
   bytes[8] = static_cast<std::uint8_t>(0x80 | ((a >> 16) & 0x3f));
   for (int i = 9; i < 16; ++i) bytes[i] = static_cast<std::uint8_t>(b >> (8 * (i - 9)));
-  std::string text = to_hex(bytes);
-  for (const std::size_t dash : {8, 13, 18, 23}) text.insert(dash, 1, '-');
+  const std::string hex = to_hex(bytes);
+  std::string text(36, '-');
+  constexpr std::array<std::size_t, 6> kParts = {0, 8, 12, 16, 20, 32}; // of the digits
+  for (std::size_t part = 0; part + 1 < kParts.size(); ++part) {
+    // Each part lies one dash further to the right than in the digits.
+    hex.copy(text.data() + kParts[part] + part, kParts[part + 1] - kParts[part], kParts[part]);
+  }
   return text;
 }
 

@@ -7,5 +7,6 @@
 namespace raglan {
 
 std::string json_escape(std::string_view text);
+void append_json_escaped(std::string& out, std::string_view text);
 
 } // namespace raglan

@@ -17,7 +17,7 @@ namespace json = boost::json;
 
 void append(std::string& text, std::string_view value) {
   text += '"';
-  text += json_escape(value);
+  append_json_escaped(text, value);
   text += '"';
 }
 
@@ -64,6 +64,8 @@ void append(std::string& text, const json::value& value) {
 }
 
 } // namespace
+
+void append_json_text(std::string& out, const json::value& value) { append(out, value); }
 
 std::string json_text(const json::value& value) {
   std::string text;

@@ -11,6 +11,7 @@
 
 namespace raglan {
 
+void append_json_text(std::string& out, const boost::json::value& value);
 std::string json_text(const boost::json::value& value);
 
 } // namespace raglan

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <boost/json/value_from.hpp>
 
 #include "base/json_text.h"
 #include "node/json_fields.h"
@@ -12,28 +11,6 @@
 namespace raglan::node {
 namespace json = boost::json;
 namespace {
-
-std::string_view status_name(rag::CacheStatus status) {
-  switch (status) {
-    case rag::CacheStatus::kHit: return "hit";
-    case rag::CacheStatus::kStale: return "stale";
-    case rag::CacheStatus::kMiss: return "miss";
-    case rag::CacheStatus::kCoalesced: return "coalesced";
-    case rag::CacheStatus::kRefresh: return "refresh";
-    case rag::CacheStatus::kBypass: return "bypass";
-  }
-  return "miss";
-}
-
-json::value layer_json(const std::optional<rag::CacheLayer>& layer) {
-  if (!layer) return nullptr;
-  switch (*layer) {
-    case rag::CacheLayer::kQuery: return "query";
-    case rag::CacheLayer::kRetrieval: return "retrieval";
-    case rag::CacheLayer::kEmbedding: return "embedding";
-  }
-  return nullptr;
-}
 
 bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos;
@@ -80,13 +57,6 @@ Result<ParsedQuery> parse_question(const json::value& value, std::string pointer
   if (auto ok = fields.finish(); !ok) return forward_error(ok);
   parsed.requests.push_back(std::move(request));
   return parsed;
-}
-
-json::object timings_json(const rag::QueryReply& reply) {
-  json::object timings;
-  for (const auto& [stage, duration] : reply.timings) timings[stage] = to_milliseconds(duration);
-  timings["total"] = to_milliseconds(reply.total);
-  return timings;
 }
 
 } // namespace
@@ -167,63 +137,6 @@ Result<ParsedQuery> parse_search(std::string_view body, const std::string& tenan
     parsed.requests.push_back(request);
   }
   return parsed;
-}
-
-json::array sources_json(const rag::Answer& answer, bool explain) {
-  json::array sources;
-  for (const rag::Source& source : answer.sources) {
-    json::object object{{"n", source.n},
-                        {"document_id", source.document_id},
-                        {"chunk_id", std::to_string(source.chunk_id)},
-                        {"title", source.title},
-                        {"title_path", source.title_path},
-                        {"uri", source.uri},
-                        {"text", source.text},
-                        {"score", source.score},
-                        {"start", source.start},
-                        {"end", source.end}};
-    if (explain) {
-      const rag::Ranked& ranked = source.explanation;
-      object["explanation"] = json::object{{"cosine", ranked.cosine},
-                                           {"bm25", ranked.bm25},
-                                           {"dense_rank", ranked.dense_rank},
-                                           {"lexical_rank", ranked.lexical_rank}};
-    }
-    sources.push_back(std::move(object));
-  }
-  return sources;
-}
-
-json::object reply_json(const rag::QueryReply& reply, bool explain) {
-  const rag::Answer& answer = *reply.answer;
-  json::object object{{"id", reply.id}};
-  object["answer"] = answer.text ? json::value(*answer.text) : json::value(nullptr);
-  object["found"] = answer.found;
-  object["sources"] = sources_json(answer, explain);
-  object["cache"] = {{"status", status_name(reply.cache)}, {"layer", layer_json(reply.layer)}};
-  object["degraded"] = {{"level", answer.degraded_level},
-                        {"reasons", json::value_from(answer.degraded_reasons)}};
-  object["timings_ms"] = timings_json(reply);
-  const bool computed =
-      reply.layer != rag::CacheLayer::kQuery && reply.cache != rag::CacheStatus::kCoalesced;
-  object["usage"] = {{"embedding_tokens", computed ? answer.embedding_tokens : 0}};
-  return object;
-}
-
-std::string cache_status_header(const rag::QueryReply& reply) {
-  // A degraded answer is not kept.
-  const std::string_view stored = reply.answer->degraded_level == 0 ? "; stored" : "";
-  const std::string key = reply.key ? fmt::format("; key=\"{}\"", reply.key->hex()) : "";
-  switch (reply.cache) {
-    case rag::CacheStatus::kHit: return fmt::format("raglan; hit{}", key);
-    case rag::CacheStatus::kStale: return fmt::format("raglan; hit{}; detail=stale", key);
-    case rag::CacheStatus::kMiss: return fmt::format("raglan; fwd=miss{}{}", stored, key);
-    case rag::CacheStatus::kCoalesced:
-      return fmt::format("raglan; fwd=miss; collapsed{}{}", stored, key);
-    case rag::CacheStatus::kRefresh: return fmt::format("raglan; fwd=request{}", stored);
-    case rag::CacheStatus::kBypass: break;
-  }
-  return "raglan; fwd=bypass";
 }
 
 } // namespace raglan::node

@@ -1,4 +1,4 @@
-// Questions and answers as JSON: the bodies of /v1/query and /v1/search.
+// Questions as JSON: what is sent to /v1/query, /v1/search and /admin/cache/warm.
 #pragma once
 
 #include <string>
@@ -36,11 +36,5 @@ Result<std::vector<rag::QueryRequest>> parse_warm(std::string_view body, const s
 
 // A collection's name: 1 to 128 of letters, digits, '.', '_' and '-', not starting with '.'.
 bool is_valid_name(std::string_view name);
-
-boost::json::array sources_json(const rag::Answer& answer, bool explain);
-boost::json::object reply_json(const rag::QueryReply& reply, bool explain);
-
-// RFC 9211, e.g. `raglan; hit` or `raglan; fwd=miss; stored`.
-std::string cache_status_header(const rag::QueryReply& reply);
 
 } // namespace raglan::node

@@ -1,11 +1,14 @@
 #include "node/query_routes.h"
 
-#include <boost/json/array.hpp>
+#include <utility>
+
+#include <boost/json/object.hpp>
 
 #include "base/json_text.h"
 #include "http/sse.h"
 #include "node/body_work.h"
 #include "node/query_json.h"
+#include "node/reply_json.h"
 #include "node/request_scope.h"
 
 namespace raglan::node {
@@ -13,7 +16,7 @@ namespace json = boost::json;
 namespace {
 
 http::Response reply_response(const rag::QueryReply& reply, bool explain) {
-  http::Response response = http::json_response(200, json_text(reply_json(reply, explain)));
+  http::Response response = http::json_response(200, reply_text(reply, explain));
   response.headers.set("cache-status", cache_status_header(reply));
   return response;
 }
@@ -27,13 +30,12 @@ http::Response stream_response(rag::QueryReply reply, bool explain) {
   response.headers.set("cache-status", cache_status_header(reply));
   response.stream = [reply = std::move(reply),
                      explain](http::StreamWriter& out) -> net::Task<Result<>> {
-    const json::object sources{{"sources", sources_json(*reply.answer, explain)}};
-    std::string events = http::format_event("sources", json_text(sources));
+    std::string events = http::format_event("sources", sources_text(*reply.answer, explain));
     if (reply.answer->text) {
       const json::object delta{{"text", *reply.answer->text}};
       events += http::format_event("delta", json_text(delta));
     }
-    events += http::format_event("done", json_text(reply_json(reply, explain)));
+    events += http::format_event("done", reply_text(reply, explain));
     co_return co_await out.write(events);
   };
   return response;
@@ -93,9 +95,13 @@ net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Requ
     replies.push_back(std::move(*reply));
   }
   auto write = [replies = std::move(replies), explain]() -> Result<std::string> {
-    json::array results;
-    for (const rag::QueryReply& reply : replies) results.push_back(reply_json(reply, explain));
-    return json_text(json::object{{"results", std::move(results)}});
+    std::string text = R"({"results":)";
+    char separator = '[';
+    for (const rag::QueryReply& reply : replies) {
+      text += std::exchange(separator, ',');
+      text += reply_text(reply, explain);
+    }
+    return text += "]}";
   };
   auto body = co_await work_on_body(bytes, parts.bulk, std::move(write), *deadline, parts.clock);
   if (!body) co_return error_reply(body.error(), request);

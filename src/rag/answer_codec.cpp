@@ -82,7 +82,9 @@ std::optional<Answer> AnswerCodec::decode(std::string_view bytes) {
 }
 
 std::size_t AnswerCodec::bytes(const Answer& answer) {
-  return sizeof(Answer) + (answer.text ? answer.text->size() : 0) + source_bytes(answer.sources);
+  const std::size_t text_bytes =
+      (answer.text ? answer.text->size() : 0) + source_bytes(answer.sources);
+  return sizeof(Answer) + 2 * text_bytes;
 }
 
 std::string RetrievedCodec::encode(const Retrieved& retrieved) {

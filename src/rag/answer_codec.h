@@ -20,6 +20,7 @@ namespace raglan::rag {
 struct AnswerCodec {
   static std::string encode(const Answer& answer);
   static std::optional<Answer> decode(std::string_view bytes);
+  // What the front end will render included.
   static std::size_t bytes(const Answer& answer);
 };
 

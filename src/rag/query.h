@@ -12,6 +12,7 @@
 #include "base/deadline.h"
 #include "base/hash.h"
 #include "rag/fusion.h"
+#include "rag/rendered_once.h"
 #include "store/types.h"
 
 namespace raglan::rag {
@@ -62,6 +63,7 @@ struct Answer {
   std::uint32_t degraded_level = 0;
   std::vector<std::string> degraded_reasons;
   std::size_t embedding_tokens = 0;
+  RenderedOnce rendered; // the front end's text of all this
 };
 
 struct QueryReply {

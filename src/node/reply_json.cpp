@@ -1,0 +1,138 @@
+#include "node/reply_json.h"
+
+#include <iterator>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/value_from.hpp>
+
+#include "base/json_text.h"
+
+namespace raglan::node {
+namespace json = boost::json;
+namespace {
+
+std::string_view status_name(rag::CacheStatus status) {
+  switch (status) {
+    case rag::CacheStatus::kHit: return "hit";
+    case rag::CacheStatus::kStale: return "stale";
+    case rag::CacheStatus::kMiss: return "miss";
+    case rag::CacheStatus::kCoalesced: return "coalesced";
+    case rag::CacheStatus::kRefresh: return "refresh";
+    case rag::CacheStatus::kBypass: return "bypass";
+  }
+  return "miss";
+}
+
+std::string_view layer_text(const std::optional<rag::CacheLayer>& layer) {
+  if (!layer) return "null";
+  switch (*layer) {
+    case rag::CacheLayer::kQuery: return R"("query")";
+    case rag::CacheLayer::kRetrieval: return R"("retrieval")";
+    case rag::CacheLayer::kEmbedding: return R"("embedding")";
+  }
+  return "null";
+}
+
+json::object source_json(const rag::Source& source, bool explain) {
+  json::object object{{"n", source.n},
+                      {"document_id", source.document_id},
+                      {"chunk_id", std::to_string(source.chunk_id)},
+                      {"title", source.title},
+                      {"title_path", source.title_path},
+                      {"uri", source.uri},
+                      {"text", source.text},
+                      {"score", source.score},
+                      {"start", source.start},
+                      {"end", source.end}};
+  if (explain) {
+    const rag::Ranked& ranked = source.explanation;
+    object["explanation"] = json::object{{"cosine", ranked.cosine},
+                                         {"bm25", ranked.bm25},
+                                         {"dense_rank", ranked.dense_rank},
+                                         {"lexical_rank", ranked.lexical_rank}};
+  }
+  return object;
+}
+
+void append_sources(std::string& text, const rag::Answer& answer, bool explain) {
+  json::array sources;
+  for (const rag::Source& source : answer.sources) sources.push_back(source_json(source, explain));
+  text += R"("sources":)";
+  append_json_text(text, sources);
+}
+
+// "answer":…,"found":…,"sources":[…],"degraded":{…}
+std::string answer_text(const rag::Answer& answer, bool explain) {
+  std::string text = R"("answer":)";
+  append_json_text(text, answer.text ? json::value(*answer.text) : json::value(nullptr));
+  text += answer.found ? R"(,"found":true,)" : R"(,"found":false,)";
+  append_sources(text, answer, explain);
+  text += R"(,"degraded":)";
+  const json::object degraded{{"level", answer.degraded_level},
+                              {"reasons", json::value_from(answer.degraded_reasons)}};
+  append_json_text(text, degraded);
+  return text;
+}
+
+void append_timings(std::string& text, const rag::QueryReply& reply) {
+  text += R"("timings_ms":{)";
+  for (const auto& [stage, took] : reply.timings) {
+    fmt::format_to(std::back_inserter(text), R"("{}":)", stage);
+    append_json_text(text, to_milliseconds(took));
+    text += ',';
+  }
+  text += R"("total":)";
+  append_json_text(text, to_milliseconds(reply.total));
+  text += '}';
+}
+
+} // namespace
+
+std::string sources_text(const rag::Answer& answer, bool explain) {
+  std::string text = "{";
+  append_sources(text, answer, explain);
+  text += '}';
+  return text;
+}
+
+std::string reply_text(const rag::QueryReply& reply, bool explain) {
+  const rag::Answer& answer = *reply.answer;
+  const std::string explained = explain ? answer_text(answer, true) : "";
+  const std::string& kept =
+      explain ? explained : answer.rendered.text([&] { return answer_text(answer, false); });
+  const bool computed =
+      reply.layer != rag::CacheLayer::kQuery && reply.cache != rag::CacheStatus::kCoalesced;
+  constexpr std::size_t kRestBytes = 512;
+  std::string text;
+  text.reserve(kept.size() + kRestBytes);
+  const auto out = std::back_inserter(text);
+  fmt::format_to(out, R"({{"id":"{}",)", reply.id);
+  text += kept;
+  fmt::format_to(out, R"(,"cache":{{"status":"{}","layer":{}}},)", status_name(reply.cache),
+                 layer_text(reply.layer));
+  append_timings(text, reply);
+  fmt::format_to(out, R"(,"usage":{{"embedding_tokens":{}}}}})",
+                 computed ? answer.embedding_tokens : 0);
+  return text;
+}
+
+std::string cache_status_header(const rag::QueryReply& reply) {
+  // A degraded answer is not kept.
+  const std::string_view stored = reply.answer->degraded_level == 0 ? "; stored" : "";
+  const std::string key = reply.key ? fmt::format("; key=\"{}\"", reply.key->hex()) : "";
+  switch (reply.cache) {
+    case rag::CacheStatus::kHit: return fmt::format("raglan; hit{}", key);
+    case rag::CacheStatus::kStale: return fmt::format("raglan; hit{}; detail=stale", key);
+    case rag::CacheStatus::kMiss: return fmt::format("raglan; fwd=miss{}{}", stored, key);
+    case rag::CacheStatus::kCoalesced:
+      return fmt::format("raglan; fwd=miss; collapsed{}{}", stored, key);
+    case rag::CacheStatus::kRefresh: return fmt::format("raglan; fwd=request{}", stored);
+    case rag::CacheStatus::kBypass: break;
+  }
+  return "raglan; fwd=bypass";
+}
+
+} // namespace raglan::node

@@ -1,0 +1,23 @@
+// Answers as JSON: what /v1/query and /v1/search reply.
+//
+// What all replies with the same answer have in common, nearly all of it, is written once and kept
+// with the answer (rag/rendered_once.h): a hit of the query cache copies it. Written as text and
+// not through a JSON document for that reason.
+#pragma once
+
+#include <string>
+
+#include "rag/query.h"
+
+namespace raglan::node {
+
+// {"sources":[…]}
+std::string sources_text(const rag::Answer& answer, bool explain);
+
+// {"id", "answer", "found", "sources", "cache", "degraded", "timings_ms", "usage"}
+std::string reply_text(const rag::QueryReply& reply, bool explain);
+
+// RFC 9211, e.g. `raglan; hit; key="…"` or `raglan; fwd=miss; stored; key="…"`.
+std::string cache_status_header(const rag::QueryReply& reply);
+
+} // namespace raglan::node
