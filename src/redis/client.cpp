@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "redis/connection_pool.h"
 
@@ -48,14 +49,21 @@ void count(ClientShared::Counts& counts, const Result<Replies>& replies) {
   }
 }
 
-Result<> check(const Command& command, const ClientConfig& config) {
-  if (!command.shareable()) {
-    return fail(ErrorCode::kMalformedRequest, "a Redis command that may not share a connection");
+// The commands as they go out, one behind the other.
+Result<std::string> encode(std::span<const Command> commands, const ClientConfig& config) {
+  std::size_t size_bytes = 0;
+  for (const auto& command : commands) {
+    if (!command.shareable()) {
+      return fail(ErrorCode::kMalformedRequest, "a Redis command that may not share a connection");
+    }
+    size_bytes += command.size_bytes();
   }
-  if (command.size_bytes() > config.max_command_bytes) {
-    return fail(ErrorCode::kTooLarge, "a Redis command is too large");
+  if (size_bytes > config.max_command_bytes) {
+    return fail(ErrorCode::kTooLarge, "what is to be sent to Redis at once is too large");
   }
-  return {};
+  std::string wire;
+  for (const auto& command : commands) command.append_to(wire);
+  return wire;
 }
 
 } // namespace
@@ -102,16 +110,16 @@ Client::~Client() {
 }
 
 net::Task<Result<Reply>> Client::command(Command command, Deadline deadline) {
-  auto reply = co_await raw_command(std::move(command), deadline);
-  if (reply && reply->is_error()) co_return std::unexpected(error_of(*reply));
-  co_return reply;
+  auto wire = encode({&command, 1}, shared_->config);
+  auto replies = co_await exchange(std::move(wire), 1, deadline);
+  if (!replies) co_return forward_error(replies);
+  auto& reply = replies->front();
+  if (reply.is_error()) co_return std::unexpected(error_of(reply));
+  co_return std::move(reply);
 }
 
 net::Task<Result<Reply>> Client::raw_command(Command command, Deadline deadline) {
-  auto checked = check(command, shared_->config);
-  if (!checked) co_return forward_error(checked);
-  std::string wire;
-  command.append_to(wire);
+  auto wire = encode({&command, 1}, shared_->config);
   auto replies = co_await exchange(std::move(wire), 1, deadline);
   if (!replies) co_return forward_error(replies);
   co_return std::move(replies->front());
@@ -119,22 +127,13 @@ net::Task<Result<Reply>> Client::raw_command(Command command, Deadline deadline)
 
 net::Task<Result<Replies>> Client::pipeline(std::vector<Command> commands, Deadline deadline) {
   if (commands.empty()) co_return Replies();
-  std::string wire;
-  std::size_t size_bytes = 0;
-  for (const auto& command : commands) {
-    auto checked = check(command, shared_->config);
-    if (!checked) co_return forward_error(checked);
-    size_bytes += command.size_bytes();
-  }
-  if (size_bytes > shared_->config.max_command_bytes) {
-    co_return fail(ErrorCode::kTooLarge, "a pipeline of Redis commands is too large");
-  }
-  for (const auto& command : commands) command.append_to(wire);
+  auto wire = encode(commands, shared_->config);
   co_return co_await exchange(std::move(wire), commands.size(), deadline);
 }
 
-net::Task<Result<Replies>> Client::exchange(std::string wire, std::size_t commands,
+net::Task<Result<Replies>> Client::exchange(Result<std::string> wire, std::size_t commands,
                                             Deadline deadline) {
+  if (!wire) co_return forward_error(wire);
   const auto shared = shared_; // the client may be gone when this goes on
   const auto current = loops_.current();
   if (!current) co_return fail(ErrorCode::kInternal, "not on one of the client's event loops");
@@ -151,20 +150,20 @@ net::Task<Result<Replies>> Client::exchange(std::string wire, std::size_t comman
     co_return fail(ErrorCode::kUnavailable, "Redis has failed too often and is left alone");
   }
   const Deadline limit = deadline.capped(shared->config.timeout, now);
-  RequestPtr request;
+  std::weak_ptr<Request> sent; // a request that held on to this coroutine could never go
   auto begin = [&](const net::Completion<Replies>& done) {
-    request = std::make_shared<Request>(std::move(wire), commands, now, limit.at(), done);
+    auto request = std::make_shared<Request>(std::move(*wire), commands, now, limit.at(), done);
+    sent = request;
     if (other_loop == nullptr) return pool->submit(request);
     other_loop->post(index, [pool, request] { pool->submit(request); });
   };
   auto replies = co_await net::await_completion<Replies>(std::move(begin));
 
   if (!replies && replies.error().code == ErrorCode::kClientClosed) {
-    if (other_loop == nullptr) {
-      pool->abandon(request);
-    } else {
-      other_loop->post(index, [pool, request] { pool->abandon(request); });
-    }
+    auto abandon = [pool, sent] {
+      if (const auto request = sent.lock()) pool->abandon(request);
+    };
+    other_loop == nullptr ? abandon() : other_loop->post(index, abandon);
   }
   count(shared->counts, replies);
   const bool callers_deadline = deadline.at() < now + shared->config.timeout;
@@ -174,7 +173,11 @@ net::Task<Result<Replies>> Client::exchange(std::string wire, std::size_t comman
   co_return replies;
 }
 
-const ClientConfig& Client::config() const { return shared_->config; }
+Deadline Client::time_limit(Deadline deadline) const {
+  return deadline.capped(shared_->config.timeout, shared_->clock.now());
+}
+
+const Clock& Client::clock() const { return shared_->clock; }
 
 ClientStats Client::stats() const {
   const auto& counts = shared_->counts;

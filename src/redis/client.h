@@ -102,13 +102,18 @@ class Client {
   // As `command`, but an error reply is a reply: for those who want to know which it was.
   net::Task<Result<Reply>> raw_command(Command command, Deadline deadline);
 
-  const ClientConfig& config() const;
+  // By when a command that is sent now will have ended: `timeout`, or `deadline` if it is nearer.
+  Deadline time_limit(Deadline deadline) const;
+  const Clock& clock() const;
   ClientStats stats() const;
 
  private:
+  friend class Subscriber; // has a connection of its own to the same server
+
   Client(std::shared_ptr<ClientShared> shared, net::EventLoops& loops);
 
-  net::Task<Result<Replies>> exchange(std::string wire, std::size_t commands, Deadline deadline);
+  net::Task<Result<Replies>> exchange(Result<std::string> wire, std::size_t commands,
+                                      Deadline deadline);
 
   net::EventLoops& loops_;
   const std::shared_ptr<ClientShared> shared_;

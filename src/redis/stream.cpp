@@ -58,6 +58,9 @@ net::Task<Result<>> Stream::open(const Address& address, net::Resolver& resolver
     watch(due);
     opened = co_await log_in(address);
     if (!opened && overdue_) opened = no_connection("it did not answer in time");
+    if (!opened && opened.error().code == ErrorCode::kUpstream) {
+      opened = no_connection(opened.error().message);
+    }
   }
   unwatch();
   if (!opened) close();
@@ -85,19 +88,19 @@ net::Task<Result<std::vector<Stream::Endpoint>>> Stream::find(const Address& add
 // swallows packets must not use up what the next one needs.
 net::Task<Result<>> Stream::connect(const std::vector<Endpoint>& endpoints, MonotonicTime due) {
   boost::system::error_code failure;
-  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+  for (std::size_t i = 0; i < endpoints.size() && !closed_; ++i) {
     const auto now = clock_.now();
     const auto untried = static_cast<Duration::rep>(endpoints.size() - i);
     watch(now + (due - now) / untried);
     boost::system::error_code ignored;
     socket_.close(ignored);
     std::tie(failure) = co_await socket_.async_connect(endpoints[i], kToken);
-    if (closed_) co_return no_connection("closed");
-    if (!failure) {
+    if (!failure && !closed_) {
       set_options(socket_);
       co_return Result<>();
     }
   }
+  if (closed_) co_return no_connection("closed");
   co_return no_connection(overdue_ ? "it did not answer in time" : failure.message());
 }
 
@@ -124,6 +127,9 @@ net::Task<Result<>> Stream::expect(std::string_view step, bool required) {
   const auto reply = co_await read();
   if (!reply) co_return std::unexpected(reply.error());
   const auto word = reply->error_word();
+  if (reply->is_error() && reply->text.starts_with("ERR max number of clients")) {
+    co_return no_connection("it has as many connections as it allows");
+  }
   const bool refused = required ? !reply->is_ok() : word == "NOAUTH" || word == "DENIED";
   if (refused) co_return no_connection(fmt::format("{} was refused: {}", step, word));
   co_return Result<>();
