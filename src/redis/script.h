@@ -1,0 +1,39 @@
+// A Lua script that Redis runs as one step, with no other command between its own.
+//
+//   const Script kAddUpTo("local n = redis.call('INCR', KEYS[1]) …");      // once, for ever
+//   Result<Reply> reply = co_await kAddUpTo.run(client, {key}, {"10"}, deadline);
+//
+// The script is called by its SHA-1 (EVALSHA), so that its text does not travel with each call.
+// A server that does not know it, because it is new, was restarted or was told to forget
+// (SCRIPT FLUSH), says NOSCRIPT, and then gets the text (EVAL), which it remembers. No step "load"
+// exists that could be missed. Both tries together take no longer than the client's `timeout`.
+//
+// Name every key in `keys`: Redis Cluster finds the node by them.
+//
+// Thread safety: does not change once made. It must outlive its calls.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "redis/client.h"
+
+namespace raglan::redis {
+
+class Script {
+ public:
+  explicit Script(std::string_view source);
+
+  // Errors: as Client::command. An error that the script returns is one too.
+  net::Task<Result<Reply>> run(Client& client, std::vector<std::string> keys,
+                               std::vector<std::string> arguments, Deadline deadline) const;
+
+  const std::string& sha1() const { return sha1_; }
+
+ private:
+  const std::string source_;
+  const std::string sha1_; // 40 hexadecimal digits
+};
+
+} // namespace raglan::redis

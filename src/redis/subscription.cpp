@@ -1,0 +1,130 @@
+#include "redis/subscription.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/write.hpp>
+
+#include "base/rng.h"
+#include "redis/command.h"
+
+namespace raglan::redis {
+namespace {
+
+namespace asio = boost::asio;
+constexpr auto kToken = asio::as_tuple(asio::deferred);
+
+constexpr std::string_view kPing = "*1\r\n$4\r\nPING\r\n";
+
+} // namespace
+
+Subscription::Subscription(std::shared_ptr<ClientShared> shared, SubscriberConfig config,
+                           std::vector<std::string> channels, SubscriberEvents events,
+                           const Stream::Executor& executor)
+    : shared_(std::move(shared)),
+      config_(config),
+      channels_(std::move(channels)),
+      events_(std::move(events)),
+      executor_(executor),
+      ping_timer_(executor),
+      backoff_timer_(executor) {}
+
+void Subscription::start() { asio::co_spawn(executor_, run(shared_from_this()), asio::detached); }
+
+void Subscription::stop() {
+  stopped_ = true;
+  subscribed_ = false;
+  ping_timer_.cancel();
+  backoff_timer_.cancel();
+  if (stream_ != nullptr) stream_->close();
+}
+
+SubscriberStats Subscription::stats() const {
+  return {.subscribed = subscribed_, .messages = messages_, .losses = losses_};
+}
+
+net::Task<> Subscription::run(std::shared_ptr<Subscription> self) {
+  policy::Backoff backoff(self->config_.backoff);
+  Rng rng(random_seed());
+  while (!self->stopped_) {
+    co_await self->listen();
+    self->ping_timer_.cancel();
+    self->stream_->close();
+    if (self->stopped_) break;
+    if (self->subscribed_.exchange(false)) {
+      ++self->losses_;
+      self->events_.on_lost();
+    }
+    if (self->alive_) backoff = policy::Backoff(self->config_.backoff);
+    self->backoff_timer_.expires_after(backoff.next(rng));
+    co_await self->backoff_timer_.async_wait(kToken);
+  }
+}
+
+net::Task<> Subscription::listen() {
+  confirmed_ = 0;
+  heard_ = true;
+  alive_ = false;
+  writing_ = true;
+  stream_ = std::make_shared<Stream>(executor_, shared_->config.max_reply_bytes, shared_->clock);
+  const auto due = shared_->clock.now() + shared_->config.timeout;
+  auto done = co_await stream_->open(shared_->address, shared_->resolver, due);
+  if (!done || stopped_) co_return;
+  watch();
+  Command subscribe("SUBSCRIBE");
+  for (const auto& channel : channels_) subscribe.add(channel);
+  std::string wire;
+  subscribe.append_to(wire);
+  done = co_await stream_->write(wire);
+  writing_ = false;
+  while (done) {
+    const auto reply = co_await stream_->read();
+    if (!reply || stopped_ || !take(*reply)) co_return;
+  }
+}
+
+bool Subscription::take(const Reply& reply) {
+  heard_ = true;
+  alive_ = alive_ || subscribed_;
+  if (reply.elements.empty()) return false; // an error, for instance: not allowed to listen
+  const auto kind = reply.elements[0].string();
+  if (kind == "message" && reply.elements.size() == 3) {
+    ++messages_;
+    events_.on_message(reply.elements[1].text, reply.elements[2].text);
+    return true;
+  }
+  if (kind == "subscribe") {
+    if (++confirmed_ == channels_.size()) {
+      subscribed_ = true;
+      events_.on_subscribed();
+    }
+    return true;
+  }
+  return kind == "pong";
+}
+
+void Subscription::watch() {
+  ping_timer_.expires_after(config_.ping_interval);
+  ping_timer_.async_wait(
+      [weak = weak_from_this(), stream = stream_](const boost::system::error_code& stopped) {
+        const auto self = weak.lock();
+        // Meanwhile there may be another connection, with a watch of its own.
+        if (stopped || self == nullptr || self->stopped_ || self->stream_ != stream) return;
+        if (!self->heard_) return stream->close(); // which ends its reading
+        self->heard_ = false;
+        self->ping();
+        self->watch();
+      });
+}
+
+void Subscription::ping() {
+  if (std::exchange(writing_, true)) return;
+  auto written = [self = shared_from_this(), stream = stream_](const boost::system::error_code&,
+                                                               std::size_t) {
+    if (self->stream_ == stream) self->writing_ = false; // a failure ends the reading, too
+  };
+  asio::async_write(stream_->socket(), asio::buffer(kPing), std::move(written));
+}
+
+} // namespace raglan::redis

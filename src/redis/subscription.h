@@ -1,0 +1,58 @@
+// The part of a subscriber that lives on its loop. Internal to redis/; subscriber.h says what it
+// does.
+//
+// Thread safety: belongs to its loop, but for `stats`.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "redis/client_shared.h"
+#include "redis/stream.h"
+#include "redis/subscriber.h"
+
+namespace raglan::redis {
+
+class Subscription : public std::enable_shared_from_this<Subscription> {
+ public:
+  Subscription(std::shared_ptr<ClientShared> shared, SubscriberConfig config,
+               std::vector<std::string> channels, SubscriberEvents events,
+               const Stream::Executor& executor);
+
+  // From any thread, once.
+  void start();
+  // Afterwards no event is called.
+  void stop();
+  SubscriberStats stats() const;
+
+ private:
+  static net::Task<> run(std::shared_ptr<Subscription> self);
+  // Until the connection is lost.
+  net::Task<> listen();
+  // False when the reply makes no sense here.
+  bool take(const Reply& reply);
+  void watch();
+  void ping();
+
+  const std::shared_ptr<ClientShared> shared_;
+  const SubscriberConfig config_;
+  const std::vector<std::string> channels_;
+  SubscriberEvents events_;
+  const Stream::Executor executor_;
+  std::shared_ptr<Stream> stream_;
+  boost::asio::steady_timer ping_timer_;
+  boost::asio::steady_timer backoff_timer_;
+  std::size_t confirmed_ = 0; // channels
+  bool heard_ = false;        // something since the last PING
+  bool alive_ = false;        // something since the subscription stood
+  bool writing_ = false;      // what was written last is not yet with the kernel
+  bool stopped_ = false;
+  std::atomic<bool> subscribed_ = false;
+  std::atomic<std::uint64_t> messages_ = 0;
+  std::atomic<std::uint64_t> losses_ = 0;
+};
+
+} // namespace raglan::redis
