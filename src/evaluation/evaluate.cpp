@@ -65,6 +65,7 @@ class Ranker {
     if (auto ok = learn_documents(hybrid); !ok) return forward_error(ok);
     const auto values = [](const auto& by_rank) {
       std::vector<std::uint64_t> ids;
+      ids.reserve(by_rank.size());
       for (const auto& [rank, id] : by_rank) ids.push_back(id);
       return ids;
     };
@@ -105,6 +106,7 @@ class Ranker {
 Result<model::Embeddings> embed_questions(const BeirCollection& collection,
                                           model::Embedder& embedder) {
   std::vector<std::string_view> texts;
+  texts.reserve(collection.queries.size());
   for (const BeirQuery& query : collection.queries) texts.emplace_back(query.text);
   return embedder.embed(texts, Deadline());
 }

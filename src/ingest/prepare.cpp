@@ -32,7 +32,7 @@ Result<store::PreparedDocument> prepare_document(const SourceDocument& source,
   store::PreparedDocument prepared;
   store::Document& document = prepared.document;
   document.id = source.id;
-  document.title = source.title.empty() ? std::move(extracted->title) : source.title;
+  document.title = source.title.empty() ? extracted->title : source.title;
   document.uri = source.uri;
   document.metadata_json = source.metadata_json;
   document.content_hash = content_hash(source, config, embedder_id);

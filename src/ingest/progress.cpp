@@ -1,6 +1,7 @@
 #include "ingest/progress.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -47,7 +48,7 @@ std::string Progress::line(const ProgressState& state, MonotonicTime now) const 
     text += "  " + clock_time(std::chrono::seconds(static_cast<std::int64_t>(elapsed)));
   } else if (done >= kDoneForEta) {
     const double left = elapsed * (1 - done) / done;
-    text += "  ETA " + clock_time(std::chrono::seconds(static_cast<std::int64_t>(left + 0.5)));
+    text += "  ETA " + clock_time(std::chrono::seconds(std::llround(left)));
   }
   if (!style_.terminal) return text;
   // The last column stays free: some terminals begin a new line behind it.

@@ -13,7 +13,7 @@ namespace {
 namespace op = ov::opset13;
 using Node = ov::Output<ov::Node>;
 
-Node constant_i64(std::vector<std::int64_t> values) {
+Node constant_i64(const std::vector<std::int64_t>& values) {
   const ov::Shape shape{values.size()};
   return op::Constant::create(ov::element::i64, shape, values);
 }
@@ -98,8 +98,8 @@ class BertBuilder {
     // Shared with the mapping, or copied when an odd header length put the file's numbers askew.
     const bool aligned = reinterpret_cast<std::uintptr_t>(tensor->bytes) % alignof(float) == 0;
     const ov::Tensor shared(type, shape, const_cast<std::byte*>(tensor->bytes));
-    const Node constant = aligned ? std::make_shared<op::Constant>(shared)
-                                  : std::make_shared<op::Constant>(type, shape, tensor->bytes);
+    Node constant = aligned ? std::make_shared<op::Constant>(shared)
+                            : std::make_shared<op::Constant>(type, shape, tensor->bytes);
     if (type == ov::element::f32) return constant;
     return std::make_shared<op::Convert>(constant, ov::element::f32);
   }

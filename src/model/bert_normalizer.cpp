@@ -85,7 +85,8 @@ void bert_normalise(std::string_view text, const BertNormalizerOptions& options,
   while (at < text.size()) {
     const auto byte = static_cast<unsigned char>(text[at]);
     if (byte >= 0x20 && byte < 0x7f) { // the ASCII that nothing but case changes
-      out += options.lowercase && byte >= 'A' && byte <= 'Z' ? byte + 32u : byte;
+      const bool lowered = options.lowercase && byte >= 'A' && byte <= 'Z';
+      out += static_cast<char32_t>(lowered ? byte + 32u : byte);
       ++at;
       continue;
     }

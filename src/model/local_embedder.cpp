@@ -100,10 +100,11 @@ Result<std::unique_ptr<LocalEmbedder>> LocalEmbedder::load(const fs::path& path,
     ov::Core core;
     ov::CompiledModel compiled = core.compile_model(*graph, "CPU", runtime_options(config.threads));
     ov::InferRequest request = compiled.create_infer_request();
-    return std::unique_ptr<LocalEmbedder>(new LocalEmbedder(std::unique_ptr<Parts>(
-        new Parts{std::move(*folder), config, clock, std::move(*id), std::move(*tokenizer),
-                  std::move(weights), std::move(*graph), std::move(compiled),
-                  Guarded<ov::InferRequest>(std::move(request))})));
+    std::unique_ptr<Parts> parts(new Parts{std::move(*folder), config, clock, std::move(*id),
+                                           std::move(*tokenizer), std::move(weights),
+                                           std::move(*graph), std::move(compiled),
+                                           Guarded<ov::InferRequest>(std::move(request))});
+    return std::unique_ptr<LocalEmbedder>(new LocalEmbedder(std::move(parts)));
   } catch (const std::exception&) {
     return fail(ErrorCode::kUnavailable, "the inference runtime cannot compile the model");
   }
