@@ -20,6 +20,7 @@
 #include "node/node.h"
 #include "node/query_json.h"
 #include "node/request_metrics.h"
+#include "redis/subscriber.h"
 #include "telemetry/resource_usage.h"
 
 namespace raglan::app {
@@ -101,6 +102,7 @@ class Serving {
         server.drain(Deadline::after(settings_.serving.drain_timeout, clock.now()));
     if (!drained) log_warning("requests were cut off at the end of the drain timeout");
     node_.stop();
+    purges_.reset();
     engine_->stop();
     loops_.stop();
     log_info("stopped");
@@ -116,6 +118,20 @@ class Serving {
     redis_ = std::move(*client);
     redis_metrics_ = register_redis_metrics(metrics_, *redis_);
     return {};
+  }
+
+  // What an operator removes from the caches of one node is removed from this one's.
+  void follow_purges() {
+    if (!redis_) return;
+    rag::Pipeline& pipeline = engine_->pipeline();
+    redis::SubscriberEvents events;
+    events.on_subscribed = [&pipeline] { pipeline.purge_local(); };
+    events.on_message = [&pipeline](std::string_view, std::string_view text) {
+      if (const auto purge = cache::parse_purge(text)) pipeline.purge_local(*purge);
+    };
+    std::vector<std::string> channels{std::string(cache::kPurgeChannel)};
+    purges_.emplace(*redis_, redis::SubscriberConfig(), std::move(channels), std::move(events),
+                    loops_, 0);
   }
 
   void give_up(const Error& error) {
@@ -154,6 +170,7 @@ class Serving {
                                redis_.get());
     if (!engine) return give_up(engine.error());
     engine_ = std::move(*engine);
+    follow_purges();
     if (auto ok = warm_up(); !ok) return give_up(ok.error());
     node_.start(engine_->service());
     log_info("started", {{"milliseconds", to_milliseconds(clock.now() - start)}});
@@ -169,6 +186,7 @@ class Serving {
   net::EventLoops loops_{settings_.loops}; // after what its requests use
   std::unique_ptr<redis::Client> redis_;   // used by requests, until the loops stand still
   std::vector<telemetry::Registration> redis_metrics_;
+  std::optional<redis::Subscriber> purges_;
   std::atomic<bool> loaded_ = false;
   std::atomic<bool> failed_ = false;
 };

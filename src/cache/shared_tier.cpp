@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/purge_message.h"
+
 namespace raglan::cache {
 namespace {
 
@@ -21,7 +23,7 @@ std::int64_t milliseconds(Duration duration) {
 } // namespace
 
 std::string SharedTier::entry_name(const Hash128& key, std::uint64_t scope) const {
-  return fmt::format("raglan:{}:{:016x}:{}", config_.name, scope, key.hex());
+  return fmt::format("raglan:{}:{}", config_.name, selection_text({.key = key, .scope = scope}));
 }
 
 std::string SharedTier::claim_name(const Hash128& key, std::uint64_t scope) const {
@@ -77,9 +79,7 @@ net::Task<void> SharedTier::put_and_release(Hash128 key, std::uint64_t scope,
 }
 
 net::Task<Result<std::size_t>> SharedTier::purge(Selection selection, Deadline deadline) {
-  const std::string scope = selection.scope ? fmt::format("{:016x}", *selection.scope) : "*";
-  const std::string key = selection.key ? selection.key->hex() : "*";
-  const std::string pattern = fmt::format("raglan:{}:{}:{}", config_.name, scope, key);
+  const std::string pattern = fmt::format("raglan:{}:{}", config_.name, selection_text(selection));
   std::size_t erased = 0;
   std::string cursor = "0";
   do {
@@ -96,6 +96,10 @@ net::Task<Result<std::size_t>> SharedTier::purge(Selection selection, Deadline d
     if (!gone) co_return forward_error(gone);
     erased += static_cast<std::size_t>(gone->integer);
   } while (cursor != "0");
+  redis::Command publish("PUBLISH", kPurgeChannel, purge_text({config_.name, selection}));
+  if (auto told = co_await client_.command(std::move(publish), deadline); !told) {
+    co_return forward_error(told);
+  }
   co_return erased;
 }
 

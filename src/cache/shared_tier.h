@@ -65,8 +65,8 @@ class SharedTier {
   net::Task<void> put_and_release(Hash128 key, std::uint64_t scope,
                                   std::optional<SharedEntry> entry, std::string token);
 
-  // Removes entries: how many there were. Walks over all of Redis' keys: for operators. Errors are
-  // the client's.
+  // Removes entries, and tells all nodes (cache/purge_message.h): how many there were. Walks over
+  // all of Redis' keys: for operators. Errors are the client's.
   net::Task<Result<std::size_t>> purge(Selection selection, Deadline deadline);
 
   SharedTierStats stats() const { return {hits_, misses_, failures_}; }

@@ -45,7 +45,7 @@ class TieredCache {
   }
 
   // Removes entries, here and in Redis, for operators: how many there were, an entry in both tiers
-  // counted once or twice. Other nodes keep what they have taken over. Errors: of Redis, after this
+  // counted once or twice. Other nodes are told. Errors: of Redis, after this
   // process' entries are gone.
   net::Task<Result<std::size_t>> purge(Selection selection, Deadline deadline) {
     const std::size_t here = local_.purge(selection);

@@ -21,6 +21,7 @@
 // must outlive the loops' last coroutine.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -53,6 +54,9 @@ class SingleFlight {
       if (!others_deadline || deadline.expired(clock.now())) co_return result;
     }
   }
+
+  // Callers so far that joined another's work.
+  std::uint64_t joined_total() const { return joined_total_; }
 
   std::size_t in_flight() const {
     return flights_.with([](const Flights& flights) { return flights.size(); });
@@ -93,6 +97,7 @@ class SingleFlight {
       FlightPtr& flight = flights[key];
       joined = flight != nullptr;
       if (!joined) flight = std::make_shared<Flight>(executor);
+      joined_total_ += joined ? 1 : 0;
       flight->waiters.push_back(done);
       ++flight->waiting;
       return flight;
@@ -138,6 +143,7 @@ class SingleFlight {
   }
 
   Guarded<Flights> flights_;
+  std::atomic<std::uint64_t> joined_total_ = 0;
 };
 
 } // namespace raglan::net

@@ -69,6 +69,7 @@ TEST_F(SingleFlightTest, CallersOfOneKeyShareOneWork) {
   EXPECT_EQ(third.get().value_or(-1), 7);
   EXPECT_EQ(work_.begun, 1);
   EXPECT_EQ(joined_, 2);
+  EXPECT_EQ(flights_.joined_total(), 2u);
   EXPECT_EQ(flights_.in_flight(), 0u);
 }
 

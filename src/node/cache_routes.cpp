@@ -16,8 +16,8 @@ namespace raglan::node {
 namespace json = boost::json;
 namespace {
 
-constexpr std::string_view kQueryCache = "query";
-constexpr std::string_view kRetrievalCache = "retrieval";
+constexpr std::string_view kQueryCache = rag::AnswerCache::kName;
+constexpr std::string_view kRetrievalCache = rag::RetrievalStage::kName;
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 

@@ -27,6 +27,7 @@ struct AnswerCost {
 
 class AnswerCache {
  public:
+  static constexpr std::string_view kName = "query";
   using Tiers = cache::TieredCache<Answer, AnswerCodec>;
   using Claim = Tiers::Claim;
 
@@ -40,7 +41,7 @@ class AnswerCache {
               redis::Client* redis, const Clock& clock)
       : freshness_(freshness),
         clock_(clock),
-        tiers_(config, "query", freshness.grace(), redis, clock) {}
+        tiers_(config, std::string(kName), freshness.grace(), redis, clock) {}
 
   // In this process.
   Found find(const Hash128& key);

@@ -204,6 +204,16 @@ net::Task<Result<ComputedAnswer>> Pipeline::find_or_compute(Hash128 key, QueryRe
   co_return co_await compute(std::move(request), generation, std::move(claim));
 }
 
+void Pipeline::purge_local(const cache::PurgeMessage& purge) {
+  if (purge.cache == AnswerCache::kName) query_cache().local().purge(purge.selection);
+  if (purge.cache == RetrievalStage::kName) retrieval_cache().local().purge(purge.selection);
+}
+
+void Pipeline::purge_local() {
+  query_cache().local().purge({});
+  retrieval_cache().local().purge({});
+}
+
 net::Task<Result<bool>> Pipeline::warm(QueryRequest request, Duration horizon) {
   const MonotonicTime now = parts_.clock.now();
   request.background = true;

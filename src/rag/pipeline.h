@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "cache/local_cache.h"
+#include "cache/purge_message.h"
 #include "cache/refreshes.h"
 #include "model/embedding_queue.h"
 #include "net/offload.h"
@@ -85,8 +86,17 @@ class Pipeline {
   // The questions that are asked most.
   const HotQueries& hot_queries() const { return hot_queries_; }
 
+  // Askers so far who got an answer, or passages, that were computed for another.
+  std::uint64_t coalesced_answers() const { return answers_.joined_total(); }
+  std::uint64_t coalesced_searches() const { return retrieval_.coalesced(); }
+
   // Answers that are computed again in the background now.
   std::size_t refreshing() const { return refreshes_.running(); }
+
+  // What another node has removed from its caches and from Redis.
+  void purge_local(const cache::PurgeMessage& purge);
+  // All that this process keeps: what another node has removed may have been missed.
+  void purge_local();
 
   AnswerCache::Tiers& query_cache() { return answer_cache_.tiers(); }
   RetrievalStage::Tiers& retrieval_cache() { return retrieval_.tiers(); }

@@ -24,6 +24,7 @@ namespace raglan::rag {
 
 class RetrievalStage {
  public:
+  static constexpr std::string_view kName = "retrieval";
   using Passages = std::shared_ptr<const Retrieved>;
 
   struct Parts {
@@ -38,7 +39,7 @@ class RetrievalStage {
       : config_(config),
         keys_(keys),
         parts_(std::move(parts)),
-        cache_(cache, "retrieval", {}, parts_.redis, parts_.clock) {}
+        cache_(cache, std::string(kName), {}, parts_.redis, parts_.clock) {}
 
   // Null when the cache does not have them: this process', then the one of all nodes.
   net::Task<Passages> find(const QueryRequest& request, store::Generation generation);
@@ -49,6 +50,8 @@ class RetrievalStage {
   // Errors: of store::Store::search, kOverloaded, kDeadlineExceeded.
   net::Task<Result<Passages>> run(const QueryRequest& request, std::vector<float> query_vector,
                                   std::optional<store::Generation> generation, bool& joined);
+
+  std::uint64_t coalesced() const { return searches_.joined_total(); }
 
   using Tiers = cache::TieredCache<Retrieved, RetrievedCodec>;
   Tiers& tiers() { return cache_; }

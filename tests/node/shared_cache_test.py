@@ -121,6 +121,19 @@ class SharedCache(TemporaryFolderTest):
         for node in (one, late):
             node.stop()
 
+    def test_what_an_operator_removes_is_removed_from_all_nodes(self):
+        one, two = self.start_two()
+        for node in (one, two):
+            wait_until(lambda: b"raglan:purge\r\n:2" in self.redis.command("PUBSUB", "NUMSUB", "raglan:purge"), "both listen")
+            self.assertEqual(node.query(QUESTION).status, 200)
+        removed = one.request("DELETE", "/admin/cache?collection=default").json["removed"]
+        self.assertEqual(removed, {"query": 2, "retrieval": 2})  # of this process, and of Redis
+        self.assertEqual(self.redis.keys("raglan:query:*"), [])
+        wait_until(lambda: two.get("/admin/cache").json["caches"][0]["entries"] == 0, "the other node has heard")
+        self.assertEqual(two.query(QUESTION).json["cache"]["status"], "miss")
+        for node in (one, two):
+            node.stop()
+
     def test_what_is_not_an_entry_is_a_miss(self):
         one, two = self.start_two()
         first = one.query(QUESTION).json

@@ -1,0 +1,28 @@
+// What nodes tell each other when an operator removes cache entries: "query:SCOPE:KEY", in hex,
+// with
+// * for any. Published on kPurgeChannel of Redis after the entries are gone from there.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cache/selection.h"
+
+namespace raglan::cache {
+
+inline constexpr std::string_view kPurgeChannel = "raglan:purge";
+
+struct PurgeMessage {
+  std::string cache; // its name
+  Selection selection;
+};
+
+// "SCOPE:KEY"; part of the names of a cache's entries in Redis, too.
+std::string selection_text(const Selection& selection);
+
+std::string purge_text(const PurgeMessage& message);
+// Nothing when it is none.
+std::optional<PurgeMessage> parse_purge(std::string_view text);
+
+} // namespace raglan::cache
