@@ -56,10 +56,14 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
   if (!loaded) return forward_error(loaded);
 
   engine->observe_batches(metrics, settings, clock);
+  engine->shelf_ = StoredShelf::open(settings, store_path(settings, data_folder).parent_path(),
+                                     engine->embedder_->id(), clock);
+  engine->embeddings_ = std::make_unique<model::EmbeddingCache>(
+      *engine->queue_, settings.embedding_cache, engine->shelf_.get(), clock);
   engine->register_metrics(metrics);
   engine->service_ = std::make_unique<node::Service>(
       service_config(settings),
-      node::Service::Parts{*engine->store_, *engine->queue_, *engine->embedder_, metrics,
+      node::Service::Parts{*engine->store_, *engine->embeddings_, *engine->embedder_, metrics,
                            request_metrics, clock, redis});
   return engine;
 }
@@ -69,7 +73,9 @@ Engine::~Engine() { stop(); }
 void Engine::stop() {
   registrations_.clear();
   if (service_) service_->stop();
+  if (embeddings_) embeddings_->stop();
   if (queue_) queue_->stop();
+  if (shelf_) shelf_->close();
   if (store_) store_->close();
 }
 
@@ -110,6 +116,22 @@ void Engine::register_metrics(telemetry::MetricRegistry& metrics) {
   add(MetricKind::kCounter, "raglan_queue_rejected_total",
       "Tasks refused because the executor's queue was full.", {{"executor", "inference"}},
       [this] { return static_cast<double>(queue_->stats().rejected); });
+  if (!shelf_) return;
+  const auto add_shelf = [&](MetricKind kind, std::string_view name, std::string_view help,
+                             std::uint64_t store::EmbeddingShelfStats::* member) {
+    add(kind, name, help, {{"cache", "embedding"}},
+        [this, member] { return static_cast<double>(shelf_->stats().*member); });
+  };
+  using Stats = store::EmbeddingShelfStats;
+  add_shelf(MetricKind::kGauge, "raglan_cache_disk_bytes", "The file of a cache on disk.",
+            &Stats::file_bytes);
+  add_shelf(MetricKind::kCounter, "raglan_cache_disk_evictions_total",
+            "Entries on disk that made room for others.", &Stats::evicted);
+  add_shelf(MetricKind::kCounter, "raglan_cache_disk_dropped_total",
+            "Entries that were not written: more than the disk kept up with, or it failed.",
+            &Stats::dropped);
+  add_shelf(MetricKind::kCounter, "raglan_cache_disk_failures_total",
+            "Reads and writes of a cache on disk that failed.", &Stats::failures);
 }
 
 } // namespace raglan::app

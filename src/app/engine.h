@@ -1,6 +1,6 @@
-// A loaded node without a socket: model, store, embedding queue and the service over them, made and
-// ended in the right order. `raglan serve` puts a server in front of it; `raglan ask` and
-// `raglan ingest` without --url call it in their own process.
+// A loaded node without a socket: model, store, embedding queue and cache, and the service over
+// them, made and ended in the right order. `raglan serve` puts a server in front of it; `raglan
+// ask` and `raglan ingest` without --url call it in their own process.
 //
 // Loading takes seconds and blocks. Thread safety: that of the parts; `stop` and the destructor
 // belong to one thread. Call `stop` when no request is under way and before event loops that
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "app/settings.h"
+#include "app/stored_shelf.h"
 #include "node/service.h"
 #include "store/embedded_store.h"
 #include "telemetry/metric_registry.h"
@@ -55,6 +56,8 @@ class Engine {
   std::unique_ptr<model::Embedder> embedder_;
   std::unique_ptr<store::EmbeddedStore> store_;
   std::unique_ptr<model::EmbeddingQueue> queue_;
+  std::unique_ptr<StoredShelf> shelf_; // may be null
+  std::unique_ptr<model::EmbeddingCache> embeddings_;
   std::unique_ptr<node::Service> service_;
   std::vector<telemetry::Registration> registrations_;
 };

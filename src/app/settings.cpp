@@ -114,6 +114,8 @@ Settings::Settings() {
   registry_.add("cache.query", query_cache, "Whole answers, by question and generation.");
   registry_.add("cache.query", freshness, "");
   registry_.add("cache.retrieval", retrieval_cache, "Passages found, by question and generation.");
+  registry_.add("cache.embedding", embedding_cache, "Vectors, by model and text.");
+  registry_.add("cache.embedding", embedding_shelf, "");
   registry_.add("cache.warmup", warmup, "Answers that are there before anybody asks.");
 }
 

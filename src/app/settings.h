@@ -26,6 +26,7 @@
 #include "rag/retrieval_config.h"
 #include "rag/warmer.h"
 #include "redis/config.h"
+#include "store/embedding_shelf.h"
 #include "store/store_config.h"
 
 namespace raglan::app {
@@ -93,6 +94,8 @@ class Settings {
   policy::FreshnessConfig freshness;
   rag::WarmupConfig warmup;
   cache::LocalCacheConfig retrieval_cache = rag::PipelineConfig().retrieval_cache;
+  cache::LocalCacheConfig embedding_cache{.ttl = std::chrono::milliseconds(0)};
+  store::EmbeddingShelfConfig embedding_shelf;
 
  private:
   config::Registry registry_;

@@ -63,19 +63,19 @@ class Registry {
  public:
   // Binds a struct to a section of the file. `Config` has a `describe(Table<Config>&)` beside it.
   // Several structs may stand under one section, added one after the other; the first one's meaning
-  // is the section's. The same key twice ends the program.
+  // is the section's. What the struct holds now are the defaults: the same type may stand under two
+  // sections with different ones. The same key twice ends the program.
   template <typename Config>
   void add(std::string_view section, Config& config, std::string_view meaning) {
     Table<Config> table;
     describe(table);
-    const Config defaults;
     add_section({std::string(section),
                  std::string(meaning),
                  &config,
                  table.take_fields(),
                  table.take_rules(),
                  {}},
-                &defaults);
+                &config);
   }
 
   // Empty when everything is well.

@@ -353,6 +353,15 @@ TEST_F(RegistryTest, WhatIsShownLoadsAgain) {
   EXPECT_EQ(cache_.full_ratio, 0.07);
 }
 
+TEST_F(RegistryTest, OneTypeMayHaveOtherDefaultsUnderAnotherSection) {
+  CacheConfig other{.ttl = 5s};
+  registry_.add("cache.other", other, "Another.");
+  EXPECT_THAT(load_toml("[cache.other]\nttl = \"7s\""), IsEmpty());
+  const std::string markdown = registry_.markdown();
+  EXPECT_THAT(markdown.substr(markdown.find("## [cache.other]")),
+              HasSubstr("| `ttl` | `\"5s\"` |"));
+}
+
 TEST_F(RegistryTest, TheReferenceShowsDefaultsNotPresentValues) {
   EXPECT_THAT(load_toml("[server]\nthreads = 9"), IsEmpty());
   const std::string markdown = registry_.markdown();

@@ -18,7 +18,8 @@ namespace raglan::model {
 struct Embeddings {
   std::size_t dimension = 0;
   std::vector<float> values;
-  std::size_t tokens = 0; // over all texts, special tokens included
+  std::size_t tokens = 0;                // over all texts, special tokens included
+  std::vector<std::size_t> row_tokens{}; // of each text; empty when its maker does not tell
   std::size_t rows() const { return dimension == 0 ? 0 : values.size() / dimension; }
 };
 

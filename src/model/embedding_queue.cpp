@@ -67,6 +67,7 @@ std::unique_ptr<EmbeddingQueue::Request> EmbeddingQueue::make_request(
   request->result.dimension = embedder_.dimension();
   request->result.values.resize(request->texts.size() * embedder_.dimension());
   request->result.tokens = request->total_tokens;
+  request->result.row_tokens = request->tokens;
   return request;
 }
 

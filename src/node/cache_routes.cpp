@@ -18,32 +18,36 @@ namespace {
 
 constexpr std::string_view kQueryCache = rag::AnswerCache::kName;
 constexpr std::string_view kRetrievalCache = rag::RetrievalStage::kName;
+constexpr std::string_view kEmbeddingCache = "embedding";
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-json::object cache_json(std::string_view name, auto& tiers) {
-  const cache::LocalCacheStats stats = tiers.local().stats();
-  const cache::LocalCacheConfig& config = tiers.local().config();
+json::object local_json(std::string_view name, const cache::LocalCacheStats& stats,
+                        const cache::LocalCacheConfig& config) {
   const std::size_t lookups = stats.hits + stats.misses;
   const auto per_hit = [&](double sum) {
     return stats.hits == 0 ? 0 : sum / static_cast<double>(stats.hits);
   };
   const double hit_ratio =
       lookups == 0 ? 0 : static_cast<double>(stats.hits) / static_cast<double>(lookups);
-  json::object object{{"name", name},
-                      {"enabled", config.enabled},
-                      {"eviction", cache::eviction_name(config.eviction)},
-                      {"ttl_seconds", seconds(config.ttl)},
-                      {"entries", stats.entries},
-                      {"bytes", stats.bytes},
-                      {"max_bytes", config.max_bytes},
-                      {"hits", stats.hits},
-                      {"misses", stats.misses},
-                      {"hit_ratio", hit_ratio},
-                      {"evictions", stats.evictions},
-                      {"saved_seconds", seconds(stats.saved)},
-                      {"saved_calls", stats.saved_calls},
-                      {"mean_age_seconds", per_hit(seconds(stats.age))}};
+  return {{"name", name},
+          {"enabled", config.enabled},
+          {"eviction", cache::eviction_name(config.eviction)},
+          {"ttl_seconds", seconds(config.ttl)},
+          {"entries", stats.entries},
+          {"bytes", stats.bytes},
+          {"max_bytes", config.max_bytes},
+          {"hits", stats.hits},
+          {"misses", stats.misses},
+          {"hit_ratio", hit_ratio},
+          {"evictions", stats.evictions},
+          {"saved_seconds", seconds(stats.saved)},
+          {"saved_calls", stats.saved_calls},
+          {"mean_age_seconds", per_hit(seconds(stats.age))}};
+}
+
+json::object tiers_json(std::string_view name, auto& tiers) {
+  json::object object = local_json(name, tiers.local().stats(), tiers.local().config());
   if (const cache::SharedTier* shared = tiers.shared()) {
     const cache::SharedTierStats there = shared->stats();
     object["redis"] = {
@@ -52,9 +56,19 @@ json::object cache_json(std::string_view name, auto& tiers) {
   return object;
 }
 
+json::object embedding_json(const model::EmbeddingCache& cache) {
+  const model::EmbeddingCacheStats stats = cache.stats();
+  json::object object = local_json(kEmbeddingCache, stats.memory, cache.config());
+  object["saved_tokens"] = stats.saved_tokens;
+  object["coalesced"] = stats.coalesced;
+  if (cache.has_shelf()) object["disk"] = {{"hits", stats.shelf_hits}};
+  return object;
+}
+
 net::Task<http::Response> look(CacheRouteParts parts, http::Request&) {
-  json::array caches{cache_json(kQueryCache, parts.pipeline.query_cache()),
-                     cache_json(kRetrievalCache, parts.pipeline.retrieval_cache())};
+  json::array caches{tiers_json(kQueryCache, parts.pipeline.query_cache()),
+                     tiers_json(kRetrievalCache, parts.pipeline.retrieval_cache()),
+                     embedding_json(parts.embeddings)};
   const json::object body{{"caches", std::move(caches)},
                           {"refreshing", parts.pipeline.refreshing()}};
   co_return http::json_response(200, json_text(body));
@@ -66,6 +80,9 @@ struct PurgeParameters {
   std::optional<std::string> tenant;
   std::optional<std::string> collection;
   std::optional<Hash128> key;
+
+  bool selects(std::string_view name) const { return !cache || *cache == name; }
+  bool selects_embeddings() const { return selects(kEmbeddingCache) && !collection && !key; }
 };
 
 Result<PurgeParameters> purge_parameters(const http::Request& request) {
@@ -74,8 +91,9 @@ Result<PurgeParameters> purge_parameters(const http::Request& request) {
   PurgeParameters purge;
   for (const auto& [name, value] : *parameters) {
     if (name == "cache") {
-      if (value != kQueryCache && value != kRetrievalCache) {
-        return fail(ErrorCode::kInvalidField, "'cache' must be query or retrieval", "cache");
+      if (value != kQueryCache && value != kRetrievalCache && value != kEmbeddingCache) {
+        return fail(ErrorCode::kInvalidField, "'cache' must be query, retrieval or embedding",
+                    "cache");
       }
       purge.cache = value;
     } else if (name == "key") {
@@ -86,6 +104,11 @@ Result<PurgeParameters> purge_parameters(const http::Request& request) {
     } else {
       (name == "tenant" ? purge.tenant : purge.collection) = value;
     }
+  }
+  if (purge.cache == kEmbeddingCache && !purge.selects_embeddings()) {
+    return fail(ErrorCode::kInvalidField,
+                "vectors belong to a tenant: the embedding cache has no collections nor these keys",
+                "cache");
   }
   return purge;
 }
@@ -133,15 +156,23 @@ net::Task<http::Response> purge(CacheRouteParts parts, http::Request& request) {
   auto selections = co_await net::offload(parts.storage, std::move(select), *deadline, parts.clock);
   if (!selections) co_return error_reply(selections.error(), request);
   json::object removed;
-  if (!wanted->cache || *wanted->cache == kQueryCache) {
+  if (wanted->selects(kQueryCache)) {
     auto count = co_await purge_all(parts.pipeline.query_cache(), *selections, *deadline);
     if (!count) co_return error_reply(count.error(), request);
     removed[kQueryCache] = *count;
   }
-  if (!wanted->cache || *wanted->cache == kRetrievalCache) {
+  if (wanted->selects(kRetrievalCache)) {
     auto count = co_await purge_all(parts.pipeline.retrieval_cache(), *selections, *deadline);
     if (!count) co_return error_reply(count.error(), request);
     removed[kRetrievalCache] = *count;
+  }
+  if (wanted->selects_embeddings()) {
+    auto work = [&cache = parts.embeddings, tenant = wanted->tenant]() -> Result<std::size_t> {
+      return cache.purge(tenant);
+    };
+    auto count = co_await net::offload(parts.storage, std::move(work), *deadline, parts.clock);
+    if (!count) co_return error_reply(count.error(), request);
+    removed[kEmbeddingCache] = *count;
   }
   const json::object body{{"removed", std::move(removed)}};
   co_return http::json_response(200, json_text(body));

@@ -1,12 +1,14 @@
 // /admin/cache: what the caches hold and have saved, removing entries, filling them.
 //
 //   GET    /admin/cache                                     each cache's size and counts
-//   DELETE /admin/cache?cache=&collection=&tenant=&key=     without parameters: everything
+//   DELETE /admin/cache?cache=&collection=&tenant=&key=     without parameters: everything; vectors
+//                                                           belong to no collection
 //   POST   /admin/cache/warm   {"queries":[…], "collection"?, "top_k"?, "mode"?}
 #pragma once
 
 #include "base/clock.h"
 #include "http/router.h"
+#include "model/embedding_cache.h"
 #include "net/offload.h"
 #include "rag/pipeline.h"
 #include "store/store.h"
@@ -14,9 +16,10 @@
 namespace raglan::node {
 
 struct CacheRouteParts {
-  rag::Pipeline& pipeline; // must outlive the router
-  store::Store& store;     // likewise
-  net::Submit storage;     // where the store's calls run
+  rag::Pipeline& pipeline;           // must outlive the router
+  store::Store& store;               // likewise
+  model::EmbeddingCache& embeddings; // likewise
+  net::Submit storage;               // where calls that wait for a disk run
   const Clock& clock;
   std::uint32_t top_k; // of a question that names none
   Duration request_timeout;

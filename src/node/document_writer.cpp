@@ -118,7 +118,8 @@ net::Task<void> DocumentWriter::skip_unchanged(const Write& write, std::vector<I
   std::vector<ingest::SourceDocument> sources;
   for (Item* item : pending) sources.push_back(std::move(item->source));
   auto compare = [&store = parts_.store, write, chunker = parts_.chunker,
-                  &embedder = parts_.embedder.embedder(), sources = std::move(sources)]() mutable {
+                  &embedder = parts_.embeddings.embedder(),
+                  sources = std::move(sources)]() mutable {
     return find_unchanged(store, write.collection, chunker, embedder.id(), std::move(sources));
   };
   auto compared =
@@ -139,7 +140,7 @@ net::Task<void> DocumentWriter::skip_unchanged(const Write& write, std::vector<I
 
 net::Task<void> DocumentWriter::prepare(const Write& write, Item& item) {
   auto work = [source = std::move(item.source), held = write.held, chunker = parts_.chunker,
-               &embedder = parts_.embedder.embedder()] {
+               &embedder = parts_.embeddings.embedder()] {
     const auto count = [&embedder](std::string_view text) { return embedder.count_tokens(text); };
     return ingest::prepare_document(source, chunker, count, embedder.id());
   };
@@ -152,18 +153,21 @@ net::Task<void> DocumentWriter::prepare(const Write& write, Item& item) {
   }
 }
 
-net::Task<Result<std::vector<float>>> DocumentWriter::embed(std::vector<std::string> texts,
-                                                            Deadline deadline) {
+net::Task<Result<std::vector<float>>> DocumentWriter::embed(const Write& write,
+                                                            std::vector<std::string> texts) {
   std::vector<float> vectors;
   for (std::size_t first = 0; first < texts.size(); first += kTextsPerRequest) {
     const std::size_t last = std::min(texts.size(), first + kTextsPerRequest);
     const auto at = [&](std::size_t i) { return std::make_move_iterator(texts.begin() + i); };
-    std::vector<std::string> some(at(first), at(last));
-    auto made =
-        co_await model::await_embedding(parts_.embedder, parts_.bulk, std::move(some),
-                                        model::EmbeddingPriority::kIngest, deadline, parts_.clock);
-    if (!made) co_return forward_error(made);
-    vectors.insert(vectors.end(), made->values.begin(), made->values.end());
+    model::EmbeddingRequest request{.tenant = write.collection.tenant,
+                                    .texts = std::vector<std::string>(at(first), at(last)),
+                                    .priority = model::EmbeddingPriority::kIngest,
+                                    .deadline = write.deadline};
+    auto reply =
+        co_await model::await_embedding(parts_.embeddings, parts_.bulk, std::move(request));
+    if (!reply) co_return forward_error(reply);
+    const std::vector<float>& values = reply->embeddings.values;
+    vectors.insert(vectors.end(), values.begin(), values.end());
   }
   co_return vectors;
 }
@@ -175,12 +179,12 @@ net::Task<void> DocumentWriter::write_group(const Write& write, std::span<Item*>
       texts.push_back(ingest::embedding_text(item->prepared.document, chunk));
     }
   }
-  auto vectors = co_await embed(std::move(texts), write.deadline);
+  auto vectors = co_await embed(write, std::move(texts));
   if (!vectors) {
     for (Item* item : group) item->fail(vectors.error());
     co_return;
   }
-  const std::size_t dimension = parts_.embedder.embedder().dimension();
+  const std::size_t dimension = parts_.embeddings.embedder().dimension();
   std::vector<store::PreparedDocument> documents;
   std::span<const float> rest = *vectors;
   for (Item* item : group) {

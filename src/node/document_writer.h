@@ -2,7 +2,8 @@
 // unchanged, embed the rest, write.
 //
 // Documents succeed and fail alone, each with a status. Extraction and SQL run on executors,
-// embedding goes through the shared queue as ingest work (behind questions); nothing here blocks.
+// embedding goes through the shared cache and queue as ingest work (behind questions); nothing here
+// blocks.
 // When it returns, every document that is `indexed` is durable and found by the next search.
 //
 // Documents are extracted, embedded and written in groups of about kChunksPerGroup chunks, in their
@@ -19,7 +20,7 @@
 
 #include "ingest/document_status.h"
 #include "ingest/prepare.h"
-#include "model/embedding_queue.h"
+#include "model/embedding_cache.h"
 #include "net/offload.h"
 #include "node/document_json.h"
 #include "store/store.h"
@@ -35,7 +36,7 @@ class DocumentWriter {
 
   struct Parts {
     store::Store& store;
-    model::EmbeddingQueue& embedder;
+    model::EmbeddingCache& embeddings;
     net::Submit extraction; // CPU work: text extraction and chunking
     net::Submit bulk;       // CPU work: counting the tokens of texts to embed
     net::Submit storage;    // SQL
@@ -61,7 +62,7 @@ class DocumentWriter {
   net::Task<void> prepare(const Write& write, Item& item);
   net::Task<void> skip_unchanged(const Write& write, std::vector<Item>& items);
   net::Task<void> write_group(const Write& write, std::span<Item*> group);
-  net::Task<Result<std::vector<float>>> embed(std::vector<std::string> texts, Deadline deadline);
+  net::Task<Result<std::vector<float>>> embed(const Write& write, std::vector<std::string> texts);
 
   Parts parts_;
 };

@@ -71,7 +71,7 @@ Result<EmbeddingRequest> parse_embedding_request(std::string_view body,
 net::Task<http::Response> create_embeddings(const OpenAiRouteParts& parts, http::Request& request) {
   const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
-  const model::Embedder& embedder = parts.embedder.embedder();
+  const model::Embedder& embedder = parts.embeddings.embedder();
   const std::size_t body_bytes = request.body.size();
   auto parse = [body = std::move(request.body), held = request.body_reservation, &embedder] {
     return parse_embedding_request(body, embedder);
@@ -80,13 +80,16 @@ net::Task<http::Response> create_embeddings(const OpenAiRouteParts& parts, http:
       co_await work_on_body(body_bytes, parts.bulk, std::move(parse), *deadline, parts.clock);
   if (!parsed) co_return error_reply(parsed.error(), request);
   const bool single = parsed->inputs.size() == 1;
-  auto made = co_await model::await_embedding(
-      parts.embedder, single ? parts.search : parts.bulk, std::move(parsed->inputs),
-      single ? model::EmbeddingPriority::kQuery : model::EmbeddingPriority::kIngest, *deadline,
-      parts.clock);
-  if (!made) co_return error_reply(made.error(), request);
-  const std::size_t vector_bytes = made->values.size() * sizeof(float);
-  auto write = [made = std::move(*made), model = model_name(embedder),
+  model::EmbeddingRequest wanted{
+      .tenant = std::string(store::kDefaultTenant),
+      .texts = std::move(parsed->inputs),
+      .priority = single ? model::EmbeddingPriority::kQuery : model::EmbeddingPriority::kIngest,
+      .deadline = *deadline};
+  auto reply = co_await model::await_embedding(parts.embeddings, single ? parts.search : parts.bulk,
+                                               std::move(wanted));
+  if (!reply) co_return error_reply(reply.error(), request);
+  const std::size_t vector_bytes = reply->embeddings.values.size() * sizeof(float);
+  auto write = [made = std::move(reply->embeddings), model = model_name(embedder),
                 base64 = parsed->base64]() -> Result<std::string> {
     return json_text(model::embeddings_reply(made, model, base64));
   };
@@ -103,20 +106,20 @@ json::object model_json(std::string_view name) {
 } // namespace
 
 void add_openai_routes(http::Router& router, OpenAiRouteParts parts) {
-  auto& embedder = parts.embedder;
+  auto& embeddings = parts.embeddings;
   router.add("POST", "/v1/embeddings", [parts = std::move(parts)](http::Request& request) {
     return create_embeddings(parts, request);
   });
-  router.add("GET", "/v1/models", [&embedder](http::Request&) -> net::Task<http::Response> {
+  router.add("GET", "/v1/models", [&embeddings](http::Request&) -> net::Task<http::Response> {
     const json::object body{{"object", "list"},
-                            {"data", json::array{model_json(model_name(embedder.embedder()))}}};
+                            {"data", json::array{model_json(model_name(embeddings.embedder()))}}};
     co_return http::json_response(200, json_text(body));
   });
   router.add("GET", "/v1/models/{id}",
-             [&embedder](http::Request& request) -> net::Task<http::Response> {
-               if (request.path_parameter("id") == model_name(embedder.embedder())) {
+             [&embeddings](http::Request& request) -> net::Task<http::Response> {
+               if (request.path_parameter("id") == model_name(embeddings.embedder())) {
                  co_return http::json_response(
-                     200, json_text(model_json(model_name(embedder.embedder()))));
+                     200, json_text(model_json(model_name(embeddings.embedder()))));
                }
                const Error error{ErrorCode::kNotFound, "there is no model of that name", "model"};
                co_return error_reply(error, request);

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "http/router.h"
-#include "model/embedding_queue.h"
+#include "model/embedding_cache.h"
 #include "net/offload.h"
 
 namespace raglan::node {
@@ -15,9 +15,9 @@ inline constexpr std::size_t kMaxEmbeddingInputs = 2048; // OpenAI's own limit
 inline constexpr std::size_t kMaxEmbeddingInputBytes = 64 << 10;
 
 struct OpenAiRouteParts {
-  model::EmbeddingQueue& embedder; // must outlive the router, as the clock
-  net::Submit search;              // counts the tokens of one text
-  net::Submit bulk;                // counts those of many, and works on large bodies
+  model::EmbeddingCache& embeddings; // must outlive the router, as the clock
+  net::Submit search;                // counts the tokens of one text
+  net::Submit bulk;                  // counts those of many, and works on large bodies
   const Clock& clock;
   Duration request_timeout;
 };

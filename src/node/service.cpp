@@ -1,7 +1,9 @@
 #include "node/service.h"
 
-#include <array>
+#include <algorithm>
+#include <iterator>
 
+#include "node/cache_metrics.h"
 #include "node/cache_routes.h"
 #include "node/collection_routes.h"
 #include "node/document_routes.h"
@@ -35,7 +37,7 @@ Service::Service(ServiceConfig config, Parts parts)
       bulk_({"bulk", 1, kMaxQueuedBulk}),
       pipeline_(config_.pipeline,
                 {.store = parts_.store,
-                 .embedder = parts_.embedder,
+                 .embeddings = parts_.embeddings,
                  .search = submit_to(search_),
                  .clock = parts_.clock,
                  .redis = parts_.redis,
@@ -43,7 +45,7 @@ Service::Service(ServiceConfig config, Parts parts)
                                  std::string_view stage,
                                  Duration took) { metrics.observe_stage(stage, took); }}),
       writer_({.store = parts_.store,
-               .embedder = parts_.embedder,
+               .embeddings = parts_.embeddings,
                .extraction = submit_to(extraction_),
                .bulk = submit_to(bulk_),
                .storage = submit_to(storage_),
@@ -63,13 +65,14 @@ Service::Service(ServiceConfig config, Parts parts)
                                 .write_timeout = config_.write_timeout});
   add_collection_routes(router_,
                         {parts_.store, submit_to(storage_), parts_.clock, config_.request_timeout});
-  add_openai_routes(router_, {.embedder = parts_.embedder,
+  add_openai_routes(router_, {.embeddings = parts_.embeddings,
                               .search = submit_to(search_),
                               .bulk = submit_to(bulk_),
                               .clock = parts_.clock,
                               .request_timeout = config_.request_timeout});
   add_cache_routes(router_, {.pipeline = pipeline_,
                              .store = parts_.store,
+                             .embeddings = parts_.embeddings,
                              .storage = submit_to(storage_),
                              .clock = parts_.clock,
                              .top_k = config_.pipeline.retrieval.top_k,
@@ -113,25 +116,13 @@ void Service::register_metrics() {
                          "Tasks refused because the executor's queue was full.", labels,
                          [executor] { return static_cast<double>(executor->rejected()); }));
   }
-  const telemetry::Labels cache{{"cache", "query"}};
-  const auto cache_metric = [&](MetricKind kind, std::string_view name, std::string_view help,
-                                telemetry::Labels labels, auto read) {
-    registrations_.push_back(metrics.callback(kind, name, help, std::move(labels), [this, read] {
-      return static_cast<double>(read(pipeline_.query_cache().local().stats()));
-    }));
+  const auto keep = [this](std::vector<telemetry::Registration> made) {
+    std::ranges::move(made, std::back_inserter(registrations_));
   };
-  using Stats = cache::LocalCacheStats;
-  cache_metric(MetricKind::kCounter, "raglan_cache_requests_total", "Look-ups in a cache.",
-               {{"cache", "query"}, {"result", "hit"}}, [](const Stats& s) { return s.hits; });
-  cache_metric(MetricKind::kCounter, "raglan_cache_requests_total", "Look-ups in a cache.",
-               {{"cache", "query"}, {"result", "miss"}}, [](const Stats& s) { return s.misses; });
-  cache_metric(MetricKind::kGauge, "raglan_cache_bytes", "What a cache's entries occupy.", cache,
-               [](const Stats& s) { return s.bytes; });
-  cache_metric(MetricKind::kGauge, "raglan_cache_entries", "Entries of a cache.", cache,
-               [](const Stats& s) { return s.entries; });
-  cache_metric(MetricKind::kCounter, "raglan_cache_evictions_total",
-               "Entries that made room for others.", cache,
-               [](const Stats& s) { return s.evictions; });
+  const auto stats_of = [](auto& tiers) { return [&tiers] { return tiers.local().stats(); }; };
+  keep(register_cache_metrics(metrics, "query", stats_of(pipeline_.query_cache())));
+  keep(register_cache_metrics(metrics, "retrieval", stats_of(pipeline_.retrieval_cache())));
+  keep(register_embedding_cache_metrics(metrics, parts_.embeddings));
 }
 
 } // namespace raglan::node

@@ -1,7 +1,7 @@
 // What a loaded node offers under /v1: the routes, the pipeline behind them, and the executors on
 // which their blocking work runs.
 //
-//   Service service(config, {store, queue, metrics, clock});
+//   Service service(config, {store, embeddings, model, metrics, request_metrics, clock});
 //   auto handler = service.handler();     // routes /v1/…; everything else is 404
 //
 // Executors: `search` (search and short SQL reads of questions; a thread per core), `storage`
@@ -20,7 +20,7 @@
 #include "base/clock.h"
 #include "http/router.h"
 #include "ingest/chunker_config.h"
-#include "model/embedding_queue.h"
+#include "model/embedding_cache.h"
 #include "node/document_writer.h"
 #include "node/request_metrics.h"
 #include "rag/pipeline.h"
@@ -43,8 +43,8 @@ class Service {
   // All must outlive the service.
   struct Parts {
     store::Store& store;
-    model::EmbeddingQueue& embedder;
-    model::Embedder& model; // the one behind the queue
+    model::EmbeddingCache& embeddings;
+    model::Embedder& model; // the one behind them
     telemetry::MetricRegistry& metrics;
     RequestMetrics& request_metrics;
     const Clock& clock;

@@ -48,8 +48,8 @@ net::Task<Result<>> AnswerRun::embed_query() {
   auto embedded = co_await embed(std::move(texts));
   end_stage("embed");
   if (embedded) {
-    answer_.embedding_tokens += embedded->tokens;
-    query_vector_ = std::move(embedded->values);
+    if (embedded->computed_texts == 0 && !layer_) layer_ = CacheLayer::kEmbedding;
+    query_vector_ = std::move(embedded->embeddings.values);
     co_return Result<>();
   }
   co_return lose_embedder(embedded.error());
@@ -67,12 +67,20 @@ Result<> AnswerRun::lose_embedder(const Error& error) {
 }
 
 // A question and its sentences are short: their tokens are counted in place.
-net::Task<Result<model::Embeddings>> AnswerRun::embed(std::vector<std::string> texts) {
-  ++calls_;
-  const auto priority =
-      request_.background ? model::EmbeddingPriority::kIngest : model::EmbeddingPriority::kQuery;
-  co_return co_await model::await_embedding(parts_.embedder, model::join_in_place, std::move(texts),
-                                            priority, request_.deadline, parts_.clock);
+net::Task<Result<model::EmbeddingReply>> AnswerRun::embed(std::vector<std::string> texts) {
+  model::EmbeddingRequest request{.tenant = request_.collection.tenant,
+                                  .texts = std::move(texts),
+                                  .priority = request_.background
+                                                  ? model::EmbeddingPriority::kIngest
+                                                  : model::EmbeddingPriority::kQuery,
+                                  .deadline = request_.deadline,
+                                  .bypass = request_.cache == CacheMode::kBypass};
+  const net::Submit in_place = model::join_in_place;
+  auto reply = co_await model::await_embedding(parts_.embeddings, in_place, std::move(request));
+  if (!reply) co_return forward_error(reply);
+  answer_.embedding_tokens += reply->computed_tokens;
+  calls_ += reply->computed_texts > 0 ? 1 : 0;
+  co_return std::move(*reply);
 }
 
 net::Task<Result<>> AnswerRun::retrieve() {
@@ -104,8 +112,7 @@ net::Task<Result<>> AnswerRun::compose_answer() {
     for (const SentenceCandidate& sentence : *sentences) texts.push_back(sentence.sentence);
     auto embedded = co_await embed(std::move(texts));
     if (embedded) {
-      answer_.embedding_tokens += embedded->tokens;
-      vectors = std::move(embedded->values);
+      vectors = std::move(embedded->embeddings.values);
     } else {
       if (auto ok = lose_embedder(embedded.error()); !ok) co_return ok;
     }

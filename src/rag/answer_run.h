@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "model/await_embedding.h"
 #include "rag/pipeline.h"
 
 namespace raglan::rag {
@@ -30,7 +31,8 @@ class AnswerRun {
   net::Task<Result<>> compose_answer();
   // The best sentences of the passages: milliseconds for many of them, so on the search executor.
   net::Task<Result<std::vector<SentenceCandidate>>> choose_sentences();
-  net::Task<Result<model::Embeddings>> embed(std::vector<std::string> texts);
+  // What this takes is counted in the answer.
+  net::Task<Result<model::EmbeddingReply>> embed(std::vector<std::string> texts);
   // Goes on without the embedder, at level 1; an error when nobody waits for the answer any more.
   Result<> lose_embedder(const Error& error);
 

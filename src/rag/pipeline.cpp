@@ -159,7 +159,7 @@ class Pipeline::Run {
 Pipeline::Pipeline(PipelineConfig config, Parts parts)
     : config_(std::move(config)),
       parts_(std::move(parts)),
-      keys_(config_keys(config_, parts_.embedder.embedder().id())),
+      keys_(config_keys(config_, parts_.embeddings.embedder().id())),
       generations_(parts_.store),
       answer_cache_(config_.query_cache, config_.freshness, parts_.redis, parts_.clock),
       retrieval_(config_.retrieval, config_.retrieval_cache, keys_,

@@ -25,7 +25,7 @@
 #include "cache/local_cache.h"
 #include "cache/purge_message.h"
 #include "cache/refreshes.h"
-#include "model/embedding_queue.h"
+#include "model/embedding_cache.h"
 #include "net/offload.h"
 #include "net/single_flight.h"
 #include "net/task.h"
@@ -65,7 +65,7 @@ class Pipeline {
  public:
   struct Parts {
     store::Store& store;
-    model::EmbeddingQueue& embedder;
+    model::EmbeddingCache& embeddings;
     net::Submit search; // the bounded executor for search and SQL
     const Clock& clock;
     redis::Client* redis = nullptr; // the second tier of the caches, where there is one

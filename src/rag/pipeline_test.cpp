@@ -21,8 +21,8 @@ class PipelineTest : public net::LoopTest {
 
   Pipeline& pipeline() {
     if (!pipeline_) {
-      pipeline_ =
-          std::make_unique<Pipeline>(config_, Pipeline::Parts{store_, queue_, submit_, clock_, {}});
+      pipeline_ = std::make_unique<Pipeline>(
+          config_, Pipeline::Parts{store_, embeddings_, submit_, clock_, {}});
     }
     return *pipeline_;
   }
@@ -50,6 +50,7 @@ class PipelineTest : public net::LoopTest {
   FakeEmbedder embedder_;
   ManualClock clock_;
   model::EmbeddingQueue queue_{embedder_, {}, {}, clock_};
+  model::EmbeddingCache embeddings_{queue_, {.ttl = {}}, nullptr, clock_};
   net::Submit submit_ = [](std::function<void()> work) {
     work();
     return true;
@@ -145,8 +146,31 @@ TEST_F(PipelineTest, AfterAWriteThePassagesAreSearchedAgain) {
   ++store_.current.seq;
   QueryRequest passages = question();
   passages.mode = QueryMode::kRetrieve;
-  EXPECT_EQ(ask(passages)->layer, std::nullopt);
+  EXPECT_EQ(ask(passages)->layer, CacheLayer::kEmbedding);
   EXPECT_EQ(store_.searches, 2);
+}
+
+TEST_F(PipelineTest, WhatWasEmbeddedOnceIsNotEmbeddedAgain) {
+  EXPECT_GT(ask(question())->answer->embedding_tokens, 0u);
+  const int embeddings = embedder_.calls;
+  ++store_.current.seq; // neither the answer nor the passages are of use any more
+  for (const CacheMode mode : {CacheMode::kUse, CacheMode::kRefresh}) {
+    const auto again = ask(question(mode));
+    EXPECT_EQ(again->layer, CacheLayer::kEmbedding);
+    EXPECT_EQ(again->answer->embedding_tokens, 0u); // of the question, and of the sentences
+  }
+  EXPECT_EQ(embedder_.calls, embeddings);
+}
+
+TEST_F(PipelineTest, BypassEmbedsEveryTimeAndKeepsNoVector) {
+  for (int round = 0; round < 2; ++round) {
+    const int embeddings = embedder_.calls;
+    const auto reply = ask(question(CacheMode::kBypass));
+    EXPECT_GT(reply->answer->embedding_tokens, 0u);
+    EXPECT_EQ(reply->layer, std::nullopt);
+    EXPECT_GT(embedder_.calls, embeddings);
+  }
+  EXPECT_EQ(embeddings_.stats().memory.entries, 0u);
 }
 
 TEST_F(PipelineTest, PassagesFoundByWordsAloneAreNotKept) {

@@ -62,8 +62,8 @@ struct Answer {
   store::Generation generation; // of the data that was searched
   std::uint32_t degraded_level = 0;
   std::vector<std::string> degraded_reasons;
-  std::size_t embedding_tokens = 0;
-  RenderedOnce rendered; // the front end's text of all this
+  std::size_t embedding_tokens = 0; // computed for it: not those of vectors that were cached
+  RenderedOnce rendered;            // the front end's text of all this
 };
 
 struct QueryReply {

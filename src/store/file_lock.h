@@ -17,6 +17,10 @@ class FileLock {
   static Result<FileLock> acquire(const std::filesystem::path& path);
   // Nothing when another holds it, or the file cannot be opened.
   static std::optional<FileLock> try_acquire(const std::filesystem::path& path);
+  // Waits until nobody holds the lock for itself; others may share it too.
+  static Result<FileLock> acquire_shared(const std::filesystem::path& path);
+  // From now on others may share it. Not atomic: somebody else may have had it in between.
+  Result<> share();
 
  private:
   explicit FileLock(FileDescriptor file) : file_(std::move(file)) {}

@@ -119,6 +119,14 @@ class Node:
             "PUT", path, body=json.dumps(value).encode(), headers={"content-type": "application/json"}
         )
 
+    def metric(self, name, **labels):
+        """The value of one sample of /metrics; labels in the order in which they are written there."""
+        sample = name + ("{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}" if labels else "")
+        for line in self.get("/metrics").text.splitlines():
+            if line.startswith(sample + " "):
+                return float(line.removeprefix(sample + " "))
+        raise AssertionError(f"no {sample}")
+
     def query(self, text, **fields):
         return self.post("/v1/query", {"query": text, **fields})
 

@@ -1,0 +1,109 @@
+// Vectors that were computed before, by what they are vectors of: text embedded once is not
+// embedded again, whoever asks. Ingest, questions, the sentences of answers and /v1/embeddings
+// share it.
+//
+// A vector's key is made of embedder id, tenant and text, so an entry cannot be stale: it lives
+// until others need its room, or as long as `ttl` says (0 s, its default under [cache.embedding]:
+// for ever). Two tiers: memory (cache/local_cache.h), and a shelf that outlives the process
+// (cache/shelf.h; store/embedding_shelf.h implements it).
+//
+// This class is the tiers, the texts in flight and the counts; model/await_embedding.h is the way
+// through them, and the only one.
+//
+// Thread safety: all members, from any thread. The queue and the shelf must outlive the cache;
+// `stop` before event loops that requests ran on are destroyed.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "cache/local_cache.h"
+#include "cache/shelf.h"
+#include "model/embedding_queue.h"
+#include "net/batch_flight.h"
+#include "net/offload.h"
+#include "runtime/executor.h"
+#include "telemetry/metrics.h"
+
+namespace raglan::model {
+
+// The vector of one text.
+struct TextVector {
+  std::vector<float> values;
+  std::size_t tokens = 0; // of the text, special ones included
+};
+using TextVectorPtr = std::shared_ptr<const TextVector>;
+
+struct EmbeddingCacheStats {
+  // Its misses are those of both tiers; its saved calls the requests that nothing was computed for.
+  cache::LocalCacheStats memory;
+  std::uint64_t shelf_hits = 0;   // texts that were not in memory
+  std::uint64_t coalesced = 0;    // texts that another request was embedding
+  std::uint64_t saved_tokens = 0; // that were asked for and not computed, for whichever reason
+};
+
+class EmbeddingCache {
+ public:
+  // Reads of the shelf that may wait; more are misses.
+  static constexpr std::size_t kMaxQueuedReads = 256;
+
+  // `shelf` may be null.
+  EmbeddingCache(EmbeddingQueue& queue, cache::LocalCacheConfig config,
+                 cache::Shelf* shelf = nullptr, const Clock& clock = SystemClock::instance());
+
+  EmbeddingQueue& queue() { return queue_; }
+  const Embedder& embedder() const { return queue_.embedder(); }
+  const Clock& clock() const { return clock_; }
+
+  Hash128 key(std::string_view tenant, std::string_view text) const;
+  static std::uint64_t scope_of(std::string_view tenant);
+  // Of the memory tier; null when it is not there.
+  TextVectorPtr find(const Hash128& key) { return memory_.find(key, clock_.now()); }
+  // Of the shelf, for an executor: `read_shelf`. Null for each key that is not there. What is found
+  // is in memory afterwards.
+  std::vector<TextVectorPtr> find_on_shelf(std::string_view tenant, std::span<const Hash128> keys);
+  // A tenant's, into both tiers. `cost`: what computing each took.
+  void insert(std::string_view tenant, std::span<const Hash128> keys,
+              std::span<const TextVectorPtr> vectors, Duration cost);
+  // Removes a tenant's entries, or all, from both tiers: how many there were, one in both tiers
+  // counted twice. What is in flight comes later. Blocks on disk, for operators.
+  std::size_t purge(const std::optional<std::string>& tenant);
+  const cache::LocalCacheConfig& config() const { return memory_.config(); }
+
+  bool has_shelf() const { return shelf_ != nullptr; }
+  const net::Submit& read_shelf() const { return read_shelf_; }
+  net::BatchFlight<TextVectorPtr>& flights() { return flights_; }
+
+  void count_misses(std::size_t texts) { misses_.add(texts); }
+  void count_coalesced(std::size_t texts) { coalesced_.add(texts); }
+  void count_saved(std::size_t tokens, bool whole_call) {
+    saved_tokens_.add(tokens);
+    saved_calls_.add(whole_call ? 1 : 0);
+  }
+  EmbeddingCacheStats stats() const;
+
+  // Drops reads that wait. Idempotent.
+  void stop();
+
+ private:
+  EmbeddingQueue& queue_;
+  cache::Shelf* const shelf_;
+  const Clock& clock_;
+  cache::LocalCache<TextVector> memory_;
+  net::BatchFlight<TextVectorPtr> flights_;
+  std::optional<runtime::Executor> reads_; // with a shelf
+  net::Submit read_shelf_;
+  telemetry::Counter misses_;
+  telemetry::Counter shelf_hits_;
+  telemetry::Counter coalesced_;
+  telemetry::Counter saved_tokens_;
+  telemetry::Counter saved_calls_;
+};
+
+} // namespace raglan::model

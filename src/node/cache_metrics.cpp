@@ -1,0 +1,65 @@
+#include "node/cache_metrics.h"
+
+#include <string>
+#include <utility>
+
+namespace raglan::node {
+namespace {
+
+using telemetry::MetricKind;
+
+constexpr std::string_view kRequests = "raglan_cache_requests_total";
+constexpr std::string_view kRequestsHelp = "Look-ups in a cache.";
+
+double number(std::uint64_t count) { return static_cast<double>(count); }
+double number(Duration seconds) { return std::chrono::duration<double>(seconds).count(); }
+
+} // namespace
+
+std::vector<telemetry::Registration> register_cache_metrics(
+    telemetry::MetricRegistry& metrics, std::string_view cache,
+    const std::function<cache::LocalCacheStats()>& stats) {
+  using Stats = cache::LocalCacheStats;
+  std::vector<telemetry::Registration> registrations;
+  const auto add = [&](MetricKind kind, std::string_view name, std::string_view help,
+                       telemetry::Labels labels, auto Stats::* member) {
+    labels.insert(labels.begin(), {"cache", std::string(cache)});
+    registrations.push_back(metrics.callback(kind, name, help, std::move(labels),
+                                             [stats, member] { return number(stats().*member); }));
+  };
+  add(MetricKind::kCounter, kRequests, kRequestsHelp, {{"result", "hit"}}, &Stats::hits);
+  add(MetricKind::kCounter, kRequests, kRequestsHelp, {{"result", "miss"}}, &Stats::misses);
+  add(MetricKind::kGauge, "raglan_cache_bytes", "What a cache's entries occupy.", {},
+      &Stats::bytes);
+  add(MetricKind::kGauge, "raglan_cache_entries", "Entries of a cache.", {}, &Stats::entries);
+  add(MetricKind::kCounter, "raglan_cache_evictions_total", "Entries that made room for others.",
+      {}, &Stats::evictions);
+  add(MetricKind::kCounter, "raglan_cache_saved_seconds_total",
+      "What computing the values of the hits had taken.", {}, &Stats::saved);
+  add(MetricKind::kCounter, "raglan_cache_saved_calls_total",
+      "Calls of models and searches that hits did without.", {}, &Stats::saved_calls);
+  add(MetricKind::kCounter, "raglan_cache_hit_age_seconds_total", "The ages of the hits, together.",
+      {}, &Stats::age);
+  return registrations;
+}
+
+std::vector<telemetry::Registration> register_embedding_cache_metrics(
+    telemetry::MetricRegistry& metrics, const model::EmbeddingCache& cache) {
+  using Stats = model::EmbeddingCacheStats;
+  auto registrations =
+      register_cache_metrics(metrics, "embedding", [&cache] { return cache.stats().memory; });
+  const auto add = [&](std::string_view name, std::string_view help, telemetry::Labels labels,
+                       std::uint64_t Stats::* member) {
+    registrations.push_back(
+        metrics.callback(MetricKind::kCounter, name, help, std::move(labels),
+                         [&cache, member] { return static_cast<double>(cache.stats().*member); }));
+  };
+  add(kRequests, kRequestsHelp, {{"cache", "embedding"}, {"result", "disk"}}, &Stats::shelf_hits);
+  add("raglan_coalesced_total", "Work that was not done because another request was doing it.",
+      {{"stage", "embedding"}}, &Stats::coalesced);
+  add("raglan_cache_saved_tokens_total", "Tokens that were not embedded, because of the cache.",
+      {{"cache", "embedding"}}, &Stats::saved_tokens);
+  return registrations;
+}
+
+} // namespace raglan::node

@@ -1,0 +1,27 @@
+// What the caches of a node report: every cache the same metrics, told apart by the label `cache`.
+//
+// The registrations must not outlive what `stats` reads. Thread safety: that of the registry.
+#pragma once
+
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "cache/local_cache.h"
+#include "model/embedding_cache.h"
+#include "telemetry/metric_registry.h"
+
+namespace raglan::node {
+
+// Look-ups by result (`hit`, `miss`), bytes, entries, evictions; what the hits saved and how old
+// they were.
+std::vector<telemetry::Registration> register_cache_metrics(
+    telemetry::MetricRegistry& metrics, std::string_view cache,
+    const std::function<cache::LocalCacheStats()>& stats);
+
+// Those, of `embedding`; its look-ups that the disk answered (result `disk`); the texts that
+// another request was embedding; the tokens that were not embedded.
+std::vector<telemetry::Registration> register_embedding_cache_metrics(
+    telemetry::MetricRegistry& metrics, const model::EmbeddingCache& cache);
+
+} // namespace raglan::node
