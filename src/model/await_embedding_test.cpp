@@ -135,7 +135,7 @@ class AwaitEmbeddingTest : public net::LoopTest {
 
   ManualClock clock_;
   CountingEmbedder embedder_;
-  EmbeddingQueue queue_{embedder_, {.batch_window = 0ms}};
+  EmbeddingQueue queue_{embedder_, {.batch_window = 0ms}, {}, clock_};
   EmbeddingCache cache_{queue_, {.ttl = 0ms}, nullptr, clock_};
   net::Submit submit_ = join_in_place;
 };
@@ -385,7 +385,7 @@ TEST_F(ShelvedEmbeddingTest, ATenantsVectorsAreRemovedFromBothTiers) {
 TEST_F(ShelvedEmbeddingTest, AnotherModelFindsNothing) {
   shelve({"text"});
   CountingEmbedder other("other");
-  EmbeddingQueue queue(other, {.batch_window = 0ms});
+  EmbeddingQueue queue(other, {.batch_window = 0ms}, {}, clock_);
   EmbeddingCache cache(queue, {.ttl = 0ms}, &shelf_, clock_);
   EXPECT_EQ(embed(cache, {.texts = {"text"}}).get()->computed_texts, 1u);
 }
