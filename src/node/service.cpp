@@ -123,6 +123,15 @@ void Service::register_metrics() {
   keep(register_cache_metrics(metrics, "query", stats_of(pipeline_.query_cache())));
   keep(register_cache_metrics(metrics, "retrieval", stats_of(pipeline_.retrieval_cache())));
   keep(register_embedding_cache_metrics(metrics, parts_.embeddings));
+  const auto coalesced = [&](std::string stage, std::uint64_t (rag::Pipeline::*count)() const) {
+    registrations_.push_back(
+        metrics.callback(MetricKind::kCounter, "raglan_coalesced_total",
+                         "Work that was not done because another request was doing it.",
+                         {{"stage", std::move(stage)}},
+                         [this, count] { return static_cast<double>((pipeline_.*count)()); }));
+  };
+  coalesced("answer", &rag::Pipeline::coalesced_answers);
+  coalesced("retrieval", &rag::Pipeline::coalesced_searches);
 }
 
 } // namespace raglan::node

@@ -77,7 +77,11 @@ class SharedCache(TemporaryFolderTest):
         self.assertEqual(searches(one, two) - searched, 1)
         # The question, and the sentences of the passages.
         self.assertLessEqual(embeddings(one, two) - embedded, 2)
-        self.assertEqual(sum(reply.json["cache"]["status"] == "miss" for reply in replies), 1)
+        statuses = [reply.json["cache"]["status"] for reply in replies]
+        self.assertEqual(statuses.count("miss"), 1)
+        coalesced = sum(metric(node, "raglan_coalesced_total", stage="answer") for node in (one, two))
+        self.assertGreaterEqual(coalesced, statuses.count("coalesced"))
+        self.assertGreater(coalesced, 0)
         wait_until(lambda: not self.redis.keys("raglan:claim:*"), "no claim is left behind")
         for node in (one, two):
             node.stop()
