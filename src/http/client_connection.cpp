@@ -1,7 +1,6 @@
 #include "http/client_connection.h"
 
 #include <fmt/format.h>
-#include <openssl/x509v3.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -9,6 +8,8 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/ssl/error.hpp>
+
+#include "net/client_tls.h"
 
 namespace raglan::http {
 namespace {
@@ -25,17 +26,6 @@ std::unexpected<Error> no_connection(const Origin& origin, std::string_view reas
 }
 
 std::unexpected<Error> cancelled_error() { return fail(ErrorCode::kClientClosed, "cancelled"); }
-
-// Whom the certificate must name. Nobody, should OpenSSL run out of memory here: then no handshake
-// is attempted.
-bool expect_name(SSL* tls, const std::string& host) {
-  boost::system::error_code not_an_address;
-  asio::ip::make_address(host, not_an_address);
-  X509_VERIFY_PARAM* const parameters = SSL_get0_param(tls);
-  X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  if (!not_an_address) return X509_VERIFY_PARAM_set1_ip_asc(parameters, host.c_str()) == 1;
-  return SSL_set_tlsext_host_name(tls, host.c_str()) == 1 && SSL_set1_host(tls, host.c_str()) == 1;
-}
 
 } // namespace
 
@@ -103,7 +93,7 @@ net::Task<boost::system::error_code> ClientConnection::connect_one(asio::ip::tcp
 net::Task<Result<>> ClientConnection::shake_hands(const Origin& origin, MonotonicTime due) {
   if (!shared_->tls_usable) co_return no_connection(origin, "no certificates to trust");
   tls_.emplace(socket_, shared_->tls);
-  if (!expect_name(tls_->native_handle(), origin.host)) {
+  if (!net::expect_name(tls_->native_handle(), origin.host)) {
     co_return no_connection(origin, "its name cannot be verified");
   }
   watch(due);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "net/client_tls.h"
 
 namespace raglan::http {
 namespace {
@@ -14,17 +15,11 @@ namespace ssl = boost::asio::ssl;
 // The one protocol that is spoken here, as ALPN writes it: its length, its name.
 constexpr std::string_view kProtocols = "\x08http/1.1";
 
-// False when the certificates cannot be loaded. Without any, no handshake would succeed.
 bool prepare(ssl::context& context, const std::string& ca_file) {
-  SSL_CTX* const native = context.native_handle();
-  SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
-  SSL_CTX_set_alpn_protos(native, reinterpret_cast<const unsigned char*>(kProtocols.data()),
+  SSL_CTX_set_alpn_protos(context.native_handle(),
+                          reinterpret_cast<const unsigned char*>(kProtocols.data()),
                           static_cast<unsigned>(kProtocols.size()));
-  boost::system::error_code failure;
-  context.set_verify_mode(ssl::verify_peer, failure);
-  if (!failure && ca_file.empty()) context.set_default_verify_paths(failure);
-  if (!failure && !ca_file.empty()) context.load_verify_file(ca_file, failure);
-  return !failure;
+  return net::trust(context, ca_file);
 }
 
 } // namespace

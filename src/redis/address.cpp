@@ -109,8 +109,12 @@ Result<Address> parse_address(std::string_view url) {
   }
   if (url.starts_with(kTcp)) return parse_tcp(url.substr(kTcp.size()));
   if (url.starts_with(kUnix)) return parse_unix(url.substr(kUnix.size()));
-  if (url.starts_with(kTls)) return bad_address("rediss:// (TLS) is not supported");
-  return bad_address("it begins with neither redis:// nor unix://");
+  if (url.starts_with(kTls)) {
+    auto address = parse_tcp(url.substr(kTls.size()));
+    if (address) address->tls = true;
+    return address;
+  }
+  return bad_address("it begins with none of redis://, rediss://, unix://");
 }
 
 } // namespace raglan::redis

@@ -1,11 +1,12 @@
 // Where a Redis server is and how to log in: the setting `redis.url`, taken apart.
 //
 //   redis://[user[:password]@]host[:port][/database]      redis://cache.internal:6379/2
+//   rediss://…                                            the same over TLS
 //   unix://[user[:password]@]/path[?db=database]          unix:///run/redis/redis.sock
 //
 // These are the forms of redis-py and redis-cli. A user name without a colon is a password, as an
 // old `redis://secret@host` meant it, and so is one behind a colon (`redis://:secret@host`). User
-// and password are percent-decoded. rediss:// (TLS) is refused.
+// and password are percent-decoded.
 //
 // Pure values.
 #pragma once
@@ -20,6 +21,7 @@
 namespace raglan::redis {
 
 struct Address {
+  bool tls = false;
   std::string host; // a name, an IPv4 address, or an IPv6 address without brackets
   std::uint16_t port = 6379;
   std::string socket_path; // of a unix socket; then host and port mean nothing

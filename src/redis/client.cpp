@@ -83,6 +83,9 @@ Result<std::unique_ptr<Client>> Client::create(ClientConfig config, net::EventLo
   if (!address) return forward_error(address);
   auto shared =
       std::make_shared<ClientShared>(std::move(config), std::move(*address), wait_seconds, clock);
+  if (!shared->tls_usable) {
+    return fail(ErrorCode::kUnavailable, "the certificates to trust Redis by cannot be loaded");
+  }
   return std::unique_ptr<Client>(new Client(std::move(shared), loops));
 }
 

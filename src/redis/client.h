@@ -24,13 +24,17 @@
 // concurrent coroutines send on a loop goes out in one write and is answered in one read, which
 // costs a fraction of a round trip each. Up to `max_pipelined` commands are under way on a
 // connection before another is made: one slow reply holds up no more than those behind it. What
-// must not be shared (transactions, blocking commands) is refused.
+// must not be shared (transactions, blocking commands) is refused. A connection that nobody uses
+// stays open until the server closes it.
 //
 // A command that is given up half-way, by the caller or at its time limit, never leaves its reply
 // to another: replies are matched in order, and its connection takes no more commands and is closed
 // as soon as the others that are under way on it have their answers, or their time is up too.
 // (lettuce and ioredis drop the late reply and go on with the connection. That is right as long as
-// both sides count alike; a connection costs a tenth of a millisecond, a wrong answer much more.)
+// both sides count alike; a new connection costs two round trips, a wrong answer much more.)
+// docs/decisions/0009 says what else was weighed.
+//
+// TLS (rediss://) is at least 1.2, and verifies the certificate's chain and its name.
 //
 // Breaker (policy/circuit_breaker.h): no connection, a broken one, nonsense and timeouts are
 // failures; so are LOADING, READONLY, MASTERDOWN, CLUSTERDOWN. Any other refusal is neutral, and so
@@ -83,7 +87,8 @@ class Client {
  public:
   // `wait_seconds`, where given, observes how long each command waited for a connection. It must
   // outlive the client, and so must the clock. Errors: kMalformedRequest, when config.url is no
-  // Redis URL; an empty one is none either.
+  // Redis URL (an empty one is none either); kUnavailable, when it wants TLS and ca_file cannot be
+  // loaded.
   static Result<std::unique_ptr<Client>> create(ClientConfig config, net::EventLoops& loops,
                                                 telemetry::Histogram* wait_seconds = nullptr,
                                                 const Clock& clock = SystemClock::instance());

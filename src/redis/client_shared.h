@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "net/client_tls.h"
 #include "net/completion.h"
 #include "net/resolver.h"
 #include "policy/circuit_breaker.h"
@@ -43,7 +44,9 @@ struct ClientShared {
         address(std::move(server)),
         wait_seconds(wait_histogram),
         clock(client_clock),
-        breaker(config.breaker) {}
+        breaker(config.breaker),
+        tls(boost::asio::ssl::context::tls_client),
+        tls_usable(!address.tls || net::trust(tls, config.ca_file)) {}
 
   const ClientConfig config;
   const Address address;
@@ -51,6 +54,8 @@ struct ClientShared {
   const Clock& clock;
   policy::CircuitBreaker breaker;
   net::Resolver resolver;
+  boost::asio::ssl::context tls;
+  const bool tls_usable; // false: it is wanted, and the certificates cannot be loaded
   std::atomic<bool> closed = false;
   std::atomic<bool> reachable = true; // what the log said last
   Counts counts;

@@ -9,9 +9,11 @@ void describe(config::Table<ClientConfig>& table) {
   using std::chrono::milliseconds;
   table.field("url", &C::url, "the server, with its password; empty means no Redis")
       .must(
-          "be empty, redis://[user[:password]@]host[:port][/database] or "
-          "unix://[user[:password]@]/path[?db=database]; TLS (rediss://) is not supported",
+          "be empty, redis://[user[:password]@]host[:port][/database], the same with rediss:// "
+          "for TLS, or unix://[user[:password]@]/path[?db=database]",
           [](const config::Secret& url) { return url.empty() || parse_address(url.reveal()); });
+  table.field("ca_file", &C::ca_file,
+              "PEM file of the authorities to trust for rediss://; empty means the system's");
   table
       .field("max_connections", &C::max_connections,
              "connections of all event loops together, without the one that listens to messages")

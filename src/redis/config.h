@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <string>
 
 #include "config/secret.h"
 #include "config/table.h"
@@ -12,6 +13,7 @@ namespace raglan::redis {
 
 struct ClientConfig {
   config::Secret url; // may hold a password; empty: no Redis. See redis/address.h
+  std::string ca_file;
   std::size_t max_connections = 50;
   std::chrono::milliseconds timeout{50};
   std::size_t max_pipelined = 64;

@@ -44,7 +44,7 @@ TEST(RedisConfig, TheNotesNamesAreRead) {
 }
 
 TEST(RedisConfig, AWrongUrlIsAProblemThatKeepsTheSecret) {
-  for (const auto* url : {"rediss://:s3cret@cache", "http://:s3cret@cache", "s3cret"}) {
+  for (const auto* url : {"redis+tls://:s3cret@cache", "http://:s3cret@cache", "s3cret"}) {
     const Loaded loaded("[redis]\nurl = \"" + std::string(url) + "\"\n");
     ASSERT_EQ(loaded.problems.size(), 1u) << url;
     EXPECT_THAT(loaded.problems[0].text(), HasSubstr("redis://"));

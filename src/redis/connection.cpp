@@ -4,7 +4,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/write.hpp>
 
 #include "redis/connection_pool.h"
 
@@ -28,8 +27,7 @@ Connection::Connection(std::shared_ptr<ClientShared> shared, const Stream::Execu
     : shared_(std::move(shared)),
       executor_(executor),
       pool_(std::move(pool)),
-      stream_(std::make_shared<Stream>(executor, shared_->config.max_reply_bytes, shared_->clock)) {
-}
+      stream_(std::make_shared<Stream>(shared_, executor)) {}
 
 void Connection::start() {
   ++shared_->counts.connections;
@@ -39,12 +37,13 @@ void Connection::start() {
 net::Task<> Connection::run(std::shared_ptr<Connection> self) {
   auto& shared = *self->shared_;
   const auto due = shared.clock.now() + shared.config.timeout;
-  auto result = co_await self->stream_->open(shared.address, shared.resolver, due);
+  auto result = co_await self->stream_->open(due);
   if (self->state_ == State::kClosed) co_return;
   if (!result) co_return self->close(result.error());
   self->state_ = State::kReady;
   ++shared.counts.ready;
   shared.counts.opened.add();
+  if (const auto pool = self->pool_.lock()) pool->on_ready();
   while (self->state_ != State::kClosed) {
     // There is room for waiting requests: at first, and after every answer.
     if (const auto pool = self->pool_.lock()) pool->on_room();
@@ -80,8 +79,7 @@ void Connection::flush() {
   flush_scheduled_ = state_ != State::kClosed && !outgoing_.empty();
   if (!flush_scheduled_) return;
   std::swap(writing_, outgoing_);
-  auto written = [self = shared_from_this()](const boost::system::error_code& failure,
-                                             std::size_t) {
+  auto written = [self = shared_from_this()](const boost::system::error_code& failure) {
     clear(self->writing_);
     if (failure) {
       self->close({ErrorCode::kUpstream, "Redis closed the connection", {}});
@@ -89,7 +87,7 @@ void Connection::flush() {
       self->flush();
     }
   };
-  asio::async_write(stream_->socket(), asio::buffer(writing_), std::move(written));
+  stream_->write(writing_, std::move(written));
 }
 
 Result<> Connection::deliver() {

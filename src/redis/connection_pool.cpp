@@ -47,11 +47,13 @@ void ConnectionPool::abort() {
   for (const auto& connection : std::vector(connections_)) connection->close(closed);
 }
 
+void ConnectionPool::on_ready() {
+  if (shared_->reachable.exchange(true)) return;
+  log_info("Redis can be reached again", {{"server", shared_->address.name()}});
+}
+
 void ConnectionPool::on_room() {
-  if (!shared_->reachable.exchange(true)) {
-    log_info("Redis can be reached again", {{"server", shared_->address.name()}});
-  }
-  while (!waiting_.empty()) {
+  while (!waiting_.empty() && !shared_->closed) {
     auto* const connection = room_for(*waiting_.front());
     if (connection == nullptr) return connect_another();
     const RequestPtr request = std::move(waiting_.front());

@@ -35,7 +35,9 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   // Closes everything, and ends every request with kUnavailable.
   void abort();
 
-  // For connections: there may be room; this one is closed, and was in that state before.
+  // For connections: one was made; there may be room; this one is closed, and was in that state
+  // before.
+  void on_ready();
   void on_room();
   void on_closed(const Connection& connection, Connection::State before, const Error& why);
 

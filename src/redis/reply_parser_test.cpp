@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/rng.h"
+
 namespace raglan::redis {
 namespace {
 
@@ -100,6 +102,20 @@ TEST(RedisReplyParser, ALargerReplyIsRefusedBeforeItIsWhole) {
 TEST(RedisReplyParser, AnArrayIsRefusedBeforeItIsMade) {
   EXPECT_THAT(parse("*2000000000\r\n", 100).error, HasSubstr("too large"));
   EXPECT_THAT(parse("*100\r\n", 100).error, HasSubstr("too large"));
+}
+
+// Mostly nonsense, some of it nearly right: it ends, within its bounds.
+TEST(RedisReplyParser, WhateverArrivesIsSurvived) {
+  constexpr std::string_view kAlphabet = "+-:$*019\r\n\r\n\r\nx\0";
+  Rng rng(7);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string bytes;
+    for (auto left = rng.below(60); left > 0; --left) {
+      bytes += kAlphabet[rng.below(kAlphabet.size())];
+    }
+    const auto parsed = parse(bytes, 1 + rng.below(10));
+    EXPECT_LE(parsed.replies.size(), bytes.size());
+  }
 }
 
 } // namespace

@@ -25,6 +25,10 @@ std::unexpected<Error> no_connection(std::string_view reason) {
   return fail(ErrorCode::kUnavailable, fmt::format("no connection to Redis: {}", reason));
 }
 
+std::unexpected<Error> broken() {
+  return fail(ErrorCode::kUpstream, "Redis closed the connection");
+}
+
 // A server that vanished without a word (a cut cable, a lost route) is noticed within a minute,
 // also by a connection that only listens.
 void set_options(Stream::Socket& socket) {
@@ -41,14 +45,16 @@ void set_options(Stream::Socket& socket) {
 
 } // namespace
 
-Stream::Stream(const Executor& executor, std::size_t max_reply_bytes, const Clock& clock)
-    : clock_(clock), socket_(executor), timer_(executor), parser_(max_reply_bytes) {}
+Stream::Stream(std::shared_ptr<ClientShared> shared, const Executor& executor)
+    : shared_(std::move(shared)),
+      socket_(executor),
+      timer_(executor),
+      parser_(shared_->config.max_reply_bytes) {}
 
-net::Task<Result<>> Stream::open(const Address& address, net::Resolver& resolver,
-                                 MonotonicTime due) {
+net::Task<Result<>> Stream::open(MonotonicTime due) {
   const auto self = shared_from_this();
   Result<> opened;
-  auto endpoints = co_await find(address, resolver, due);
+  auto endpoints = co_await find(due);
   if (endpoints) {
     opened = co_await connect(*endpoints, due);
   } else {
@@ -56,7 +62,8 @@ net::Task<Result<>> Stream::open(const Address& address, net::Resolver& resolver
   }
   if (opened) {
     watch(due);
-    opened = co_await log_in(address);
+    if (shared_->address.tls) opened = co_await shake_hands();
+    if (opened) opened = co_await log_in();
     if (!opened && overdue_) opened = no_connection("it did not answer in time");
     if (!opened && opened.error().code == ErrorCode::kUpstream) {
       opened = no_connection(opened.error().message);
@@ -67,15 +74,15 @@ net::Task<Result<>> Stream::open(const Address& address, net::Resolver& resolver
   co_return opened;
 }
 
-net::Task<Result<std::vector<Stream::Endpoint>>> Stream::find(const Address& address,
-                                                              net::Resolver& resolver,
-                                                              MonotonicTime due) {
+net::Task<Result<std::vector<Stream::Endpoint>>> Stream::find(MonotonicTime due) {
+  const Address& address = shared_->address;
   std::vector<Endpoint> endpoints;
   if (!address.socket_path.empty()) {
     endpoints.emplace_back(asio::local::stream_protocol::endpoint(address.socket_path));
     co_return endpoints;
   }
-  auto found = co_await resolver.resolve(address.host, address.port, due - clock_.now());
+  const auto patience = due - shared_->clock.now();
+  auto found = co_await shared_->resolver.resolve(address.host, address.port, patience);
   if (!found) {
     if (found.error().code == ErrorCode::kOverloaded) co_return forward_error(found);
     co_return no_connection("its name cannot be resolved");
@@ -89,7 +96,7 @@ net::Task<Result<std::vector<Stream::Endpoint>>> Stream::find(const Address& add
 net::Task<Result<>> Stream::connect(const std::vector<Endpoint>& endpoints, MonotonicTime due) {
   boost::system::error_code failure;
   for (std::size_t i = 0; i < endpoints.size() && !closed_; ++i) {
-    const auto now = clock_.now();
+    const auto now = shared_->clock.now();
     const auto untried = static_cast<Duration::rep>(endpoints.size() - i);
     watch(now + (due - now) / untried);
     boost::system::error_code ignored;
@@ -104,7 +111,21 @@ net::Task<Result<>> Stream::connect(const std::vector<Endpoint>& endpoints, Mono
   co_return no_connection(overdue_ ? "it did not answer in time" : failure.message());
 }
 
-net::Task<Result<>> Stream::log_in(const Address& address) {
+net::Task<Result<>> Stream::shake_hands() {
+  tls_.emplace(socket_, shared_->tls);
+  if (!net::expect_name(tls_->native_handle(), shared_->address.host)) {
+    co_return no_connection("its name cannot be verified");
+  }
+  const auto [failure] = co_await tls_->async_handshake(asio::ssl::stream_base::client, kToken);
+  if (!failure) co_return Result<>();
+  const long verified = SSL_get_verify_result(tls_->native_handle());
+  if (verified == X509_V_OK) co_return no_connection("the TLS handshake failed");
+  co_return no_connection(
+      fmt::format("its certificate is not valid: {}", X509_verify_cert_error_string(verified)));
+}
+
+net::Task<Result<>> Stream::log_in() {
+  const Address& address = shared_->address;
   std::string wire;
   const bool authenticates = !address.password.empty();
   if (authenticates) {
@@ -137,16 +158,30 @@ net::Task<Result<>> Stream::expect(std::string_view step, bool required) {
 
 net::Task<Result<>> Stream::write(std::string_view bytes) {
   const auto buffer = asio::buffer(bytes);
-  const auto [failure, size_bytes] = co_await asio::async_write(socket_, buffer, kToken);
-  if (failure) co_return fail(ErrorCode::kUpstream, "Redis closed the connection");
+  const auto [failure, size_bytes] = tls_ ? co_await asio::async_write(*tls_, buffer, kToken)
+                                          : co_await asio::async_write(socket_, buffer, kToken);
+  if (failure) co_return broken();
   co_return Result<>();
+}
+
+void Stream::write(std::string_view bytes,
+                   std::function<void(const boost::system::error_code&)> done) {
+  auto written = [self = shared_from_this(), done = std::move(done)](
+                     const boost::system::error_code& failure, std::size_t) { done(failure); };
+  const auto buffer = asio::buffer(bytes);
+  if (tls_) {
+    asio::async_write(*tls_, buffer, std::move(written));
+  } else {
+    asio::async_write(socket_, buffer, std::move(written));
+  }
 }
 
 net::Task<Result<>> Stream::fill() {
   if (input_.empty()) input_.resize(kInputBytes);
   const auto space = asio::buffer(input_);
-  const auto [failure, size_bytes] = co_await socket_.async_read_some(space, kToken);
-  if (failure) co_return fail(ErrorCode::kUpstream, "Redis closed the connection");
+  const auto [failure, size_bytes] = tls_ ? co_await tls_->async_read_some(space, kToken)
+                                          : co_await socket_.async_read_some(space, kToken);
+  if (failure) co_return broken();
   auto fed = parser_.feed({input_.data(), size_bytes});
   if (size_bytes == input_.size() && size_bytes < kLargeInputBytes) input_.resize(kLargeInputBytes);
   co_return fed;
@@ -170,7 +205,7 @@ void Stream::close() {
 
 void Stream::watch(MonotonicTime due) {
   overdue_ = false;
-  timer_.expires_after(due - clock_.now());
+  timer_.expires_after(due - shared_->clock.now());
   timer_.async_wait([weak = weak_from_this(), errand = ++watch_](const auto& replaced) {
     const auto stream = weak.lock();
     if (replaced || stream == nullptr || stream->watch_ != errand) return;

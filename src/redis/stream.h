@@ -9,7 +9,9 @@
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,9 +20,8 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "net/resolver.h"
 #include "net/task.h"
-#include "redis/address.h"
+#include "redis/client_shared.h"
 #include "redis/reply_parser.h"
 
 namespace raglan::redis {
@@ -30,13 +31,14 @@ class Stream : public std::enable_shared_from_this<Stream> {
   using Executor = boost::asio::io_context::executor_type;
   using Socket = boost::asio::generic::stream_protocol::socket;
 
-  Stream(const Executor& executor, std::size_t max_reply_bytes, const Clock& clock);
+  Stream(std::shared_ptr<ClientShared> shared, const Executor& executor);
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  // Name lookup, connecting, login and naming the connection, all before `due`. Errors:
-  // kUnavailable with the reason, kOverloaded (too many lookups).
-  net::Task<Result<>> open(const Address& address, net::Resolver& resolver, MonotonicTime due);
+  // Name lookup, connecting, the TLS handshake where it is wanted, login and naming the
+  // connection, all before `due`. Errors: kUnavailable with the reason, kOverloaded (too many
+  // lookups).
+  net::Task<Result<>> open(MonotonicTime due);
 
   // Writes all of it. Errors: kUpstream.
   net::Task<Result<>> write(std::string_view bytes);
@@ -47,23 +49,26 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // The next reply, read when it is not there.
   net::Task<Result<Reply>> read();
 
-  Socket& socket() { return socket_; }
+  // Writes all of `bytes`, which must stay until `done` is called with what went wrong. No other
+  // write may be under way.
+  void write(std::string_view bytes, std::function<void(const boost::system::error_code&)> done);
   void close();
 
  private:
   using Endpoint = boost::asio::generic::stream_protocol::endpoint;
 
-  net::Task<Result<std::vector<Endpoint>>> find(const Address& address, net::Resolver& resolver,
-                                                MonotonicTime due);
+  net::Task<Result<std::vector<Endpoint>>> find(MonotonicTime due);
   net::Task<Result<>> connect(const std::vector<Endpoint>& endpoints, MonotonicTime due);
-  net::Task<Result<>> log_in(const Address& address);
+  net::Task<Result<>> shake_hands();
+  net::Task<Result<>> log_in();
   net::Task<Result<>> expect(std::string_view step, bool required);
   // Closes the socket at `due`, unless unwatch or watch are called before.
   void watch(MonotonicTime due);
   void unwatch();
 
-  const Clock& clock_;
+  const std::shared_ptr<ClientShared> shared_;
   Socket socket_;
+  std::optional<boost::asio::ssl::stream<Socket&>> tls_;
   boost::asio::steady_timer timer_;
   std::uint64_t watch_ = 0; // the timer's present errand
   bool overdue_ = false;

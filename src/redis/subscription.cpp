@@ -4,7 +4,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/write.hpp>
 
 #include "base/rng.h"
 #include "redis/command.h"
@@ -67,9 +66,9 @@ net::Task<> Subscription::listen() {
   heard_ = true;
   alive_ = false;
   writing_ = true;
-  stream_ = std::make_shared<Stream>(executor_, shared_->config.max_reply_bytes, shared_->clock);
+  stream_ = std::make_shared<Stream>(shared_, executor_);
   const auto due = shared_->clock.now() + shared_->config.timeout;
-  auto done = co_await stream_->open(shared_->address, shared_->resolver, due);
+  auto done = co_await stream_->open(due);
   if (!done || stopped_) co_return;
   watch();
   Command subscribe("SUBSCRIBE");
@@ -120,11 +119,10 @@ void Subscription::watch() {
 
 void Subscription::ping() {
   if (std::exchange(writing_, true)) return;
-  auto written = [self = shared_from_this(), stream = stream_](const boost::system::error_code&,
-                                                               std::size_t) {
+  auto written = [self = shared_from_this(), stream = stream_](const boost::system::error_code&) {
     if (self->stream_ == stream) self->writing_ = false; // a failure ends the reading, too
   };
-  asio::async_write(stream_->socket(), asio::buffer(kPing), std::move(written));
+  stream_->write(kPing, std::move(written));
 }
 
 } // namespace raglan::redis
