@@ -1,7 +1,7 @@
 // What one GET costs this process: our client, asked by many coroutines of one event loop at once,
 // against hiredis' synchronous client, one command after the other. For bench/redis.py.
 //
-//   redis_bench SOCKET ROUNDS COMMANDS COROUTINES VALUE_BYTES
+//   redis_bench SOCKET ROUNDS COMMANDS COROUTINES PIPELINED VALUE_BYTES
 //
 // Prints a line a round: CPU microseconds (user and system, of the whole process) of one GET, ours
 // and hiredis', then the seconds that each took. The two take turns in going first.
@@ -76,12 +76,12 @@ void theirs(redisContext* context, int commands, std::size_t value_bytes) {
 } // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6) return 64;
+  if (argc != 7) return 64;
   const std::string socket = argv[1];
   const int rounds = std::atoi(argv[2]);
   const int commands = std::atoi(argv[3]);
   const int coroutines = std::atoi(argv[4]);
-  const std::string value(std::strtoull(argv[5], nullptr, 10), 'x');
+  const std::string value(std::strtoull(argv[6], nullptr, 10), 'x');
 
   const std::unique_ptr<redisContext, decltype(&redisFree)> context(
       redisConnectUnix(socket.c_str()), &redisFree);
@@ -95,6 +95,8 @@ int main(int argc, char** argv) {
   redis::ClientConfig config;
   config.url = config::Secret("unix://" + socket);
   config.timeout = std::chrono::seconds(10); // it is not about time limits
+  config.max_connections = 64;
+  config.max_pipelined = std::strtoull(argv[5], nullptr, 10);
   const auto client = redis::Client::create(config, loops);
   if (!client) return 1;
 
