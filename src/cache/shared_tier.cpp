@@ -6,13 +6,11 @@
 #include <utility>
 
 #include "cache/purge_message.h"
+#include "redis/lease.h"
 
 namespace raglan::cache {
 namespace {
 
-// Only whoever made a claim releases it.
-constexpr std::string_view kRelease =
-    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 constexpr std::int64_t kScanCount = 1000; // keys that Redis looks at in one step
 
 std::int64_t milliseconds(Duration duration) {
@@ -50,18 +48,20 @@ net::Task<std::optional<SharedEntry>> SharedTier::find(Hash128 key, std::uint64_
 
 net::Task<SharedLookup> SharedTier::find_or_claim(Hash128 key, std::uint64_t scope,
                                                   std::string token, Deadline deadline) {
-  const std::string claim = claim_name(key, scope);
+  // The claim before the look: whoever gets a claim that another has just released sees the entry
+  // that came before the release.
   std::vector<redis::Command> commands;
+  commands.emplace_back("SET", claim_name(key, scope), token, "NX", "PX",
+                        milliseconds(config_.claim_time));
   commands.emplace_back("GET", entry_name(key, scope));
-  commands.emplace_back("SET", claim, token, "NX", "PX", milliseconds(config_.claim_time));
   auto replies = co_await client_.pipeline(std::move(commands), deadline);
   SharedLookup found;
   if (!replies || (*replies)[0].is_error() || (*replies)[1].is_error()) {
     ++failures_;
     co_return found;
   }
-  found.entry = read(key, (*replies)[0]);
-  found.claim = (*replies)[1].is_ok() ? SharedLookup::Claim::kMine : SharedLookup::Claim::kOthers;
+  found.entry = read(key, (*replies)[1]);
+  found.claim = (*replies)[0].is_ok() ? SharedLookup::Claim::kMine : SharedLookup::Claim::kOthers;
   co_return found;
 }
 
@@ -73,7 +73,8 @@ net::Task<void> SharedTier::put_and_release(Hash128 key, std::uint64_t scope,
         commands.emplace_back("SET", entry_name(key, scope), encode_entry(key, *entry));
     if (config_.keep != Duration::zero()) set.add("PX").add(milliseconds(config_.keep));
   }
-  if (!token.empty()) commands.emplace_back("EVAL", kRelease, 1, claim_name(key, scope), token);
+  if (!token.empty())
+    commands.emplace_back("EVAL", redis::Lease::kReleaseScript, 1, claim_name(key, scope), token);
   auto replies = co_await client_.pipeline(std::move(commands), Deadline());
   if (!replies) ++failures_;
 }

@@ -70,7 +70,6 @@ class SharedTier {
   net::Task<Result<std::size_t>> purge(Selection selection, Deadline deadline);
 
   SharedTierStats stats() const { return {hits_, misses_, failures_}; }
-  const redis::Client& client() const { return client_; }
 
  private:
   std::string entry_name(const Hash128& key, std::uint64_t scope) const;

@@ -18,6 +18,7 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/rng.h"
@@ -44,15 +45,18 @@ class TieredCache {
     }
   }
 
-  // Removes entries, here and in Redis, for operators: how many there were, an entry in both tiers
-  // counted once or twice. Other nodes are told. Errors: of Redis, after this
-  // process' entries are gone.
-  net::Task<Result<std::size_t>> purge(Selection selection, Deadline deadline) {
-    const std::size_t here = local_.purge(selection);
-    if (!shared_) co_return here;
-    auto there = co_await shared_->purge(selection, deadline);
-    if (!there) co_return forward_error(there);
-    co_return here + *there;
+  // Removes entries, here and in Redis, for operators: how many there were, one that is in both
+  // counted twice. Other nodes are told. Errors: of Redis; this process' entries are gone even so.
+  net::Task<Result<std::size_t>> purge(std::vector<Selection> selections, Deadline deadline) {
+    std::size_t removed = 0;
+    for (const Selection& selection : selections) removed += local_.purge(selection);
+    if (!shared_) co_return removed;
+    for (const Selection& selection : selections) {
+      auto there = co_await shared_->purge(selection, deadline);
+      if (!there) co_return forward_error(there);
+      removed += *there;
+    }
+    co_return removed;
   }
 
   LocalCache<Value>& local() { return local_; }
@@ -104,21 +108,24 @@ class TieredCache {
   };
 
   // What Redis has, if that expires later than `later_than`; else nothing, and whose turn it is to
-  // compute it: with kMine `claim` is set. While it is another node's, waits for that until
-  // `deadline`, unless `wait` is false.
+  // compute it: with kMine and a second tier `claim` is held. While it is another node's, waits for
+  // that until `deadline`, unless `wait` is false.
   struct Elsewhere {
     Found found;
-    SharedLookup::Claim turn = SharedLookup::Claim::kNobodys;
+    SharedLookup::Claim turn = SharedLookup::Claim::kMine;
+    Claim claim;
   };
   net::Task<Elsewhere> find_or_claim(Hash128 key, std::uint64_t scope, MonotonicTime later_than,
-                                     bool wait, Deadline deadline, Claim& claim) {
+                                     bool wait, Deadline deadline) {
     if (!shared_) co_return Elsewhere();
     const auto loop = co_await boost::asio::this_coro::executor;
     const std::string token = random_token();
     for (Duration pause = kFirstPause;; pause = std::min<Duration>(2 * pause, kLongestPause)) {
       auto looked = co_await shared_->find_or_claim(key, scope, token, deadline);
-      Elsewhere elsewhere{.found = {}, .turn = looked.claim};
-      if (looked.claim == SharedLookup::Claim::kMine) claim = Claim(*this, loop, key, scope, token);
+      Elsewhere elsewhere{.found = {}, .turn = looked.claim, .claim = {}};
+      if (looked.claim == SharedLookup::Claim::kMine) {
+        elsewhere.claim = Claim(*this, loop, key, scope, token);
+      }
       if (looked.entry) elsewhere.found = take_over(key, scope, *looked.entry, later_than);
       const bool others = looked.claim == SharedLookup::Claim::kOthers;
       const bool go_on = wait && others && !elsewhere.found.value;

@@ -135,18 +135,6 @@ Result<std::vector<cache::Selection>> selections_of(const PurgeParameters& purge
   return selections;
 }
 
-net::Task<Result<std::size_t>> purge_all(auto& tiers,
-                                         const std::vector<cache::Selection>& selections,
-                                         Deadline deadline) {
-  std::size_t removed = 0;
-  for (const cache::Selection& selection : selections) {
-    auto count = co_await tiers.purge(selection, deadline);
-    if (!count) co_return forward_error(count);
-    removed += *count;
-  }
-  co_return removed;
-}
-
 net::Task<http::Response> purge(CacheRouteParts parts, http::Request& request) {
   const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
@@ -156,24 +144,27 @@ net::Task<http::Response> purge(CacheRouteParts parts, http::Request& request) {
   auto selections = co_await net::offload(parts.storage, std::move(select), *deadline, parts.clock);
   if (!selections) co_return error_reply(selections.error(), request);
   json::object removed;
-  if (wanted->selects(kQueryCache)) {
-    auto count = co_await purge_all(parts.pipeline.query_cache(), *selections, *deadline);
-    if (!count) co_return error_reply(count.error(), request);
-    removed[kQueryCache] = *count;
-  }
-  if (wanted->selects(kRetrievalCache)) {
-    auto count = co_await purge_all(parts.pipeline.retrieval_cache(), *selections, *deadline);
-    if (!count) co_return error_reply(count.error(), request);
-    removed[kRetrievalCache] = *count;
-  }
+  Result<> whole;
+  const auto count = [&](std::string_view cache, Result<std::size_t> entries) {
+    if (entries) removed[cache] = *entries;
+    if (!entries && whole) whole = forward_error(entries);
+  };
   if (wanted->selects_embeddings()) {
     auto work = [&cache = parts.embeddings, tenant = wanted->tenant]() -> Result<std::size_t> {
       return cache.purge(tenant);
     };
-    auto count = co_await net::offload(parts.storage, std::move(work), *deadline, parts.clock);
-    if (!count) co_return error_reply(count.error(), request);
-    removed[kEmbeddingCache] = *count;
+    count(kEmbeddingCache,
+          co_await net::offload(parts.storage, std::move(work), *deadline, parts.clock));
   }
+  auto& pipeline = parts.pipeline;
+  if (wanted->selects(kQueryCache)) {
+    count(kQueryCache, co_await pipeline.query_cache().purge(*selections, *deadline));
+  }
+  if (wanted->selects(kRetrievalCache)) {
+    count(kRetrievalCache, co_await pipeline.retrieval_cache().purge(*selections, *deadline));
+  }
+  // An error only now: what can be reached is removed, whatever cannot.
+  if (!whole) co_return error_reply(whole.error(), request);
   const json::object body{{"removed", std::move(removed)}};
   co_return http::json_response(200, json_text(body));
 }

@@ -2,16 +2,16 @@
 
 #include <utility>
 
+#include "base/rng.h"
 #include "rag/query_key.h"
 
 namespace raglan::rag {
 
 AnswerCache::Found AnswerCache::judge(Tiers::Found entry) {
   if (!entry.value) return {};
-  const MonotonicTime now = clock_.now();
-  const auto freshness = rng_.with([&](Rng& rng) {
-    return policy::judge_freshness(freshness_, entry.expires, entry.cost, now, rng);
-  });
+  thread_local Rng rng(random_seed());
+  const auto freshness =
+      policy::judge_freshness(freshness_, entry.expires, entry.cost, clock_.now(), rng);
   if (freshness == policy::Freshness::kExpired) return {};
   return {std::move(entry.value), freshness, entry.expires};
 }
@@ -26,22 +26,31 @@ net::Task<AnswerCache::Found> AnswerCache::find_shared(Hash128 key,
   co_return judge(co_await tiers_.find_shared(key, scope_of(collection), deadline));
 }
 
-net::Task<AnswerCache::Found> AnswerCache::find_or_claim(Hash128 key,
-                                                         const store::CollectionKey& collection,
-                                                         Deadline deadline, Claim& claim) {
+net::Task<AnswerCache::FoundOrTurn> AnswerCache::find_or_claim(
+    Hash128 key, const store::CollectionKey& collection, Deadline deadline) {
   const MonotonicTime now = clock_.now();
+  const auto may_serve = now - freshness_.stale_while_revalidate;
+  Tiers::Found here = tiers_.local().peek(key, now);
+  if (here.value && here.expires > may_serve) co_return FoundOrTurn{judge(std::move(here)), {}};
   const Deadline patience =
       deadline.never() ? deadline : Deadline::after(deadline.remaining(now) / 2, now);
-  auto elsewhere = co_await tiers_.find_or_claim(
-      key, scope_of(collection), now - freshness_.stale_while_revalidate, true, patience, claim);
-  co_return judge(std::move(elsewhere.found));
+  auto elsewhere =
+      co_await tiers_.find_or_claim(key, scope_of(collection), may_serve, true, patience);
+  co_return FoundOrTurn{judge(std::move(elsewhere.found)), turn_of(std::move(elsewhere))};
 }
 
-net::Task<bool> AnswerCache::claim_refresh(Hash128 key, const store::CollectionKey& collection,
-                                           MonotonicTime known, Deadline deadline, Claim& claim) {
-  const auto elsewhere =
-      co_await tiers_.find_or_claim(key, scope_of(collection), known, false, deadline, claim);
-  co_return !elsewhere.found.value && elsewhere.turn != cache::SharedLookup::Claim::kOthers;
+net::Task<std::optional<AnswerCache::Turn>> AnswerCache::claim_refresh(
+    Hash128 key, const store::CollectionKey& collection, MonotonicTime known, Deadline deadline) {
+  auto elsewhere = co_await tiers_.find_or_claim(key, scope_of(collection), known, false, deadline);
+  if (elsewhere.found.value || elsewhere.turn == cache::SharedLookup::Claim::kOthers) {
+    co_return std::nullopt;
+  }
+  co_return turn_of(std::move(elsewhere));
+}
+
+AnswerCache::Turn AnswerCache::turn_of(Tiers::Elsewhere elsewhere) {
+  const bool failed = elsewhere.turn == cache::SharedLookup::Claim::kNobodys;
+  return {.claim = std::move(elsewhere.claim), .redis_failed = failed};
 }
 
 void AnswerCache::insert(const boost::asio::any_io_executor& loop, const Hash128& key,

@@ -8,10 +8,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "base/clock.h"
-#include "base/guarded.h"
-#include "base/rng.h"
 #include "cache/tiered_cache.h"
 #include "policy/freshness.h"
 #include "rag/answer_codec.h"
@@ -49,15 +48,24 @@ class AnswerCache {
   net::Task<Found> find_shared(Hash128 key, const store::CollectionKey& collection,
                                Deadline deadline);
 
-  // For whoever did not find it here. An answer of another node that may be served, or nothing and,
-  // if it is this node's turn to compute it, the claim; after waiting, while another node computes
-  // it, but not for more than half of the time until the deadline.
-  net::Task<Found> find_or_claim(Hash128 key, const store::CollectionKey& collection,
-                                 Deadline deadline, Claim& claim);
-  // For a refresh of what expires at `known`. False when there is nothing to compute: another node
-  // has, or is about to.
-  net::Task<bool> claim_refresh(Hash128 key, const store::CollectionKey& collection,
-                                MonotonicTime known, Deadline deadline, Claim& claim);
+  // Leave to compute an answer that was not found.
+  struct Turn {
+    Claim claim;               // of all nodes, where there is Redis and it answered
+    bool redis_failed = false; // a moment ago: it is not worth asking again
+  };
+  struct FoundOrTurn {
+    Found found; // an answer that may be served, or else
+    Turn turn;
+  };
+  // For whoever did not find it: looks here once more, since another loop may have kept it
+  // meanwhile, then in Redis; while another node computes it, waits for that, but not for more than
+  // half of the time until the deadline.
+  net::Task<FoundOrTurn> find_or_claim(Hash128 key, const store::CollectionKey& collection,
+                                       Deadline deadline);
+  // For a refresh of what expires at `known`. Nothing when there is nothing to compute: another
+  // node has, or is about to.
+  net::Task<std::optional<Turn>> claim_refresh(Hash128 key, const store::CollectionKey& collection,
+                                               MonotonicTime known, Deadline deadline);
 
   // An answer computed just now.
   void insert(const boost::asio::any_io_executor& loop, const Hash128& key,
@@ -68,11 +76,11 @@ class AnswerCache {
 
  private:
   Found judge(Tiers::Found entry);
+  static Turn turn_of(Tiers::Elsewhere elsewhere);
 
   const policy::FreshnessConfig freshness_;
   const Clock& clock_;
   Tiers tiers_;
-  Guarded<Rng> rng_{random_seed()};
 };
 
 } // namespace raglan::rag

@@ -11,14 +11,15 @@ namespace raglan::rag {
 class AnswerRun {
  public:
   // All must outlive the run; it owns the rest. Without a `generation` the retrieval cache is not
-  // asked.
+  // asked; with `redis_failed` only this process' is.
   AnswerRun(const PipelineConfig& config, const Pipeline::Parts& parts, RetrievalStage& retrieval,
-            QueryRequest request, std::optional<store::Generation> generation)
+            QueryRequest request, std::optional<store::Generation> generation, bool redis_failed)
       : config_(config),
         parts_(parts),
         retrieval_(retrieval),
         request_(std::move(request)),
-        generation_(generation) {}
+        generation_(generation),
+        redis_failed_(redis_failed) {}
 
   net::Task<Result<ComputedAnswer>> run();
 
@@ -41,6 +42,7 @@ class AnswerRun {
   RetrievalStage& retrieval_;
   const QueryRequest request_;
   const std::optional<store::Generation> generation_;
+  const bool redis_failed_;
   Answer answer_;
   std::optional<CacheLayer> layer_;
   std::uint32_t calls_ = 0;

@@ -118,7 +118,7 @@ class Pipeline::Run {
     auto computed =
         co_await pipeline_.answers_.run(key, std::move(start), request_.deadline, clock_, joined);
     if (!computed) co_return forward_error(computed);
-    if (computed->layer == CacheLayer::kQuery) { // another node's
+    if (computed->layer == CacheLayer::kQuery) {
       const AnswerCache::Found found{computed->answer, computed->freshness, computed->expires};
       co_await serve(key, found);
       end_stage("shared_cache", asked);
@@ -174,9 +174,9 @@ net::Task<Result<QueryReply>> Pipeline::run(QueryRequest request) {
 
 net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
                                                     std::optional<store::Generation> generation,
-                                                    AnswerCache::Claim claim) {
+                                                    AnswerCache::Turn turn) {
   const MonotonicTime began = parts_.clock.now();
-  AnswerRun run(config_, parts_, retrieval_, request, generation);
+  AnswerRun run(config_, parts_, retrieval_, request, generation, turn.redis_failed);
   auto computed = co_await run.run();
   const bool keep =
       computed && request.cache != CacheMode::kBypass && computed->answer->degraded_level == 0;
@@ -185,23 +185,22 @@ net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
     const AnswerCost cost{parts_.clock.now() - began, computed->calls};
     answer_cache_.insert(co_await boost::asio::this_coro::executor,
                          query_key(request, answer->generation, keys_), request.collection, answer,
-                         cost, std::move(claim));
+                         cost, std::move(turn.claim));
   }
   co_return computed;
 }
 
 net::Task<Result<ComputedAnswer>> Pipeline::find_or_compute(Hash128 key, QueryRequest request,
                                                             store::Generation generation) {
-  AnswerCache::Claim claim;
-  auto found =
-      co_await answer_cache_.find_or_claim(key, request.collection, request.deadline, claim);
+  auto [found, turn] =
+      co_await answer_cache_.find_or_claim(key, request.collection, request.deadline);
   if (found.answer && found.freshness != Freshness::kOnlyIfError) {
-    ComputedAnswer theirs{.answer = std::move(found.answer), .layer = CacheLayer::kQuery};
+    ComputedAnswer theirs{.answer = found.answer, .layer = CacheLayer::kQuery};
     theirs.freshness = found.freshness;
     theirs.expires = found.expires;
     co_return theirs;
   }
-  co_return co_await compute(std::move(request), generation, std::move(claim));
+  co_return co_await compute(std::move(request), generation, std::move(turn));
 }
 
 void Pipeline::purge_local(const cache::PurgeMessage& purge) {
@@ -252,10 +251,9 @@ void Pipeline::refresh(const boost::asio::any_io_executor& loop, const Hash128& 
 net::Task<void> Pipeline::run_refresh(cache::Refreshes::Permit permit, QueryRequest request,
                                       MonotonicTime expires) {
   request.cache = CacheMode::kRefresh;
-  AnswerCache::Claim claim;
-  const bool ours = co_await answer_cache_.claim_refresh(*permit, request.collection, expires,
-                                                         request.deadline, claim);
-  if (ours) (void)co_await compute(std::move(request), std::nullopt, std::move(claim));
+  auto turn =
+      co_await answer_cache_.claim_refresh(*permit, request.collection, expires, request.deadline);
+  if (turn) (void)co_await compute(std::move(request), std::nullopt, std::move(*turn));
 }
 
 } // namespace raglan::rag

@@ -54,10 +54,10 @@ struct PipelineConfig {
 // An answer just computed, and what it took.
 struct ComputedAnswer {
   std::shared_ptr<const Answer> answer;
-  std::optional<CacheLayer> layer; // of a stage; kQuery: another node has computed it
+  std::optional<CacheLayer> layer; // of a stage; kQuery: another node or loop has computed it
   std::uint32_t calls = 0;         // of models, and searches
   StageTimings timings;
-  policy::Freshness freshness = policy::Freshness::kFresh; // of another node's
+  policy::Freshness freshness = policy::Freshness::kFresh; // of one with layer kQuery
   MonotonicTime expires{};                                 // likewise
 };
 
@@ -112,8 +112,8 @@ class Pipeline {
   // retrieval cache is asked.
   net::Task<Result<ComputedAnswer>> compute(QueryRequest request,
                                             std::optional<store::Generation> generation,
-                                            AnswerCache::Claim claim);
-  // The answer of another node, or else this one's.
+                                            AnswerCache::Turn turn);
+  // The answer that another loop or node has computed, or else this one's.
   net::Task<Result<ComputedAnswer>> find_or_compute(Hash128 key, QueryRequest request,
                                                     store::Generation generation);
   // Has the answer, which expires then, computed again on `loop`, unless that is under way here or

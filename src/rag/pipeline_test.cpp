@@ -22,7 +22,7 @@ class PipelineTest : public net::LoopTest {
   Pipeline& pipeline() {
     if (!pipeline_) {
       pipeline_ = std::make_unique<Pipeline>(
-          config_, Pipeline::Parts{store_, embeddings_, submit_, clock_, {}});
+          config_, Pipeline::Parts{store_, embeddings_, submit_, clock_, nullptr, on_stage_});
     }
     return *pipeline_;
   }
@@ -55,6 +55,7 @@ class PipelineTest : public net::LoopTest {
     work();
     return true;
   };
+  std::function<void(std::string_view, Duration)> on_stage_;
   PipelineConfig config_;
   std::unique_ptr<Pipeline> pipeline_;
 };
@@ -483,6 +484,28 @@ TEST_F(CoalescingTest, TheSameQuestionAtTheSameTimeIsAnsweredOnce) {
   }
   EXPECT_EQ(store_.searches, 1);
   EXPECT_EQ(ask(question())->cache, CacheStatus::kHit);
+}
+
+TEST_F(CoalescingTest, WhoComesBetweenTheLookAndTheEndOfTheWorkAnswersNothingTwice) {
+  std::promise<void> looked;
+  std::promise<void> go_on;
+  bool first_look = true;
+  on_stage_ = [&](std::string_view stage, Duration) {
+    if (stage != "cache" || !std::exchange(first_look, false)) return;
+    looked.set_value();
+    go_on.get_future().wait();
+  };
+  pipeline_.reset();
+  let_go();
+  auto slow = begin(question(), 1); // has found nothing in the cache, and does not ask on yet
+  looked.get_future().wait();
+  const auto first = ask(question());
+  EXPECT_EQ(first->cache, CacheStatus::kMiss);
+  go_on.set_value();
+  const auto second = slow.get();
+  EXPECT_EQ(second->cache, CacheStatus::kHit);
+  EXPECT_EQ(second->answer, first->answer);
+  EXPECT_EQ(store_.searches, 1);
 }
 
 TEST_F(CoalescingTest, OtherQuestionsAndOtherTenantsShareNothing) {

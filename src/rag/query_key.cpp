@@ -7,8 +7,9 @@
 namespace raglan::rag {
 namespace {
 
-// Changes with every change of the code that makes other answers of the same passages: caches may
-// outlive a process.
+// Caches may outlive a process. They change with every change of the code that finds other passages
+// in the same collection, or makes other answers of the same passages.
+constexpr std::uint64_t kRetrievalVersion = 1;
 constexpr std::uint64_t kAnswerVersion = 1;
 
 std::string_view bytes_of(const Hash128& hash) {
@@ -46,7 +47,7 @@ std::uint64_t scope_of(const store::CollectionKey& collection) {
 ConfigKeys config_keys(const PipelineConfig& config, std::string_view embedder_id) {
   const RetrievalConfig& retrieval = config.retrieval;
   Hasher finding;
-  finding.add(embedder_id);
+  finding.add(kRetrievalVersion).add(embedder_id);
   finding.add(static_cast<std::uint64_t>(retrieval.mode)).add(retrieval.candidates);
   finding.add(static_cast<std::uint64_t>(retrieval.method));
   finding.add(std::bit_cast<std::uint64_t>(retrieval.bm25_weight));

@@ -23,10 +23,11 @@ store::SearchRequest search_request(const QueryRequest& request, const Retrieval
 } // namespace
 
 net::Task<RetrievalStage::Passages> RetrievalStage::find(const QueryRequest& request,
-                                                         store::Generation generation) {
+                                                         store::Generation generation,
+                                                         bool ask_redis) {
   const Hash128 key = retrieval_key(request, generation, keys_);
   auto here = cache_.local().find(key, parts_.clock.now());
-  if (here) co_return here;
+  if (here || !ask_redis) co_return here;
   auto elsewhere = co_await cache_.find_shared(key, scope_of(request.collection), request.deadline);
   co_return parts_.clock.now() < elsewhere.expires ? std::move(elsewhere.value) : nullptr;
 }

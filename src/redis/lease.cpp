@@ -19,9 +19,7 @@ const Script& renew_script() {
 }
 
 const Script& release_script() {
-  static const Script script(
-      "if redis.call('GET', KEYS[1]) == ARGV[1] then "
-      "return redis.call('DEL', KEYS[1]) else return 0 end");
+  static const Script script(Lease::kReleaseScript);
   return script;
 }
 

@@ -1,7 +1,8 @@
 // A lease: for a while, one holder among many nodes, so that work is done once and not by each.
 //
-//   auto lease = co_await Lease::try_acquire(client, key, 2s, deadline);   //
-//   Result<optional<Lease>> if (lease && *lease) {
+//   Result<std::optional<Lease>> lease =
+//       co_await Lease::try_acquire(client, key, 2s, deadline);
+//   if (lease && *lease) {
 //     … the work, done before (*lease)->expires_at() …
 //     co_await (*lease)->release(deadline);
 //   }
@@ -29,6 +30,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "redis/client.h"
 
@@ -45,6 +47,12 @@ class Lease {
   net::Task<Result<bool>> renew(std::chrono::milliseconds ttl, Deadline deadline);
   // False: it had been lost before.
   net::Task<Result<bool>> release(Deadline deadline);
+
+  // Releases KEYS[1], if ARGV[1] is its token: 1, or else 0. For those who release what they hold
+  // in a round trip with other commands.
+  static constexpr std::string_view kReleaseScript =
+      "if redis.call('GET', KEYS[1]) == ARGV[1] then "
+      "return redis.call('DEL', KEYS[1]) else return 0 end";
 
   // From when on another may hold it.
   MonotonicTime expires_at() const { return expires_at_; }

@@ -114,12 +114,28 @@ class SharedCache(TemporaryFolderTest):
         for node in (one, two):
             node.stop()
 
+    def test_a_question_waits_for_a_frozen_redis_once(self):
+        one = self.start_node()
+        self.assertEqual(one.post("/v1/documents", {"documents": list(HANDBOOK)}).status, 200)
+        before = metric(one, "raglan_redis_commands_total")
+        self.redis.freeze()
+        self.assertEqual(one.query(QUESTION).status, 200)
+        # One wait is for the claim with the look at the query cache; nobody waits while the passages and
+        # the answer are stored.
+        wait_until(lambda: metric(one, "raglan_redis_errors_total", kind="timeout") == 3, "all have ended")
+        self.assertEqual(metric(one, "raglan_redis_commands_total") - before, 4)
+        self.redis.thaw()
+        one.stop()
+
     def test_without_redis_a_node_starts_and_answers(self):
         one, two = self.start_two()
         two.stop()
         self.redis.end()
         self.assertEqual(one.query(QUESTION).json["cache"]["status"], "miss")
         self.assertEqual(one.query(QUESTION).json["cache"]["status"], "hit")
+        # An operator is told that other nodes may still have it, and this one has not.
+        self.assertEqual(one.request("DELETE", "/admin/cache").status, 503)
+        self.assertEqual([cache["entries"] for cache in one.get("/admin/cache").json["caches"]], [0, 0, 0])
         late = self.start_node()
         self.assertEqual(late.query(QUESTION).status, 200)
         for node in (one, late):

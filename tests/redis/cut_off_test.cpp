@@ -10,46 +10,52 @@ namespace {
 using http::RawPeer;
 using http::RawServer;
 
-TEST_F(RedisTest, ALateReplyIsNeverTheNextCommands) {
-  std::promise<void> asked;
-  std::promise<bool> closed;
-  RawServer server([&](RawPeer& peer) {
+// Takes one command and never answers it. Connections after the first echo.
+class SilentServer {
+ public:
+  std::string url() const { return redis_url(server_); }
+  int connections() const { return server_.connections(); }
+  void await_command() { asked_.get_future().wait(); }
+  // Waits until the client has closed the first connection.
+  bool closed() { return closed_.get_future().get(); }
+
+ private:
+  void serve(RawPeer& peer) {
     FakeConnection connection(peer);
     connection.log_in();
     if (peer.number > 0) return connection.echo();
     connection.read_command();
-    asked.set_value();
-    closed.set_value(peer.wait_for_close());
-  });
-  auto config = patient(redis_url(server));
+    asked_.set_value();
+    closed_.set_value(peer.wait_for_close());
+  }
+
+  std::promise<void> asked_;
+  std::promise<bool> closed_;
+  RawServer server_{[this](RawPeer& peer) { serve(peer); }}; // ends before the promises
+};
+
+TEST_F(RedisTest, ALateReplyIsNeverTheNextCommands) {
+  SilentServer silent;
+  auto config = patient(silent.url());
   config.timeout = milliseconds(300);
   connect(config);
   auto slow = begin(Command("ECHO", "slow"));
-  asked.get_future().wait();
+  silent.await_command();
   EXPECT_EQ(slow.error(), ErrorCode::kDeadlineExceeded);
-  EXPECT_TRUE(closed.get_future().get());
+  EXPECT_TRUE(silent.closed());
   EXPECT_EQ(run(Command("ECHO", "next"))->string(), "next");
-  EXPECT_EQ(server.connections(), 2);
+  EXPECT_EQ(silent.connections(), 2);
   EXPECT_EQ(client().stats().timeouts, 1u);
 }
 
 TEST_F(RedisTest, ACancelledCommandTakesItsConnectionWithIt) {
-  std::promise<void> asked;
-  std::promise<bool> closed;
-  RawServer server([&](RawPeer& peer) {
-    FakeConnection connection(peer);
-    connection.log_in();
-    if (peer.number > 0) return connection.echo();
-    connection.read_command();
-    asked.set_value();
-    closed.set_value(peer.wait_for_close());
-  });
-  connect(patient(redis_url(server)));
+  SilentServer silent;
+  connect(patient(silent.url()));
   auto cut_off = begin(Command("ECHO", "cut off"));
-  asked.get_future().wait();
+  silent.await_command();
   cut_off.cancel();
   EXPECT_EQ(cut_off.error(), ErrorCode::kClientClosed);
-  EXPECT_TRUE(closed.get_future().get());
+  EXPECT_TRUE(silent.closed());
   EXPECT_EQ(run(Command("ECHO", "next"))->string(), "next");
   EXPECT_EQ(client().stats().cancelled, 1u);
   EXPECT_EQ(client().stats().breaker.consecutive_failures, 0u);
@@ -115,24 +121,15 @@ TEST_F(RedisTest, ACommandThatIsCancelledWhileItWaitsDisturbsNobody) {
 }
 
 TEST_F(RedisTest, ACancelFromALoopWithoutAPoolReachesTheOthers) {
-  std::promise<void> asked;
-  std::promise<bool> closed;
-  RawServer server([&](RawPeer& peer) {
-    FakeConnection connection(peer);
-    connection.log_in();
-    if (peer.number > 0) return connection.echo();
-    connection.read_command();
-    asked.set_value();
-    closed.set_value(peer.wait_for_close());
-  });
-  auto config = patient(redis_url(server));
+  SilentServer silent;
+  auto config = patient(silent.url());
   config.max_connections = 1;
   connect(config);
   auto cut_off = begin(Command("ECHO", "cut off"), 1);
-  asked.get_future().wait();
+  silent.await_command();
   cut_off.cancel();
   EXPECT_EQ(cut_off.error(), ErrorCode::kClientClosed);
-  EXPECT_TRUE(closed.get_future().get());
+  EXPECT_TRUE(silent.closed());
   EXPECT_EQ(run(Command("ECHO", "next"), 1)->string(), "next");
 }
 
