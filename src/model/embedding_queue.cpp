@@ -171,6 +171,7 @@ void EmbeddingQueue::run() {
       continue;
     }
     std::vector<std::string_view> texts;
+    texts.reserve(batch.rows.size());
     for (const Batch::Row& row : batch.rows) texts.push_back(row.request->texts[row.text]);
     const MonotonicTime begun = clock_.now();
     Result<Embeddings> made = embedder_.embed(texts, batch.deadline);

@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstring>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 namespace raglan::net {
@@ -69,8 +69,8 @@ Result<Listener> Listener::open(const ListenerConfig& config) {
     if (listener.read_address()) return listener;
     reason = errno;
   }
-  return fail(ErrorCode::kUnavailable,
-              fmt::format("cannot listen on {}: {}", where, std::strerror(reason)));
+  return fail(ErrorCode::kUnavailable, fmt::format("cannot listen on {}: {}", where,
+                                                   std::generic_category().message(reason)));
 }
 
 Result<FileDescriptor> Listener::duplicate() const {
