@@ -110,6 +110,17 @@ class Serving {
   }
 
  private:
+  // Redis only speeds things up: without it the node is degraded and in service.
+  std::vector<node::Check> checks() {
+    if (!settings_.redis.enabled()) return {};
+    auto ping = [this]() -> Result<> {
+      auto reply = net::run_on(loops_.next(), redis_->command(redis::Command("PING"), Deadline()));
+      if (!reply) return forward_error(reply);
+      return {};
+    };
+    return {{.name = "redis", .required = false, .run = std::move(ping)}};
+  }
+
   // Connections are made when they are needed: a Redis that is away keeps nobody from starting.
   Result<> connect_redis() {
     if (!settings_.redis.enabled()) return {};
@@ -181,7 +192,7 @@ class Serving {
   const std::filesystem::path data_folder_;
   telemetry::MetricRegistry metrics_;
   std::vector<telemetry::Registration> usage_;
-  node::Node node_{metrics_, settings_.serving.hosts, SystemClock::instance()};
+  node::Node node_{metrics_, settings_.serving.hosts, checks(), SystemClock::instance()};
   std::unique_ptr<Engine> engine_;
   net::EventLoops loops_{settings_.loops}; // after what its requests use
   std::unique_ptr<redis::Client> redis_;   // used by requests, until the loops stand still

@@ -12,13 +12,14 @@ constexpr std::size_t kMaxQueuedChecks = 16;
 
 } // namespace
 
-Node::Node(telemetry::MetricRegistry& metrics, std::vector<std::string> hosts, const Clock& clock)
+Node::Node(telemetry::MetricRegistry& metrics, std::vector<std::string> hosts,
+           std::vector<Check> checks, const Clock& clock)
     : clock_(clock),
       hosts_(std::move(hosts)),
       request_metrics_(metrics),
       checks_({"checks", 1, kMaxQueuedChecks}),
       readiness_(
-          make_checks(),
+          with_service(std::move(checks)),
           [this](std::function<void()> work) { return checks_.try_submit(std::move(work)); },
           clock) {
   add_health_routes(router_, readiness_);
@@ -28,7 +29,7 @@ Node::Node(telemetry::MetricRegistry& metrics, std::vector<std::string> hosts, c
 
 Node::~Node() { stop(); }
 
-std::vector<Check> Node::make_checks() {
+std::vector<Check> Node::with_service(std::vector<Check> checks) {
   const auto check = [this](std::string name, Result<> (Service::*member)() const) {
     auto run = [this, member]() -> Result<> {
       const Loaded* loaded = loaded_.load();
@@ -37,7 +38,6 @@ std::vector<Check> Node::make_checks() {
     };
     return Check{std::move(name), true, std::move(run)};
   };
-  std::vector<Check> checks;
   checks.push_back(check("store", &Service::check_store));
   checks.push_back(check("embedder", &Service::check_embedder));
   return checks;

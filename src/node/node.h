@@ -27,7 +27,9 @@ namespace raglan::node {
 class Node {
  public:
   // `hosts`: names under which the node may be asked for, besides loopback (browser_guard.h).
-  Node(telemetry::MetricRegistry& metrics, std::vector<std::string> hosts, const Clock& clock);
+  // `checks`: what /ready looks at besides the service.
+  Node(telemetry::MetricRegistry& metrics, std::vector<std::string> hosts,
+       std::vector<Check> checks, const Clock& clock);
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -48,7 +50,7 @@ class Node {
     http::Handler handler;
   };
 
-  std::vector<Check> make_checks();
+  std::vector<Check> with_service(std::vector<Check> checks);
   net::Task<http::Response> forward(http::Request& request);
 
   const Clock& clock_;

@@ -25,6 +25,13 @@ def embeddings(*nodes):
     return sum(metric(node, "raglan_embedding_calls_total") for node in nodes)
 
 
+def checks_of(node):
+    """The checks of a node that is ready."""
+    ready = node.get("/ready")
+    assert ready.status == 200, ready.text
+    return ready.json["checks"]
+
+
 class SharedCache(TemporaryFolderTest):
     def setUp(self):
         super().setUp()
@@ -41,6 +48,7 @@ class SharedCache(TemporaryFolderTest):
 
     def test_an_answer_of_one_node_is_a_hit_on_another(self):
         one, two = self.start_two()
+        self.assertEqual(checks_of(one)["redis"], "ok")
         first = one.query(QUESTION).json
         self.assertEqual(first["cache"]["status"], "miss")
         wait_until(lambda: self.redis.keys("raglan:query:*"), "the answer is in Redis")
@@ -108,6 +116,7 @@ class SharedCache(TemporaryFolderTest):
             reply = one.query(f"{QUESTION} {i}")
             self.assertEqual(reply.status, 200, reply.text)
         self.assertEqual(metric(one, "raglan_breaker_state", upstream="redis"), 1)
+        self.assertEqual(checks_of(one)["redis"], "degraded")
         self.assertGreaterEqual(metric(one, "raglan_redis_errors_total", kind="breaker"), 1)
         self.assertLess(time.monotonic() - started, 30)
         self.redis.thaw()
