@@ -19,7 +19,7 @@ node::ServiceConfig service_config(const Settings& settings) {
       .cores = static_cast<std::size_t>(telemetry::ResourceReader().available_cores()),
       .pipeline = {settings.retrieval, settings.extractive, settings.query_cache,
                    settings.freshness, settings.warmup.refresh ? settings.warmup.hot_queries : 0,
-                   settings.retrieval_cache},
+                   settings.retrieval_cache, settings.similar_questions},
       .chunker = settings.chunker};
 }
 

@@ -113,6 +113,8 @@ Settings::Settings() {
   registry_.add("redis.breaker", redis.breaker, "When Redis is left alone for a while.");
   registry_.add("cache.query", query_cache, "Whole answers, by question and generation.");
   registry_.add("cache.query", freshness, "");
+  registry_.add("cache.similar", similar_questions,
+                "Answers to similar questions, reused where experience allows it.");
   registry_.add("cache.retrieval", retrieval_cache, "Passages found, by question and generation.");
   registry_.add("cache.embedding", embedding_cache, "Vectors, by model and text.");
   registry_.add("cache.embedding", embedding_shelf, "");

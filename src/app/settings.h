@@ -92,6 +92,7 @@ class Settings {
   redis::ClientConfig redis;
   cache::LocalCacheConfig query_cache;
   policy::FreshnessConfig freshness;
+  rag::SimilarQuestionsConfig similar_questions;
   rag::WarmupConfig warmup;
   cache::LocalCacheConfig retrieval_cache = rag::PipelineConfig().retrieval_cache;
   cache::LocalCacheConfig embedding_cache{.ttl = std::chrono::milliseconds(0)};

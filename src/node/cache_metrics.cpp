@@ -62,4 +62,27 @@ std::vector<telemetry::Registration> register_embedding_cache_metrics(
   return registrations;
 }
 
+std::vector<telemetry::Registration> register_similar_metrics(
+    telemetry::MetricRegistry& metrics, const rag::SimilarQuestions& questions) {
+  using Stats = rag::SimilarQuestionsStats;
+  std::vector<telemetry::Registration> registrations;
+  const auto add = [&](std::string_view result, std::uint64_t Stats::* member) {
+    registrations.push_back(metrics.callback(
+        MetricKind::kCounter, "raglan_cache_similar_total",
+        "Similar questions: reused answers, and those that were computed, to learn or to audit.",
+        {{"result", std::string(result)}},
+        [&questions, member] { return number(questions.stats().*member); }));
+  };
+  add("reused", &Stats::reused);
+  add("audited_same", &Stats::audited_same);
+  add("audited_other", &Stats::audited_other);
+  add("learned_same", &Stats::learned_same);
+  add("learned_other", &Stats::learned_other);
+  registrations.push_back(
+      metrics.callback(MetricKind::kGauge, "raglan_cache_similar_questions",
+                       "Questions that similar ones are compared with.", {},
+                       [&questions] { return number(questions.stats().questions); }));
+  return registrations;
+}
+
 } // namespace raglan::node

@@ -9,6 +9,7 @@
 
 #include "cache/local_cache.h"
 #include "model/embedding_cache.h"
+#include "rag/similar_questions.h"
 #include "telemetry/metric_registry.h"
 
 namespace raglan::node {
@@ -23,5 +24,9 @@ std::vector<telemetry::Registration> register_cache_metrics(
 // another request was embedding; the tokens that were not embedded.
 std::vector<telemetry::Registration> register_embedding_cache_metrics(
     telemetry::MetricRegistry& metrics, const model::EmbeddingCache& cache);
+
+// What became of the similar questions of those whose answers were not cached.
+std::vector<telemetry::Registration> register_similar_metrics(
+    telemetry::MetricRegistry& metrics, const rag::SimilarQuestions& questions);
 
 } // namespace raglan::node

@@ -56,6 +56,18 @@ json::object tiers_json(std::string_view name, auto& tiers) {
   return object;
 }
 
+json::object query_json(rag::Pipeline& pipeline) {
+  json::object object = tiers_json(kQueryCache, pipeline.query_cache());
+  const rag::SimilarQuestions& similar = pipeline.similar_questions();
+  if (!similar.enabled()) return object;
+  const rag::SimilarQuestionsStats stats = similar.stats();
+  object["similar"] = {{"questions", stats.questions},
+                       {"reused", stats.reused},
+                       {"audited", {{"same", stats.audited_same}, {"other", stats.audited_other}}},
+                       {"learned", {{"same", stats.learned_same}, {"other", stats.learned_other}}}};
+  return object;
+}
+
 json::object embedding_json(const model::EmbeddingCache& cache) {
   const model::EmbeddingCacheStats stats = cache.stats();
   json::object object = local_json(kEmbeddingCache, stats.memory, cache.config());
@@ -66,7 +78,7 @@ json::object embedding_json(const model::EmbeddingCache& cache) {
 }
 
 net::Task<http::Response> look(CacheRouteParts parts, http::Request&) {
-  json::array caches{tiers_json(kQueryCache, parts.pipeline.query_cache()),
+  json::array caches{query_json(parts.pipeline),
                      tiers_json(kRetrievalCache, parts.pipeline.retrieval_cache()),
                      embedding_json(parts.embeddings)};
   const json::object body{{"caches", std::move(caches)},
@@ -158,6 +170,7 @@ net::Task<http::Response> purge(CacheRouteParts parts, http::Request& request) {
   }
   auto& pipeline = parts.pipeline;
   if (wanted->selects(kQueryCache)) {
+    for (const auto& selection : *selections) pipeline.similar_questions().purge(selection);
     count(kQueryCache, co_await pipeline.query_cache().purge(*selections, *deadline));
   }
   if (wanted->selects(kRetrievalCache)) {

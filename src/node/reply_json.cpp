@@ -111,11 +111,14 @@ std::string reply_text(const rag::QueryReply& reply, bool explain) {
   const auto out = std::back_inserter(text);
   fmt::format_to(out, R"({{"id":"{}",)", reply.id);
   text += kept;
-  fmt::format_to(out, R"(,"cache":{{"status":"{}","layer":{}}},)", status_name(reply.cache),
+  fmt::format_to(out, R"(,"cache":{{"status":"{}","layer":{})", status_name(reply.cache),
                  layer_text(reply.layer));
+  if (reply.reuse) fmt::format_to(out, R"(,"similarity":{:.4f})", reply.reuse->similarity);
+  text += "},";
   append_timings(text, reply);
-  fmt::format_to(out, R"(,"usage":{{"embedding_tokens":{}}}}})",
-                 computed ? answer.embedding_tokens : 0);
+  fmt::format_to(
+      out, R"(,"usage":{{"embedding_tokens":{}}}}})",
+      computed ? answer.embedding_tokens : (reply.reuse ? reply.reuse->embedding_tokens : 0));
   return text;
 }
 
@@ -124,7 +127,9 @@ std::string cache_status_header(const rag::QueryReply& reply) {
   const std::string_view stored = reply.answer->degraded_level == 0 ? "; stored" : "";
   const std::string key = reply.key ? fmt::format("; key=\"{}\"", reply.key->hex()) : "";
   switch (reply.cache) {
-    case rag::CacheStatus::kHit: return fmt::format("raglan; hit{}", key);
+    case rag::CacheStatus::kHit:
+      // The key is the question's own, where nothing is.
+      return reply.reuse ? "raglan; hit; detail=similar" : fmt::format("raglan; hit{}", key);
     case rag::CacheStatus::kStale: return fmt::format("raglan; hit{}; detail=stale", key);
     case rag::CacheStatus::kMiss: return fmt::format("raglan; fwd=miss{}{}", stored, key);
     case rag::CacheStatus::kCoalesced:

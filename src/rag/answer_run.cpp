@@ -9,12 +9,14 @@
 namespace raglan::rag {
 
 net::Task<Result<ComputedAnswer>> AnswerRun::run() {
-  if (generation_) passages_ = co_await retrieval_.find(request_, *generation_, !redis_failed_);
+  if (generation_)
+    passages_ = co_await stages_.retrieval.find(request_, *generation_, !redis_failed_);
   if (passages_) layer_ = CacheLayer::kRetrieval;
   const bool answering = request_.mode == QueryMode::kAnswer;
   const bool needs_vector = config_.retrieval.mode != RetrievalMode::kLexical;
   if (needs_vector && (answering || !passages_)) {
     if (auto ok = co_await embed_query(); !ok) co_return forward_error(ok);
+    if (auto reused = co_await reuse()) co_return std::move(*reused);
   }
   if (!passages_) {
     if (auto ok = co_await retrieve(); !ok) co_return forward_error(ok);
@@ -25,8 +27,25 @@ net::Task<Result<ComputedAnswer>> AnswerRun::run() {
   if (answering) {
     if (auto ok = co_await compose_answer(); !ok) co_return forward_error(ok);
   }
+  if (similar_ && answer_.degraded_level == 0) {
+    stages_.reuse.settle(request_, query_vector_, *similar_, answer_);
+  }
   co_return ComputedAnswer{std::make_shared<const Answer>(std::move(answer_)), layer_, calls_,
                            std::move(timings_)};
+}
+
+net::Task<std::optional<ComputedAnswer>> AnswerRun::reuse() {
+  if (!generation_ || query_vector_.empty() || !stages_.reuse.serves(request_)) {
+    co_return std::nullopt;
+  }
+  stage_started_ = parts_.clock.now();
+  similar_ = co_await stages_.reuse.find(request_, *generation_, query_vector_);
+  end_stage("reuse");
+  auto answer = similar_->reusable_answer();
+  if (!answer) co_return std::nullopt;
+  ComputedAnswer reused{std::move(answer), CacheLayer::kQuery, calls_, std::move(timings_)};
+  reused.reuse = Reuse{similar_->question->similarity, answer_.embedding_tokens};
+  co_return reused;
 }
 
 Result<> AnswerRun::begin_stage() {
@@ -87,7 +106,7 @@ net::Task<Result<>> AnswerRun::retrieve() {
   if (auto ok = begin_stage(); !ok) co_return ok;
   bool joined = false;
   ++calls_;
-  auto passages = co_await retrieval_.run(request_, query_vector_, generation_, joined);
+  auto passages = co_await stages_.retrieval.run(request_, query_vector_, generation_, joined);
   end_stage("retrieve");
   if (!passages) co_return forward_error(passages);
   passages_ = std::move(*passages);

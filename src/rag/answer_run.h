@@ -1,4 +1,5 @@
-// One question answered, the query cache left aside: embed → passages → compose. Internal to rag/.
+// One question answered, its own entry in the query cache left aside: embed → passages → compose,
+// or the answer to a similar question. Internal to rag/.
 #pragma once
 
 #include <vector>
@@ -10,13 +11,17 @@ namespace raglan::rag {
 
 class AnswerRun {
  public:
+  struct Stages {
+    RetrievalStage& retrieval;
+    ReuseStage& reuse;
+  };
   // All must outlive the run; it owns the rest. Without a `generation` the retrieval cache is not
-  // asked; with `redis_failed` only this process' is.
-  AnswerRun(const PipelineConfig& config, const Pipeline::Parts& parts, RetrievalStage& retrieval,
+  // asked, nor are similar questions; with `redis_failed` only this process' is.
+  AnswerRun(const PipelineConfig& config, const Pipeline::Parts& parts, Stages stages,
             QueryRequest request, std::optional<store::Generation> generation, bool redis_failed)
       : config_(config),
         parts_(parts),
-        retrieval_(retrieval),
+        stages_(stages),
         request_(std::move(request)),
         generation_(generation),
         redis_failed_(redis_failed) {}
@@ -28,6 +33,8 @@ class AnswerRun {
   Result<> begin_stage();
   void end_stage(std::string_view stage);
   net::Task<Result<>> embed_query();
+  // Another question's answer, if that may be had. Otherwise nothing, with what was found noted.
+  net::Task<std::optional<ComputedAnswer>> reuse();
   net::Task<Result<>> retrieve();
   net::Task<Result<>> compose_answer();
   // The best sentences of the passages: milliseconds for many of them, so on the search executor.
@@ -39,7 +46,7 @@ class AnswerRun {
 
   const PipelineConfig& config_;
   const Pipeline::Parts& parts_;
-  RetrievalStage& retrieval_;
+  const Stages stages_;
   const QueryRequest request_;
   const std::optional<store::Generation> generation_;
   const bool redis_failed_;
@@ -48,6 +55,7 @@ class AnswerRun {
   std::uint32_t calls_ = 0;
   StageTimings timings_;
   std::vector<float> query_vector_;
+  std::optional<ReuseStage::Similar> similar_; // empty: not asked
   RetrievalStage::Passages passages_;
   MonotonicTime stage_started_{};
 };

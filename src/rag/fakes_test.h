@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,7 +15,7 @@
 
 namespace raglan::rag {
 
-// Every text becomes the same vector, unless it is told to fail.
+// Every text becomes the same vector, unless it is given an angle or told to fail.
 class FakeEmbedder final : public model::Embedder {
  public:
   std::string_view id() const override { return "fake"; }
@@ -26,13 +27,19 @@ class FakeEmbedder final : public model::Embedder {
     if (on_embed) on_embed();
     if (failing) return fail(ErrorCode::kUnavailable, "out of order");
     model::Embeddings made{.dimension = 2, .values = {}, .tokens = texts.size()};
-    for (std::size_t i = 0; i < texts.size(); ++i) made.values.insert(made.values.end(), {1, 0});
+    for (const std::string_view text : texts) {
+      const auto angle = angles.find(std::string(text));
+      const double radians = angle == angles.end() ? 0 : angle->second;
+      made.values.push_back(static_cast<float>(std::cos(radians)));
+      made.values.push_back(static_cast<float>(std::sin(radians)));
+    }
     return made;
   }
 
   std::atomic<int> calls = 0;
   std::atomic<bool> failing = false;
-  std::function<void()> on_embed; // set before the first call
+  std::function<void()> on_embed;       // set before the first call
+  std::map<std::string, double> angles; // of texts; likewise
 };
 
 // A collection of passages, all of which every search finds, in their order.

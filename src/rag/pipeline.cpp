@@ -118,6 +118,12 @@ class Pipeline::Run {
     auto computed =
         co_await pipeline_.answers_.run(key, std::move(start), request_.deadline, clock_, joined);
     if (!computed) co_return forward_error(computed);
+    if (computed->reuse) {
+      take_hit(CacheStatus::kHit, computed->answer);
+      reply_.reuse = computed->reuse;
+      take_timings(*computed);
+      co_return Result<>();
+    }
     if (computed->layer == CacheLayer::kQuery) {
       const AnswerCache::Found found{computed->answer, computed->freshness, computed->expires};
       co_await serve(key, found);
@@ -140,8 +146,12 @@ class Pipeline::Run {
   Result<> take(ComputedAnswer computed) {
     reply_.answer = std::move(computed.answer);
     reply_.layer = computed.layer;
-    reply_.timings.insert(reply_.timings.end(), computed.timings.begin(), computed.timings.end());
+    take_timings(computed);
     return {};
+  }
+
+  void take_timings(const ComputedAnswer& computed) {
+    reply_.timings.insert(reply_.timings.end(), computed.timings.begin(), computed.timings.end());
   }
 
   void end_stage(std::string_view stage, MonotonicTime began) {
@@ -164,6 +174,7 @@ Pipeline::Pipeline(PipelineConfig config, Parts parts)
       answer_cache_(config_.query_cache, config_.freshness, parts_.redis, parts_.clock),
       retrieval_(config_.retrieval, config_.retrieval_cache, keys_,
                  {parts_.store, parts_.search, parts_.clock, parts_.redis}),
+      reuse_(config_.similar_questions, keys_, {answer_cache_, parts_.search, parts_.clock}),
       // As many again, so that those on their way up are counted too.
       hot_queries_(2 * config_.hot_queries) {}
 
@@ -176,10 +187,10 @@ net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
                                                     std::optional<store::Generation> generation,
                                                     AnswerCache::Turn turn) {
   const MonotonicTime began = parts_.clock.now();
-  AnswerRun run(config_, parts_, retrieval_, request, generation, turn.redis_failed);
+  AnswerRun run(config_, parts_, {retrieval_, reuse_}, request, generation, turn.redis_failed);
   auto computed = co_await run.run();
-  const bool keep =
-      computed && request.cache != CacheMode::kBypass && computed->answer->degraded_level == 0;
+  const bool keep = computed && request.cache != CacheMode::kBypass && !computed->reuse &&
+                    computed->answer->degraded_level == 0;
   if (keep) {
     const auto& answer = computed->answer;
     const AnswerCost cost{parts_.clock.now() - began, computed->calls};
@@ -206,11 +217,13 @@ net::Task<Result<ComputedAnswer>> Pipeline::find_or_compute(Hash128 key, QueryRe
 void Pipeline::purge_local(const cache::PurgeMessage& purge) {
   if (purge.cache == AnswerCache::kName) query_cache().local().purge(purge.selection);
   if (purge.cache == RetrievalStage::kName) retrieval_cache().local().purge(purge.selection);
+  if (purge.cache == AnswerCache::kName) similar_questions().purge(purge.selection);
 }
 
 void Pipeline::purge_local() {
   query_cache().local().purge({});
   retrieval_cache().local().purge({});
+  similar_questions().purge({});
 }
 
 net::Task<Result<bool>> Pipeline::warm(QueryRequest request, Duration horizon) {

@@ -1,6 +1,7 @@
 // A question's way from text to cited answer.
 //
 //   generation → query cache → embed → retrieval cache → search, fuse, read passages → answer
+//                                  ↘ a similar question's answer (rag/reuse_stage.h), if allowed
 //
 // Questions that are the same to the cache and come while the first of them is being answered share
 // that answer (net/single_flight.h); those that bypass or refresh the cache do not. An answer that
@@ -38,6 +39,7 @@
 #include "rag/query_key.h"
 #include "rag/retrieval_config.h"
 #include "rag/retrieval_stage.h"
+#include "rag/reuse_stage.h"
 #include "store/store.h"
 
 namespace raglan::rag {
@@ -49,6 +51,7 @@ struct PipelineConfig {
   policy::FreshnessConfig freshness; // of the query cache
   std::size_t hot_queries = 0;       // how many of them are counted
   cache::LocalCacheConfig retrieval_cache{.ttl = std::chrono::minutes(10)};
+  SimilarQuestionsConfig similar_questions;
 };
 
 // An answer just computed, and what it took.
@@ -59,6 +62,7 @@ struct ComputedAnswer {
   StageTimings timings;
   policy::Freshness freshness = policy::Freshness::kFresh; // of one with layer kQuery
   MonotonicTime expires{};                                 // likewise
+  std::optional<Reuse> reuse; // it is another question's answer; `layer` is kQuery
 };
 
 class Pipeline {
@@ -100,6 +104,7 @@ class Pipeline {
 
   AnswerCache::Tiers& query_cache() { return answer_cache_.tiers(); }
   RetrievalStage::Tiers& retrieval_cache() { return retrieval_.tiers(); }
+  SimilarQuestions& similar_questions() { return reuse_.questions(); }
 
  private:
   class Run;
@@ -129,6 +134,7 @@ class Pipeline {
   GenerationReader generations_;
   AnswerCache answer_cache_;
   RetrievalStage retrieval_;
+  ReuseStage reuse_;
   net::SingleFlight<ComputedAnswer> answers_;
   cache::Refreshes refreshes_{kMaxRefreshes};
   HotQueries hot_queries_;

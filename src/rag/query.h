@@ -66,11 +66,18 @@ struct Answer {
   RenderedOnce rendered;            // the front end's text of all this
 };
 
+// The answer of another question that was reused (rag/similar_questions.h).
+struct Reuse {
+  double similarity = 0;            // of the two questions, a cosine
+  std::size_t embedding_tokens = 0; // computed to find it
+};
+
 struct QueryReply {
   std::string id;
   std::shared_ptr<const Answer> answer;
   CacheStatus cache = CacheStatus::kMiss;
   std::optional<CacheLayer> layer;
+  std::optional<Reuse> reuse; // with layer kQuery
   std::optional<Hash128> key; // of the query cache, where that was asked
   StageTimings timings;
   Duration total{};

@@ -66,6 +66,15 @@ Hash128 retrieval_key(const QueryRequest& request, store::Generation generation,
   return hasher.finish();
 }
 
+Hash128 reuse_group(const QueryRequest& request, const ConfigKeys& config) {
+  Hasher hasher;
+  hasher.add(request.collection.tenant).add(request.collection.name);
+  hasher.add(request.top_k).add(request.filter_json);
+  hasher.add(static_cast<std::uint64_t>(request.mode));
+  hasher.add(bytes_of(config.retrieval)).add(bytes_of(config.answer));
+  return hasher.finish();
+}
+
 Hash128 query_key(const QueryRequest& request, store::Generation generation,
                   const ConfigKeys& config) {
   Hasher hasher;

@@ -36,8 +36,12 @@ ConfigKeys config_keys(const PipelineConfig& config, std::string_view embedder_i
 Hash128 retrieval_key(const QueryRequest& request, store::Generation generation,
                       const ConfigKeys& config);
 
-// The same, and the mode. Not the cache mode, nor `explain`: an answer keeps its explanation, and
-// the front end shows it or not.
+// All of query_key but the question and the generation: questions whose answers might be each
+// other's (rag/similar_questions.h).
+Hash128 reuse_group(const QueryRequest& request, const ConfigKeys& config);
+
+// The same as retrieval_key, and the mode. Not the cache mode, nor `explain`: an answer keeps its
+// explanation, and the front end shows it or not.
 Hash128 query_key(const QueryRequest& request, store::Generation generation,
                   const ConfigKeys& config);
 

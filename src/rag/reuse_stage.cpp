@@ -1,0 +1,43 @@
+#include "rag/reuse_stage.h"
+
+#include <utility>
+
+#include "rag/same_answer.h"
+
+namespace raglan::rag {
+
+net::Task<ReuseStage::Similar> ReuseStage::find(const QueryRequest& request,
+                                                store::Generation generation,
+                                                std::vector<float> vector) {
+  using Nearest = std::optional<SimilarQuestion>;
+  auto work = [this, group = reuse_group(request, keys_),
+               vector = std::move(vector)]() -> Result<Nearest> {
+    return questions_.find_nearest(group, vector);
+  };
+  auto nearest =
+      co_await net::offload(parts_.search, std::move(work), request.deadline, parts_.clock);
+  Similar similar;
+  if (!nearest || !*nearest) co_return similar;
+  similar.question = std::move(**nearest);
+  QueryRequest other = request;
+  other.query = similar.question->text;
+  const AnswerCache::Found found = parts_.answers.find(query_key(other, generation, keys_));
+  if (found.answer && parts_.clock.now() < found.expires) similar.answer = found.answer;
+  if (similar.reusable_answer()) questions_.count_reuse();
+  co_return similar;
+}
+
+void ReuseStage::settle(const QueryRequest& request, std::span<const float> vector,
+                        const Similar& similar, const Answer& answer) {
+  const Hash128 group = reuse_group(request, keys_);
+  bool same = false;
+  if (similar.question && similar.answer) {
+    same = is_same_answer(*similar.answer, answer);
+    questions_.learn(group, *similar.question, same);
+  }
+  // What an answer that is kept already says needs no second question to be found by.
+  if (same) return;
+  questions_.add(group, scope_of(request.collection), normalise_query(request.query), vector);
+}
+
+} // namespace raglan::rag
