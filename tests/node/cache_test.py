@@ -98,6 +98,40 @@ class AdminCache(NodeTest):
         self.assertIn("questions.txt:1 is not JSON", done.stderr)
 
 
+class SimilarQuestions(NodeTest):
+    documents = HANDBOOK
+    # A bound that first observations meet; what a strict one takes is tested beside policy/reuse_model.
+    options = ("--set", "cache.similar.enabled=true", "--set", "cache.similar.max_error_ratio=20%")
+
+    WORDINGS = (
+        "When was the lighthouse constructed?", "In which year was the lighthouse built?", "When did they build the lighthouse?",
+        "When was the lighthouse erected?", "What year was the lighthouse built in?", "the lighthouse: when was it built?",
+        "At what time was the lighthouse built?", "Since when has the lighthouse stood?",
+    )
+
+    def test_answers_are_reused_say_so_and_are_counted(self):
+        kept = self.node.query(QUESTION).json
+        replies = [self.node.query(wording) for wording in self.WORDINGS]
+        reused = [reply for reply in replies if "similarity" in reply.json["cache"]]
+        self.assertGreater(len(reused), 0)
+        self.assertNotIn("similarity", replies[0].json["cache"], "nothing had been learned")
+        for reply in reused:
+            self.assertEqual((reply.json["cache"]["status"], reply.json["cache"]["layer"]), ("hit", "query"))
+            self.assertGreater(reply.json["cache"]["similarity"], 0.6)
+            self.assertEqual(reply.headers["cache-status"], "raglan; hit; detail=similar")
+            self.assertGreater(reply.json["usage"]["embedding_tokens"], 0)
+            self.assertIn("reuse", reply.json["timings_ms"])
+            self.assertNotIn("retrieve", reply.json["timings_ms"])
+        self.assertIn(kept["answer"], [reply.json["answer"] for reply in reused])
+        similar = self.node.get("/admin/cache").json["caches"][0]["similar"]
+        self.assertEqual(similar["reused"], len(reused))
+        samples = parse_metrics(self.node.get("/metrics").text)
+        self.assertEqual(samples["raglan_cache_similar_total", frozenset({("result", "reused")})], len(reused))
+        self.assertGreater(similar["questions"], 0)
+        self.node.request("DELETE", "/admin/cache?collection=default")
+        self.assertEqual(self.node.get("/admin/cache").json["caches"][0]["similar"]["questions"], 0)
+
+
 class WarmUp(TemporaryFolderTest):
     def fill(self):
         node = self.start()
