@@ -6,8 +6,8 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
-#include "app/json_lookup.h"
 #include "base/control_characters.h"
+#include "base/json_lookup.h"
 #include "base/utf8.h"
 
 namespace raglan::app {

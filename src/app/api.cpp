@@ -2,7 +2,7 @@
 
 #include <boost/json/parse.hpp>
 
-#include "app/json_lookup.h"
+#include "base/json_lookup.h"
 #include "base/json_text.h"
 
 namespace raglan::app {

@@ -7,7 +7,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 
-#include "app/json_lookup.h"
+#include "base/json_lookup.h"
 #include "http/url.h"
 #include "ingest/charset.h"
 

@@ -2,48 +2,22 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <limits>
 
 #include "app/command_line.h"
 #include "app/model_path.h"
+#include "base/temporary_folder.h"
 #include "evaluation/report.h"
 #include "store/embedded_store.h"
 
 namespace raglan::app {
 namespace {
 
-namespace fs = std::filesystem;
-
 struct EvalOptions {
   CommonOptions common;
   std::string folder;
   double min_ndcg = 0; // of hybrid
   bool json = false;
-};
-
-// A folder that is gone when this is.
-class TemporaryFolder {
- public:
-  static Result<TemporaryFolder> make() {
-    std::error_code error;
-    std::string path = (fs::temp_directory_path(error) / "raglan-eval-XXXXXX").string();
-    if (error || ::mkdtemp(path.data()) == nullptr) {
-      return fail(ErrorCode::kUnavailable, "no temporary folder can be made; set TMPDIR");
-    }
-    return TemporaryFolder(std::move(path));
-  }
-  explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {}
-  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
 };
 
 void show_progress(evaluation::EvaluationProgress progress) {
@@ -60,7 +34,7 @@ Result<evaluation::Evaluation> measure(const EvalOptions& options, const Setting
   if (!model_folder) return forward_error(model_folder);
   auto embedder = model::LocalEmbedder::load(*model_folder, settings.embedder);
   if (!embedder) return forward_error(embedder);
-  auto folder = TemporaryFolder::make();
+  auto folder = TemporaryFolder::make("raglan-eval-");
   if (!folder) return forward_error(folder);
   const Clock& clock = SystemClock::instance();
   store::StoreConfig config = settings.store;

@@ -3,8 +3,8 @@
 #include <cstdio>
 
 #include "app/api.h"
-#include "app/json_lookup.h"
 #include "app/warmup_list.h"
+#include "base/json_lookup.h"
 
 namespace raglan::app {
 namespace json = boost::json;

@@ -1,11 +1,11 @@
-#include "app/json_lookup.h"
+#include "base/json_lookup.h"
 
 #include <cmath>
 #include <limits>
 
 #include <boost/json/array.hpp>
 
-namespace raglan::app {
+namespace raglan {
 namespace json = boost::json;
 
 const json::value* member_at(const json::value& value, std::string_view name) {
@@ -47,4 +47,4 @@ std::uint64_t count_at(const json::value& value, std::string_view name) {
                             : std::numeric_limits<std::uint64_t>::max();
 }
 
-} // namespace raglan::app
+} // namespace raglan

@@ -6,7 +6,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
-namespace raglan::app {
+namespace raglan {
 
 // Null when `value` is no object or has no such member.
 const boost::json::value* member_at(const boost::json::value& value, std::string_view name);
@@ -19,4 +19,4 @@ double number_at(const boost::json::value& value, std::string_view name);
 // 0 unless it is a number of at least 0; its whole part, or the largest there is.
 std::uint64_t count_at(const boost::json::value& value, std::string_view name);
 
-} // namespace raglan::app
+} // namespace raglan

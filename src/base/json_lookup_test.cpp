@@ -1,11 +1,11 @@
-#include "app/json_lookup.h"
+#include "base/json_lookup.h"
 
 #include <limits>
 
 #include <gtest/gtest.h>
 #include <boost/json/parse.hpp>
 
-namespace raglan::app {
+namespace raglan {
 namespace {
 
 namespace json = boost::json;
@@ -45,4 +45,4 @@ TEST(JsonLookup, NumbersThatFitNoIntegerAreStillCounts) {
 }
 
 } // namespace
-} // namespace raglan::app
+} // namespace raglan
