@@ -1,0 +1,13 @@
+#include "loadtest/claims.h"
+
+namespace raglan::loadtest {
+
+std::vector<Claim> all_claims() {
+  return {query_cache_latency(),       query_cache_zipf(),       query_cache_node(),
+          embedding_cache_questions(), embedding_cache_ingest(), retrieval_cache(),
+          coalescing_one_node(),       coalescing_two_nodes(),   local_batching(),
+          local_batching_clients(),    hot_key_latency(),        hot_key_recomputations(),
+          question_during_ingest()};
+}
+
+} // namespace raglan::loadtest

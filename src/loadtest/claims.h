@@ -1,0 +1,29 @@
+// The claims that are measured so far, one file each.
+//
+// Thread safe.
+#pragma once
+
+#include <vector>
+
+#include "loadtest/claim.h"
+
+namespace raglan::loadtest {
+
+Claim query_cache_latency();
+Claim query_cache_zipf();
+Claim query_cache_node();
+Claim embedding_cache_questions();
+Claim embedding_cache_ingest();
+Claim retrieval_cache();
+Claim coalescing_one_node();
+Claim coalescing_two_nodes();
+Claim local_batching();
+Claim local_batching_clients();
+Claim hot_key_latency();
+Claim hot_key_recomputations();
+Claim question_during_ingest();
+
+// In the order they are shown.
+std::vector<Claim> all_claims();
+
+} // namespace raglan::loadtest
