@@ -139,22 +139,24 @@ Result<Outcome> measure(Rig& rig) {
     saved.at(i) = trials.saved(kPolicies.at(i), trace, kRoom);
     each += fmt::format("{} {:.1f}, ", cache::eviction_name(kPolicies.at(i)), saved.at(i));
   }
-  const auto best = static_cast<std::size_t>(std::ranges::max_element(saved) - saved.begin());
+  const Eviction chosen = cache::LocalCacheConfig().eviction;
+  const auto ours =
+      static_cast<std::size_t>(std::ranges::find(kPolicies, chosen) - kPolicies.begin());
   Outcome outcome{
       .off_is = "no cache",
-      .on_is = fmt::format("room for 20 % of the questions ({} bytes), eviction {}",
-                           trials.room_bytes(kRoom), cache::eviction_name(kPolicies.at(best))),
+      .on_is = fmt::format("room for 20 % of the questions ({} bytes), eviction {}, the default",
+                           trials.room_bytes(kRoom), cache::eviction_name(chosen)),
       .off = Figure::exactly(0),
-      .on = Figure::exactly(saved.at(best)),
+      .on = Figure::exactly(saved.at(ours)),
       .unit = "% saved",
-      .ratio = 100 / (100 - saved.at(best)),
-      .judged = saved.at(best)};
+      .ratio = 100 / (100 - saved.at(ours)),
+      .judged = saved.at(ours)};
   outcome.notes = fmt::format(
       "In this process, with the cache's own code and a node's keys: {} distinct questions, "
       "exponent {:.1f}, entries of {} bytes (the mean on a node), {} requests to fill it and {} "
-      "counted. {}a perfect static cache {:.1f} %. The default eviction is {}.",
+      "counted. {}a perfect static cache {:.1f} %.",
       questions, kExponent, *entry_bytes, trials.uncounted(), trials.counted(), each,
-      trials.bound(kExponent, kRoom), cache::eviction_name(cache::LocalCacheConfig().eviction));
+      trials.bound(kExponent, kRoom));
   outcome.plots = {by_exponent(trials), by_size(trials)};
   return outcome;
 }
