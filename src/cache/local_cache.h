@@ -10,18 +10,23 @@
 // whoever may serve it stale (policy/freshness.h).
 //
 // An entry costs what its owner says plus kEntryOverheadBytes. One that is larger than a shard's
-// share is not stored. Thread safe; a shard's lock is held for a map operation and nothing else.
+// share is not stored. Each shard evicts for itself, so that shards of a few entries would hit less
+// than one cache of as many: a small cache has fewer of them (shards_for).
+//
+// Thread safe; a shard's lock is held for a map operation and nothing else.
 //
 //   LocalCache<Reply> cache({.max_bytes = 64 << 20, .ttl = 1h});
 //   if (auto reply = cache.find(key, clock.now())) return *reply;
 #pragma once
 
-#include <array>
+#include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <memory>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/guarded.h"
@@ -75,14 +80,23 @@ template <typename Value>
 class LocalCache {
  public:
   using ValuePtr = std::shared_ptr<const Value>;
-  static constexpr std::size_t kShards = 16;
+  static constexpr std::size_t kMaxShards = 16;
+  static constexpr std::size_t kMinShardBytes = 1 << 20; // a hundred answers
   static constexpr std::size_t kEntryOverheadBytes = 128;
 
+  // A power of two.
+  static constexpr std::size_t shards_for(std::size_t max_bytes) {
+    return std::bit_floor(std::clamp(max_bytes / kMinShardBytes, std::size_t{1}, kMaxShards));
+  }
+
   explicit LocalCache(LocalCacheConfig config, Duration grace = {})
-      : config_(config), grace_(grace) {
+      : config_(config),
+        grace_(grace),
+        shards_(shards_for(config.max_bytes)),
+        shard_bytes_(config.max_bytes / shards_.size()) {
     for (auto& guarded : shards_) {
       guarded.with([&](Shard& shard) {
-        shard.policy = make_eviction_policy(config_.eviction, config_.max_bytes / kShards);
+        shard.policy = make_eviction_policy(config_.eviction, shard_bytes_);
       });
     }
   }
@@ -135,11 +149,10 @@ class LocalCache {
   void insert(const Hash128& key, ValuePtr value, std::size_t value_bytes, MonotonicTime stored,
               EntryNotes notes = {}) {
     const std::size_t bytes = value_bytes + kEntryOverheadBytes;
-    const std::size_t limit_bytes = config_.max_bytes / kShards;
-    if (!config_.enabled || bytes > limit_bytes) return;
+    if (!config_.enabled || bytes > shard_bytes_) return;
     shard(key).with([&](Shard& shard) {
       if (const auto old = shard.entries.find(key); old != shard.entries.end()) shard.erase(old);
-      while (shard.bytes + bytes > limit_bytes) {
+      while (shard.bytes + bytes > shard_bytes_) {
         const EvictionEntry& evicted = shard.policy->evict();
         shard.bytes -= evicted.bytes;
         shard.entries.erase(shard.entries.find(evicted.key));
@@ -229,14 +242,15 @@ class LocalCache {
   }
 
   // The last byte picks the shard, the first eight the bucket, so that the two are independent.
-  Guarded<Shard>& shard(const Hash128& key) { return shards_[key.bytes.back() % kShards]; }
+  Guarded<Shard>& shard(const Hash128& key) { return shards_[key.bytes.back() % shards_.size()]; }
   const Guarded<Shard>& shard(const Hash128& key) const {
-    return shards_[key.bytes.back() % kShards];
+    return shards_[key.bytes.back() % shards_.size()];
   }
 
   LocalCacheConfig config_;
   Duration grace_;
-  std::array<Guarded<Shard>, kShards> shards_;
+  std::vector<Guarded<Shard>> shards_;
+  std::size_t shard_bytes_;
 };
 
 } // namespace raglan::cache

@@ -57,7 +57,7 @@ TEST(LocalCache, InItsGraceAnEntryIsSeenOnlyByThoseWhoMayServeItStale) {
 
 TEST(LocalCache, APeekIsNeitherCountedNorAUse) {
   constexpr std::size_t kCost = 100 + Cache::kEntryOverheadBytes;
-  Cache cache({.max_bytes = 2 * kCost * Cache::kShards});
+  Cache cache({.max_bytes = 2 * kCost});
   cache.insert(key(1), text("a"), 100, kStart);
   cache.insert(key(2), text("b"), 100, kStart);
   EXPECT_EQ(*cache.peek(key(1), kStart).value, "a");
@@ -91,7 +91,7 @@ TEST(LocalCache, ZeroTtlNeverExpires) {
 
 TEST(LocalCache, EvictsTheLeastRecentlyUsedWhenAShardIsFull) {
   constexpr std::size_t kCost = 100 + Cache::kEntryOverheadBytes;
-  Cache cache({.max_bytes = 2 * kCost * Cache::kShards});
+  Cache cache({.max_bytes = 2 * kCost});
   cache.insert(key(1), text("a"), 100, kStart);
   cache.insert(key(2), text("b"), 100, kStart);
   EXPECT_EQ(cache.stats().evictions, 0u);
@@ -105,7 +105,7 @@ TEST(LocalCache, EvictsTheLeastRecentlyUsedWhenAShardIsFull) {
 }
 
 TEST(LocalCache, RefusesAnEntryLargerThanAShard) {
-  Cache cache({.max_bytes = 1000 * Cache::kShards});
+  Cache cache({.max_bytes = 1000});
   cache.insert(key(1), text("a"), 1000 - Cache::kEntryOverheadBytes, kStart);
   EXPECT_NE(cache.find(key(1), kStart), nullptr);
   cache.insert(key(2), text("b"), 1000 - Cache::kEntryOverheadBytes + 1, kStart);
@@ -129,7 +129,7 @@ TEST(LocalCache, DisabledStoresNothing) {
 }
 
 TEST(LocalCache, AReaderKeepsItsValueWhenItIsEvicted) {
-  Cache cache({.max_bytes = 300 * Cache::kShards});
+  Cache cache({.max_bytes = 300});
   cache.insert(key(1), text("kept"), 100, kStart);
   const auto held = cache.find(key(1), kStart);
   cache.insert(key(2), text("b"), 100, kStart);
@@ -137,8 +137,28 @@ TEST(LocalCache, AReaderKeepsItsValueWhenItIsEvicted) {
   EXPECT_EQ(*held, "kept");
 }
 
+TEST(LocalCache, HasFewerShardsTheSmallerItIs) {
+  EXPECT_EQ(Cache::shards_for(0), 1u);
+  EXPECT_EQ(Cache::shards_for(2 * Cache::kMinShardBytes - 1), 1u);
+  EXPECT_EQ(Cache::shards_for(2 * Cache::kMinShardBytes), 2u);
+  EXPECT_EQ(Cache::shards_for(7 * Cache::kMinShardBytes), 4u);
+  EXPECT_EQ(Cache::shards_for(LocalCacheConfig().max_bytes), Cache::kMaxShards);
+  EXPECT_EQ(Cache::shards_for(std::size_t{1} << 40), Cache::kMaxShards);
+}
+
+TEST(LocalCache, ASmallCacheTakesWhatALargeOneHasNoShardFor) {
+  constexpr std::size_t kBytes = Cache::kMinShardBytes - Cache::kEntryOverheadBytes;
+  Cache small({.max_bytes = Cache::kMinShardBytes});
+  small.insert(key(1, 7), text("a"), kBytes, kStart);
+  EXPECT_NE(small.find(key(1, 7), kStart), nullptr);
+  Cache large({.max_bytes = 4 * Cache::kMinShardBytes});
+  large.insert(key(1, 7), text("a"), kBytes + 1, kStart);
+  EXPECT_EQ(large.find(key(1, 7), kStart), nullptr);
+}
+
 TEST(LocalCache, StaysWithinItsBytesUnderConcurrentUse) {
-  constexpr std::size_t kMaxBytes = 4096 * Cache::kShards;
+  constexpr std::size_t kMaxBytes = 4 * Cache::kMinShardBytes;
+  constexpr std::size_t kEntryBytes = 32 << 10;
   Cache cache({.max_bytes = kMaxBytes});
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
@@ -148,7 +168,7 @@ TEST(LocalCache, StaysWithinItsBytesUnderConcurrentUse) {
         if (const auto found = cache.find(k, kStart)) {
           ASSERT_EQ(*found, k.hex());
         } else {
-          cache.insert(k, text(k.hex()), 300, kStart);
+          cache.insert(k, text(k.hex()), kEntryBytes, kStart);
         }
       }
     });

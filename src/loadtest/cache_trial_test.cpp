@@ -37,5 +37,18 @@ TEST(CacheTrial, NoPolicyBeatsThePerfectStaticCache) {
   }
 }
 
+// It would be a half if sixteen shards held a few entries each.
+TEST(CacheTrial, ACacheOfAFewDozenEntriesHitsNearlyWhatAPerfectOneWould) {
+  constexpr std::size_t kThings = 300;
+  constexpr std::size_t kRoom = 60;
+  const auto trace = zipf_trace(kThings, 1, 20'000, 1);
+  const double bound = ZipfSampler(kThings, 1).share_of_first(kRoom);
+  for (const auto eviction :
+       {cache::Eviction::kLru, cache::Eviction::kLfu, cache::Eviction::kS3Fifo}) {
+    const double ratio = hit_ratio(things(kThings), trace, {eviction, kRoom * kEntryBytes, 1'000});
+    EXPECT_GT(ratio, 0.8 * bound) << eviction_name(eviction);
+  }
+}
+
 } // namespace
 } // namespace raglan::loadtest

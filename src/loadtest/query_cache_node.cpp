@@ -14,10 +14,8 @@
 namespace raglan::loadtest {
 namespace {
 
-using Shards = cache::LocalCache<int>;
-
 constexpr double kExponent = 1.0;
-constexpr std::size_t kFewest = 50; // below, a shard of the cache holds no entry
+constexpr std::size_t kFewest = 50;
 
 // Passages alone: a tenth of the time of whole answers, and cached just the same.
 const boost::json::object kFields{{"mode", "retrieve"}};
@@ -51,9 +49,12 @@ Result<Outcome> measure(Rig& rig) {
   std::size_t all_bytes = 0;
   for (const CachedThing& thing : *things) all_bytes += thing.bytes;
   const auto trace = zipf_trace(questions.size(), kExponent, rig.choose(1'000, 4'000), rig.seed());
-  const CacheTrial trial{.eviction = cache::Eviction::kLru, .max_bytes = all_bytes / 5};
-  auto node = rig.start_node({fmt::format("cache.query.max_bytes={}", trial.max_bytes),
-                              "cache.query.eviction=lru", "cache.retrieval.enabled=false"});
+  const CacheTrial trial{.eviction = cache::LocalCacheConfig().eviction,
+                         .max_bytes = all_bytes / 5};
+  auto node =
+      rig.start_node({fmt::format("cache.query.max_bytes={}", trial.max_bytes),
+                      fmt::format("cache.query.eviction={}", cache::eviction_name(trial.eviction)),
+                      "cache.retrieval.enabled=false"});
   if (!node) return forward_error(node);
   auto before = work_so_far(**node);
   if (!before) return forward_error(before);
@@ -73,12 +74,11 @@ Result<Outcome> measure(Rig& rig) {
   outcome.ratio = outcome.on.median / outcome.off.median;
   outcome.judged = std::abs(outcome.on.median - outcome.off.median);
   outcome.notes = fmt::format(
-      "{} distinct questions, exponent {:.1f}, {} requests one after the other, eviction lru, {} "
-      "bytes: a fifth of all entries, a few in each of {} shards, which costs a small cache hits. "
-      "The node made {} searches and {} calls of the model. A "
+      "{} distinct questions, exponent {:.1f}, {} requests one after the other, eviction {}, {} "
+      "bytes: a fifth of all entries. The node made {} searches and {} calls of the model. A "
       "perfect static cache: {:.1f} %.",
-      questions.size(), kExponent, trace.size(), trial.max_bytes, Shards::kShards, done.searches,
-      done.embedding_calls,
+      questions.size(), kExponent, trace.size(), cache::eviction_name(trial.eviction),
+      trial.max_bytes, done.searches, done.embedding_calls,
       100 * ZipfSampler(questions.size(), kExponent).share_of_first(questions.size() / 5));
   return outcome;
 }
