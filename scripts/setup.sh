@@ -11,6 +11,7 @@ readonly BUILD_PACKAGES=(
 )
 # redis-tools holds the server, too; the package redis-server would start one as a service.
 readonly TEST_PACKAGES=(curl wrk redis-tools)
+readonly JAVA_PACKAGES=(openjdk-17-jdk-headless maven)
 
 # step NAME COMMAND...: says what is being done, and how long it took when that is worth saying.
 step() {
@@ -94,9 +95,36 @@ setup_corpora() {
   step "documents" unpack_packages "$DEPS/corpora" postgresql-doc-15 python3.11-doc perl-doc
 }
 
-# What the benchmarks compare with. Unpacked only: an installed nginx would start and take port 80.
+# What only the benchmarks compare with. nginx is unpacked only: installed, it would start and take port 80.
 setup_peers() {
   step "peers" unpack_packages "$DEPS/peers" nginx
+  step "Java" install_packages "${JAVA_PACKAGES[@]}"
+  step "peers of the caches" cache_peers
+}
+
+cache_peers() {
+  local peers=$DEPS/peers work
+  [ -e "$peers/caffeine.jar" ] && [ -d "$peers/libcachesim" ] && return 0
+  work=$(mktemp -d "$peers/.fetch.XXXXXX")
+  # Without what it depends on: only its data loaders need that.
+  quietly python3 -m pip download --disable-pip-version-check --no-deps --only-binary=:all: --dest "$work" libcachesim==0.3.5
+  quietly mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:2.8:copy \
+    -Dartifact=com.github.ben-manes.caffeine:caffeine:3.3.1 -DoutputDirectory="$work"
+  check_sha256 "$work"/libcachesim-*.whl libcachesim==0.3.5
+  check_sha256 "$work"/caffeine-*.jar caffeine==3.3.1
+  rm -rf "$peers/libcachesim"
+  python3 -m zipfile -e "$work"/libcachesim-*.whl "$work/libcachesim"
+  mv "$work/libcachesim" "$peers/libcachesim"
+  mv "$work"/caffeine-*.jar "$peers/caffeine.jar"
+  rm -rf "$work"
+}
+
+# check_sha256 FILE NAME==VERSION
+check_sha256() {
+  [ "$(sha256sum "$1" | cut -d' ' -f1)" = "$(awk -v name="$2" '$2 == name { print $1 }' scripts/dependencies.sha256)" ] || {
+    printf '%s: its SHA-256 is not the one in scripts/dependencies.sha256\n' "$2" >&2
+    return 1
+  }
 }
 
 # unpack_packages FOLDER PACKAGE...
