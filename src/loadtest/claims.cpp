@@ -7,7 +7,7 @@ std::vector<Claim> all_claims() {
           embedding_cache_questions(), embedding_cache_ingest(), retrieval_cache(),
           coalescing_one_node(),       coalescing_two_nodes(),   local_batching(),
           local_batching_clients(),    hot_key_latency(),        hot_key_recomputations(),
-          question_during_ingest()};
+          question_during_ingest(),    similar_questions()};
 }
 
 } // namespace raglan::loadtest

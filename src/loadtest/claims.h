@@ -22,6 +22,7 @@ Claim local_batching_clients();
 Claim hot_key_latency();
 Claim hot_key_recomputations();
 Claim question_during_ingest();
+Claim similar_questions();
 
 // In the order they are shown.
 std::vector<Claim> all_claims();
