@@ -120,6 +120,7 @@ class Resident {
     std::latch ready(static_cast<std::ptrdiff_t>(threads));
     std::vector<Walk> walks(threads);
     std::vector<std::jthread> all;
+    all.reserve(threads);
     for (std::size_t i = 0; i < threads; ++i) {
       all.emplace_back([&, i] {
         ready.arrive_and_wait();

@@ -1,7 +1,7 @@
 #include "cache/eviction.h"
 
 #include <algorithm>
-#include <map>
+#include <array>
 
 #include "cache/s3_fifo.h"
 
@@ -18,32 +18,42 @@ EvictionEntry& take_front(EntryList& list) {
 
 class Lru final : public EvictionPolicy {
  public:
-  void insert(EvictionEntry& entry) override { order_.push_back(entry); }
+  void insert(EvictionEntry& entry) override {
+    order_.push_back(entry);
+    entry.frequency = ++moves_;
+  }
   void touch(EvictionEntry& entry) override {
     order_.splice(order_.end(), order_, order_.iterator_to(entry));
+    entry.frequency = ++moves_;
+  }
+  // An entry in the younger quarter is in no danger. (InnoDB's buffer pool has this rule, too.)
+  bool touch_matters(const EvictionEntry& entry) const override {
+    return moves_ - entry.frequency >= order_.size() / 4;
   }
   void erase(EvictionEntry& entry) override { order_.erase(order_.iterator_to(entry)); }
   EvictionEntry& evict() override { return take_front(order_); }
 
  private:
   EntryList order_; // longest unused first
+  std::uint32_t moves_ =
+      0; // to the end of it; an entry's `frequency` is the number of its last one
 };
 
 class Lfu final : public EvictionPolicy {
  public:
   void insert(EvictionEntry& entry) override {
-    entry.frequency = 1;
-    by_frequency_[1].push_back(entry);
+    put(entry, 1);
     ++entries_;
   }
 
   void touch(EvictionEntry& entry) override {
     unlink(entry);
-    ++entry.frequency;
-    by_frequency_[entry.frequency].push_back(entry);
-    if (++touches_ < kTouchesPerEntry * entries_) return;
-    touches_ = 0;
-    halve();
+    put(entry, std::min(entry.frequency + 1, kMaxFrequency));
+    if (++touches_ >= kTouchesPerEntry * entries_) halve();
+  }
+
+  bool touch_matters(const EvictionEntry& entry) const override {
+    return entry.frequency < kMaxFrequency;
   }
 
   void erase(EvictionEntry& entry) override {
@@ -52,34 +62,39 @@ class Lfu final : public EvictionPolicy {
   }
 
   EvictionEntry& evict() override {
-    EvictionEntry& entry = by_frequency_.begin()->second.front();
+    EvictionEntry& entry = std::ranges::find_if_not(by_frequency_, &EntryList::empty)->front();
     erase(entry);
     return entry;
   }
 
  private:
-  // Between two halvings each entry is asked for so many times on average: enough to tell a
-  // favourite from a passer-by, and soon enough to forget one.
-  static constexpr std::size_t kTouchesPerEntry = 32;
+  // Far above the count at which entries are put out. A favourite reaches it soon after each
+  // halving and then costs nothing. (TinyLFU caps its counters, too, at 15.)
+  static constexpr std::uint32_t kMaxFrequency = 63;
+  // Between two halvings each entry is asked for so many times on average, not counting what comes
+  // at the maximum: enough to tell a favourite from a passer-by, and soon enough to forget one.
+  static constexpr std::size_t kTouchesPerEntry = 16;
+
+  void put(EvictionEntry& entry, std::uint32_t frequency) {
+    entry.frequency = frequency;
+    by_frequency_[frequency].push_back(entry);
+  }
 
   void unlink(EvictionEntry& entry) {
-    const auto bucket = by_frequency_.find(entry.frequency);
-    bucket->second.erase(bucket->second.iterator_to(entry));
-    if (bucket->second.empty()) by_frequency_.erase(bucket);
+    EntryList& list = by_frequency_[entry.frequency];
+    list.erase(list.iterator_to(entry));
   }
 
   void halve() {
-    std::map<std::uint32_t, EntryList> halved;
-    for (auto& [frequency, list] : by_frequency_) {
-      const std::uint32_t half = std::max(1u, frequency / 2);
-      for (EvictionEntry& entry : list) entry.frequency = half;
-      EntryList& into = halved[half];
-      into.splice(into.end(), list);
+    touches_ = 0;
+    for (std::uint32_t frequency = 2; frequency <= kMaxFrequency; ++frequency) {
+      const std::uint32_t half = frequency / 2;
+      for (EvictionEntry& entry : by_frequency_[frequency]) entry.frequency = half;
+      by_frequency_[half].splice(by_frequency_[half].end(), by_frequency_[frequency]);
     }
-    by_frequency_.swap(halved);
   }
 
-  std::map<std::uint32_t, EntryList> by_frequency_; // each longest unused first; none empty
+  std::array<EntryList, kMaxFrequency + 1> by_frequency_; // each longest unused first
   std::size_t entries_ = 0;
   std::size_t touches_ = 0; // since the last halving
 };
@@ -93,6 +108,7 @@ class Ttl final : public EvictionPolicy {
     order_.insert(at, entry);
   }
   void touch(EvictionEntry&) override {}
+  bool touch_matters(const EvictionEntry&) const override { return false; }
   void erase(EvictionEntry& entry) override { order_.erase(order_.iterator_to(entry)); }
   EvictionEntry& evict() override { return take_front(order_); }
 

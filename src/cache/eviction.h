@@ -2,7 +2,8 @@
 //
 //   lru      the one not asked for the longest.
 //   lfu      the one asked for least often; among those the one not asked for the longest. Counts
-//            are halved now and then, so that yesterday's favourites do not stay for ever.
+//            end at 63 and are halved now and then, so that yesterday's favourites do not stay for
+//            ever.
 //   ttl      the one that expires first; being asked for changes nothing.
 //   s3-fifo  new entries pass a small queue (a tenth of the bytes) and only those that were asked
 //            for again reach the main one, where an entry asked for since it was last looked at
@@ -47,6 +48,9 @@ class EvictionPolicy {
   virtual ~EvictionPolicy() = default;
   virtual void insert(EvictionEntry& entry) = 0;
   virtual void touch(EvictionEntry& entry) = 0; // it was asked for
+  // Whether `touch` would change anything that matters now: a caller may leave it out when not. May
+  // be asked by several threads at the same time.
+  virtual bool touch_matters(const EvictionEntry&) const { return true; }
   virtual void erase(EvictionEntry& entry) = 0; // it leaves for a reason of its own
   // Takes out the entry that is to make room. There must be one.
   virtual EvictionEntry& evict() = 0;

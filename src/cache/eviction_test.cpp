@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <map>
 #include <optional>
@@ -164,6 +165,21 @@ TEST(Eviction, WhatLeftByItselfIsNotPutOut) {
     cache.ask(4);
     EXPECT_EQ(cache.evicted.size(), 1u);
   }
+}
+
+// As a cache does that leaves out the uses that do not matter.
+TEST(Eviction, LruWithoutTheUsesThatDoNotMatterKeepsWhatIsInUse) {
+  const auto policy = make_eviction_policy(Eviction::kLru, 80);
+  std::array<EvictionEntry, 8> entries;
+  for (EvictionEntry& entry : entries) policy->insert(entry);
+  EXPECT_FALSE(policy->touch_matters(entries[7]));
+  EXPECT_FALSE(policy->touch_matters(entries[6]));
+  EXPECT_TRUE(policy->touch_matters(entries[5]));
+  EXPECT_TRUE(policy->touch_matters(entries[0]));
+  policy->touch(entries[0]);
+  EXPECT_FALSE(policy->touch_matters(entries[0]));
+  EXPECT_EQ(&policy->evict(), &entries[1]);
+  for (const int left : {0, 2, 3, 4, 5, 6, 7}) policy->erase(entries[left]);
 }
 
 TEST(Eviction, LruAgreesWithItsDefinitionOnARandomTrace) {

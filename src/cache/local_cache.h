@@ -13,13 +13,16 @@
 // share is not stored. Each shard evicts for itself, so that shards of a few entries would hit less
 // than one cache of as many: a small cache has fewer of them (shards_for).
 //
-// Thread safe; a shard's lock is held for a map operation and nothing else.
+// Thread safe; a shard's lock is held for a map operation and nothing else. Hits on different cores
+// write no memory in common (cache/read_guarded.h): the policy hears of them in batches, in any
+// case before it decides what goes.
 //
 //   LocalCache<Reply> cache({.max_bytes = 64 << 20, .ttl = 1h});
 //   if (auto reply = cache.find(key, clock.now())) return *reply;
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <chrono>
 #include <cstddef>
@@ -29,9 +32,9 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/guarded.h"
 #include "base/hash.h"
 #include "cache/eviction.h"
+#include "cache/read_guarded.h"
 #include "cache/selection.h"
 #include "config/table.h"
 
@@ -95,7 +98,7 @@ class LocalCache {
         shards_(shards_for(config.max_bytes)),
         shard_bytes_(config.max_bytes / shards_.size()) {
     for (auto& guarded : shards_) {
-      guarded.with([&](Shard& shard) {
+      change(guarded, [&](Shard& shard) {
         shard.policy = make_eviction_policy(config_.eviction, shard_bytes_);
       });
     }
@@ -110,27 +113,35 @@ class LocalCache {
 
   // Nothing when absent, past its grace, or the cache is disabled.
   Found look_up(const Hash128& key, MonotonicTime now) {
-    return shard(key).with([&](Shard& shard) -> Found {
+    bool expired = false;
+    bool uses_full = false;
+    Found found = shard(key).read([&](const Shard& shard, Uses& uses) -> Found {
       const auto at = shard.entries.find(key);
-      const bool present = at != shard.entries.end();
-      if (!present || now >= at->second.expires) {
-        ++shard.misses;
-        if (present) shard.erase(at);
+      if (at == shard.entries.end() || now >= at->second.expires) {
+        ++uses.misses;
+        expired = at != shard.entries.end();
         return {};
       }
-      Entry& entry = at->second;
-      ++shard.hits;
-      shard.saved += entry.cost;
-      shard.saved_calls += entry.calls;
-      shard.age += now - entry.stored;
-      shard.policy->touch(entry);
+      const Entry& entry = at->second;
+      uses_full = uses.note(entry, *shard.policy);
+      ++uses.hits;
+      uses.saved += entry.cost;
+      uses.saved_calls += entry.calls;
+      uses.age += now - entry.stored;
       return {entry.value, entry.stored, expiry_of(entry), entry.cost};
     });
+    if (expired || uses_full) {
+      change(shard(key), [&](Shard& shard) {
+        const auto at = shard.entries.find(key);
+        if (at != shard.entries.end() && now >= at->second.expires) shard.erase(at);
+      });
+    }
+    return found;
   }
 
   // The same, without being counted, or counting as a use of the entry.
   Found peek(const Hash128& key, MonotonicTime now) const {
-    return shard(key).with([&](const Shard& shard) -> Found {
+    return shard(key).read([&](const Shard& shard, Uses&) -> Found {
       const auto at = shard.entries.find(key);
       if (at == shard.entries.end() || now >= at->second.expires) return {};
       const Entry& entry = at->second;
@@ -150,7 +161,7 @@ class LocalCache {
               EntryNotes notes = {}) {
     const std::size_t bytes = value_bytes + kEntryOverheadBytes;
     if (!config_.enabled || bytes > shard_bytes_) return;
-    shard(key).with([&](Shard& shard) {
+    change(shard(key), [&](Shard& shard) {
       if (const auto old = shard.entries.find(key); old != shard.entries.end()) shard.erase(old);
       while (shard.bytes + bytes > shard_bytes_) {
         const EvictionEntry& evicted = shard.policy->evict();
@@ -177,7 +188,7 @@ class LocalCache {
   std::size_t purge(const Selection& selection) {
     std::size_t erased = 0;
     for (auto& guarded : shards_) {
-      guarded.with([&](Shard& shard) {
+      change(guarded, [&](Shard& shard) {
         for (auto at = shard.entries.begin(); at != shard.entries.end();) {
           const bool goes = (!selection.key || at->first == *selection.key) &&
                             (!selection.scope || at->second.scope == *selection.scope);
@@ -194,15 +205,11 @@ class LocalCache {
   LocalCacheStats stats() const {
     LocalCacheStats total;
     for (const auto& guarded : shards_) {
-      guarded.with([&](const Shard& shard) {
+      guarded.look_at_all([&](const Shard& shard, const auto& stripes) {
         total.entries += shard.entries.size();
         total.bytes += shard.bytes;
         total.evictions += shard.evictions;
-        total.hits += shard.hits;
-        total.misses += shard.misses;
-        total.saved += shard.saved;
-        total.saved_calls += shard.saved_calls;
-        total.age += shard.age;
+        for (const auto& stripe : stripes) stripe.local.add_to(total);
       });
     }
     return total;
@@ -221,11 +228,6 @@ class LocalCache {
     std::unordered_map<Hash128, Entry> entries;
     std::size_t bytes = 0;
     std::size_t evictions = 0;
-    std::size_t hits = 0;
-    std::size_t misses = 0;
-    Duration saved{};
-    std::uint64_t saved_calls = 0;
-    Duration age{};
 
     ~Shard() {
       for (auto& [key, entry] : entries) policy->erase(entry);
@@ -237,19 +239,62 @@ class LocalCache {
     }
   };
 
+  // What the readers of one stripe leave behind: counts, and uses that the policy has yet to hear
+  // of.
+  struct Uses {
+    static constexpr std::size_t kMaxPending = 32;
+    std::size_t hits = 0;
+    std::size_t misses = 0;
+    Duration saved{};
+    std::uint64_t saved_calls = 0;
+    Duration age{};
+    std::size_t pending = 0;
+    std::array<const Entry*, kMaxPending> entries;
+
+    // Whether it is time to tell the policy. Threads that share a stripe may come between that and
+    // the telling; what they then use beyond the limit is not told.
+    bool note(const Entry& entry, const EvictionPolicy& policy) {
+      if (!policy.touch_matters(entry)) return false;
+      if (pending < kMaxPending) entries[pending++] = &entry;
+      return pending == kMaxPending;
+    }
+    void tell(EvictionPolicy& policy) {
+      for (std::size_t i = 0; i < pending; ++i) policy.touch(const_cast<Entry&>(*entries[i]));
+      pending = 0;
+    }
+    void add_to(LocalCacheStats& total) const {
+      total.hits += hits;
+      total.misses += misses;
+      total.saved += saved;
+      total.saved_calls += saved_calls;
+      total.age += age;
+    }
+  };
+  using GuardedShard = ReadGuarded<Shard, Uses>;
+
+  // The policy first hears of all uses: it decides as if it had seen each at once, and no entry
+  // leaves of which a use is pending.
+  template <typename F>
+  static void change(GuardedShard& guarded, F&& function) {
+    guarded.write([&](Shard& shard, auto& stripes) {
+      for (auto& stripe : stripes) stripe.local.tell(*shard.policy);
+      function(shard);
+    });
+  }
+
   MonotonicTime expiry_of(const Entry& entry) const {
     return entry.expires == MonotonicTime::max() ? entry.expires : entry.expires - grace_;
   }
 
   // The last byte picks the shard, the first eight the bucket, so that the two are independent.
-  Guarded<Shard>& shard(const Hash128& key) { return shards_[key.bytes.back() % shards_.size()]; }
-  const Guarded<Shard>& shard(const Hash128& key) const {
+  GuardedShard& shard(const Hash128& key) { return shards_[key.bytes.back() % shards_.size()]; }
+  const GuardedShard& shard(const Hash128& key) const {
     return shards_[key.bytes.back() % shards_.size()];
   }
 
   LocalCacheConfig config_;
   Duration grace_;
-  std::vector<Guarded<Shard>> shards_;
+  std::vector<GuardedShard> shards_;
   std::size_t shard_bytes_;
 };
 

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace raglan::cache {
 namespace {
@@ -53,6 +55,45 @@ TEST(LocalCache, InItsGraceAnEntryIsSeenOnlyByThoseWhoMayServeItStale) {
   EXPECT_EQ(stale.cost, 3s);
   EXPECT_EQ(cache.look_up(key(1), kStart + 15s).value, nullptr);
   EXPECT_EQ(cache.stats().entries, 0u);
+}
+
+TEST(LocalCache, UsesThatThePolicyHasNotHeardOfCountWhenItDecides) {
+  constexpr std::size_t kCost = 100 + Cache::kEntryOverheadBytes;
+  Cache cache({.max_bytes = 2 * kCost, .eviction = Eviction::kLfu});
+  cache.insert(key(1), text("a"), 100, kStart);
+  cache.insert(key(2), text("b"), 100, kStart);
+  for (int i = 0; i < 3; ++i) cache.find(key(1), kStart);
+  cache.insert(key(3), text("c"), 100, kStart);
+  EXPECT_NE(cache.find(key(1), kStart), nullptr);
+  EXPECT_EQ(cache.find(key(2), kStart), nullptr);
+}
+
+TEST(LocalCache, ManyThreadsReadWhileOthersPutOutWhatTheyRead) {
+  for (const auto eviction : {Eviction::kLru, Eviction::kLfu, Eviction::kTtl, Eviction::kS3Fifo}) {
+    Cache cache({.max_bytes = 20 * (100 + Cache::kEntryOverheadBytes), .eviction = eviction});
+    std::atomic<std::size_t> found = 0;
+    {
+      std::vector<std::jthread> threads;
+      threads.reserve(3);
+      for (std::size_t thread = 0; thread < 3; ++thread) {
+        threads.emplace_back([&, thread] {
+          for (std::size_t i = 0; i < 3000; ++i) {
+            const auto id = static_cast<std::uint8_t>(i * (thread + 1) % 40);
+            if (const auto value = cache.find(key(id), kStart)) {
+              EXPECT_EQ(*value, std::to_string(id));
+              ++found;
+            } else {
+              cache.insert(key(id), text(std::to_string(id)), 100, kStart);
+            }
+          }
+        });
+      }
+    }
+    const auto stats = cache.stats();
+    EXPECT_EQ(stats.hits, found.load());
+    EXPECT_EQ(stats.hits + stats.misses, 9000u);
+    EXPECT_EQ(stats.entries, 20u);
+  }
 }
 
 TEST(LocalCache, APeekIsNeitherCountedNorAUse) {

@@ -34,6 +34,10 @@ void S3Fifo::touch(EvictionEntry& entry) {
   entry.frequency = std::min(entry.frequency + 1, kMaxFrequency);
 }
 
+bool S3Fifo::touch_matters(const EvictionEntry& entry) const {
+  return entry.frequency < kMaxFrequency;
+}
+
 void S3Fifo::erase(EvictionEntry& entry) { (entry.in_main ? main_ : small_).remove(entry); }
 
 EvictionEntry& S3Fifo::evict() {
