@@ -95,9 +95,11 @@ setup_corpora() {
   step "documents" unpack_packages "$DEPS/corpora" postgresql-doc-15 python3.11-doc perl-doc
 }
 
-# What only the benchmarks compare with. nginx is unpacked only: installed, it would start and take port 80.
+# setup_peers [BENCHMARK]: what only the benchmarks compare with; Java for one of them alone. nginx is
+# unpacked only: installed, it would start and take port 80.
 setup_peers() {
   step "peers" unpack_packages "$DEPS/peers" nginx
+  [ "${1:-eviction}" = eviction ] || return 0
   step "Java" install_packages "${JAVA_PACKAGES[@]}"
   step "peers of the caches" cache_peers
 }
