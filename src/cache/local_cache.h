@@ -44,7 +44,7 @@ struct LocalCacheConfig {
   bool enabled = true;
   std::size_t max_bytes = 64 << 20;
   std::chrono::milliseconds ttl = std::chrono::hours(1); // zero: entries do not expire
-  Eviction eviction = Eviction::kLru;
+  Eviction eviction = Eviction::kS3Fifo;                 // docs/decisions/0010
 };
 
 inline void describe(config::Table<LocalCacheConfig>& table) {
@@ -85,7 +85,8 @@ class LocalCache {
   using ValuePtr = std::shared_ptr<const Value>;
   static constexpr std::size_t kMaxShards = 16;
   static constexpr std::size_t kMinShardBytes = 1 << 20; // a hundred answers
-  static constexpr std::size_t kEntryOverheadBytes = 128;
+  // Its node in the map, the value's control block, and the ghost it leaves (cache/s3_fifo.h).
+  static constexpr std::size_t kEntryOverheadBytes = 256;
 
   // A power of two.
   static constexpr std::size_t shards_for(std::size_t max_bytes) {

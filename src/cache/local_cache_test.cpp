@@ -98,7 +98,7 @@ TEST(LocalCache, ManyThreadsReadWhileOthersPutOutWhatTheyRead) {
 
 TEST(LocalCache, APeekIsNeitherCountedNorAUse) {
   constexpr std::size_t kCost = 100 + Cache::kEntryOverheadBytes;
-  Cache cache({.max_bytes = 2 * kCost});
+  Cache cache({.max_bytes = 2 * kCost, .eviction = Eviction::kLru});
   cache.insert(key(1), text("a"), 100, kStart);
   cache.insert(key(2), text("b"), 100, kStart);
   EXPECT_EQ(*cache.peek(key(1), kStart).value, "a");
@@ -132,7 +132,7 @@ TEST(LocalCache, ZeroTtlNeverExpires) {
 
 TEST(LocalCache, EvictsTheLeastRecentlyUsedWhenAShardIsFull) {
   constexpr std::size_t kCost = 100 + Cache::kEntryOverheadBytes;
-  Cache cache({.max_bytes = 2 * kCost});
+  Cache cache({.max_bytes = 2 * kCost, .eviction = Eviction::kLru});
   cache.insert(key(1), text("a"), 100, kStart);
   cache.insert(key(2), text("b"), 100, kStart);
   EXPECT_EQ(cache.stats().evictions, 0u);
@@ -170,7 +170,7 @@ TEST(LocalCache, DisabledStoresNothing) {
 }
 
 TEST(LocalCache, AReaderKeepsItsValueWhenItIsEvicted) {
-  Cache cache({.max_bytes = 300});
+  Cache cache({.max_bytes = 500});
   cache.insert(key(1), text("kept"), 100, kStart);
   const auto held = cache.find(key(1), kStart);
   cache.insert(key(2), text("b"), 100, kStart);

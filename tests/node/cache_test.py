@@ -45,7 +45,7 @@ class AdminCache(NodeTest):
         self.assertEqual(after["hits"] - before["hits"], 1)
         self.assertGreater(after["saved_seconds"], before["saved_seconds"])
         self.assertEqual(after["saved_calls"] - before["saved_calls"], 3)  # two embeddings, one search
-        self.assertEqual((after["eviction"], after["ttl_seconds"]), ("lru", 3600))
+        self.assertEqual((after["eviction"], after["ttl_seconds"]), ("s3-fifo", 3600))
         self.assertEqual(self.cache("retrieval")["entries"], 1)
 
     def test_one_entry_is_removed_by_its_key(self):
