@@ -15,21 +15,11 @@ constexpr std::size_t kClients = 200;
 
 using Nodes = std::vector<Rig::NodePtr>;
 
-Result<NodeWork> work_of(const Nodes& nodes) {
-  NodeWork sum;
-  for (const auto& node : nodes) {
-    auto work = work_so_far(*node);
-    if (!work) return forward_error(work);
-    sum = sum + *work;
-  }
-  return sum;
-}
-
 // What the nodes do for kClients that ask the same at the same time, evenly of all nodes. Passages
 // only: the work that counts is the same, and without coalescing it is done so many times.
 Result<NodeWork> ask_together(const Nodes& nodes, const std::string& question,
                               std::string_view cache) {
-  auto before = work_of(nodes);
+  auto before = work_so_far(nodes);
   if (!before) return forward_error(before);
   std::atomic<std::size_t> failed = 0;
   run_on_threads(kClients, [&](std::size_t client) {
@@ -40,7 +30,7 @@ Result<NodeWork> ask_together(const Nodes& nodes, const std::string& question,
     return fail(ErrorCode::kUpstream,
                 fmt::format("{} of {} requests failed", failed.load(), kClients));
   }
-  auto after = work_of(nodes);
+  auto after = work_so_far(nodes);
   if (!after) return forward_error(after);
   return *after - *before;
 }

@@ -27,6 +27,16 @@ Result<NodeWork> work_so_far(MeasuredNode& node) {
       .statements = metrics->sum("raglan_store_statements_total")};
 }
 
+Result<NodeWork> work_so_far(const std::vector<std::unique_ptr<MeasuredNode>>& nodes) {
+  NodeWork sum;
+  for (const auto& node : nodes) {
+    auto work = work_so_far(*node);
+    if (!work) return forward_error(work);
+    sum = sum + *work;
+  }
+  return sum;
+}
+
 Result<std::vector<double>> ask_each(MeasuredNode& node, std::span<const std::string> questions,
                                      const boost::json::object& fields, std::string_view path) {
   std::vector<double> milliseconds;

@@ -3,6 +3,7 @@
 // Thread safe.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@ struct NodeWork {
   NodeWork operator+(const NodeWork& other) const;
 };
 Result<NodeWork> work_so_far(MeasuredNode& node);
+// Of all of them together.
+Result<NodeWork> work_so_far(const std::vector<std::unique_ptr<MeasuredNode>>& nodes);
 
 // Asks each question once, one after the other; what each took, in milliseconds. `fields` and
 // `path` as of MeasuredNode::ask.

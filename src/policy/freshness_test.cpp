@@ -78,6 +78,29 @@ TEST_F(FreshnessTest, FarFromTheEndNobodyRefreshes) {
   EXPECT_EQ(refreshing_ratio(kExpires - 37s, 1s), 0);
 }
 
+// How often a value that takes `cost` is computed a TTL, when readers ask `pause` apart.
+double computations_per_ttl(Duration ttl, Duration cost, Duration pause) {
+  constexpr int kComputations = 400;
+  Rng rng(1);
+  MonotonicTime stored{};
+  for (int i = 0; i < kComputations; ++i) {
+    const MonotonicTime expires = stored + ttl;
+    MonotonicTime now = std::max(stored, expires - 40 * cost); // before, nobody does
+    while (judge_freshness(kConfig, expires, cost, now, rng) == Freshness::kFresh) now += pause;
+    stored = now + cost;
+  }
+  return kComputations * std::chrono::duration<double>(ttl) / (stored - MonotonicTime{});
+}
+
+// By the law of the extremes the first of r readers a second is early by cost × (ln(cost × r) + γ).
+TEST_F(FreshnessTest, OfALongTtlEarlyRefreshTakesNothingOfAShortOneMuch) {
+  EXPECT_LE(computations_per_ttl(1h, 1s, 2500us), 1.005);
+  EXPECT_LE(computations_per_ttl(10s, 20ms, 2500us), 1.01);
+  const double early_seconds = 0.4 * (std::log(0.4 * 400) + 0.5772);
+  EXPECT_NEAR(computations_per_ttl(4s, 400ms, 2500us), 4 / (4 - early_seconds + 0.4), 0.05);
+  EXPECT_GT(computations_per_ttl(4s, 400ms, 2500us), 1.5);
+}
+
 TEST_F(FreshnessTest, TheGraceIsTheLongerOfBothLimits) {
   EXPECT_EQ(kConfig.grace(), 1h);
   EXPECT_EQ((FreshnessConfig{.stale_while_revalidate = 2h, .stale_if_error = 1h}).grace(), 2h);
