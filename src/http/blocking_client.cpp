@@ -1,5 +1,6 @@
 #include "http/blocking_client.h"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <future>
 #include <memory>
@@ -8,6 +9,8 @@ namespace raglan::http {
 namespace {
 
 MonotonicTime now() { return SystemClock::instance().now(); }
+
+std::unexpected<Error> interrupted() { return fail(ErrorCode::kClientClosed, "interrupted"); }
 
 } // namespace
 
@@ -47,6 +50,7 @@ net::Task<Result<ClientResponse>> BlockingClient::run_stream(ClientRequest reque
 }
 
 Result<ClientResponse> BlockingClient::wait_for(net::Task<Result<ClientResponse>> task) {
+  if (calls_.with([](const Calls& calls) { return calls.interrupted; })) return interrupted();
   // Shared: the caller may be back before set_value is.
   auto promise = std::make_shared<std::promise<Result<ClientResponse>>>();
   auto future = promise->get_future();
@@ -54,8 +58,34 @@ Result<ClientResponse> BlockingClient::wait_for(net::Task<Result<ClientResponse>
     if (thrown) result = fail(ErrorCode::kInternal, "the request could not be made");
     promise->set_value(std::move(result));
   };
-  boost::asio::co_spawn(loops_.executor(0), std::move(task), std::move(deliver));
-  return future.get();
+  const auto signal = std::make_shared<boost::asio::cancellation_signal>();
+  boost::asio::co_spawn(loops_.executor(0), std::move(task),
+                        boost::asio::bind_cancellation_slot(signal->slot(), std::move(deliver)));
+  const bool missed = calls_.with([&](Calls& calls) {
+    calls.under_way.insert(signal);
+    return calls.interrupted;
+  });
+  if (missed) cancel(signal); // too late for interrupt() to see it
+  Result<ClientResponse> result = future.get();
+  const bool ended = calls_.with([&](Calls& calls) {
+    calls.under_way.erase(signal);
+    return calls.interrupted;
+  });
+  // A coroutine that is cancelled at its start ends by an exception.
+  if (ended && !result) return interrupted();
+  return result;
+}
+
+void BlockingClient::interrupt() {
+  const auto signals = calls_.with([](Calls& calls) {
+    calls.interrupted = true;
+    return calls.under_way;
+  });
+  for (const Signal& signal : signals) cancel(signal);
+}
+
+void BlockingClient::cancel(const Signal& signal) {
+  loops_.post(0, [signal] { signal->emit(boost::asio::cancellation_type::terminal); });
 }
 
 } // namespace raglan::http

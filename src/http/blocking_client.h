@@ -3,16 +3,20 @@
 //   BlockingClient client;
 //   auto response = client.send({.url = "http://127.0.0.1:8080/ready"}, seconds(5));
 //
-// It owns one event loop with its thread, and one Client on it. For command lines and tests; a
-// server uses http::Client.
+// It owns one event loop with its thread, and one Client on it. For command lines, tests, and
+// threads that may block anyway; what runs on event loops uses http::Client.
 //
 // Thread safety: every member may be called from any thread but the callback's. Destroy it when no
 // call is under way.
 #pragma once
 
+#include <boost/asio/cancellation_signal.hpp>
 #include <functional>
+#include <memory>
+#include <set>
 #include <string_view>
 
+#include "base/guarded.h"
 #include "http/client.h"
 
 namespace raglan::http {
@@ -35,13 +39,24 @@ class BlockingClient {
   // empty. kClientClosed when `on_piece` has ended it.
   Result<ClientResponse> stream(ClientRequest request, Duration patience, const OnPiece& on_piece);
 
+  // Ends the calls under way, and refuses later ones, with kClientClosed.
+  void interrupt();
+
   ClientStats stats() const { return client_.stats(); }
 
  private:
+  using Signal = std::shared_ptr<boost::asio::cancellation_signal>; // emitted on the loop
+  struct Calls {
+    std::set<Signal> under_way;
+    bool interrupted = false;
+  };
+
+  void cancel(const Signal& signal);
   Result<ClientResponse> wait_for(net::Task<Result<ClientResponse>> task);
   net::Task<Result<ClientResponse>> run_stream(ClientRequest request, Deadline deadline,
                                                const OnPiece& on_piece);
 
+  Guarded<Calls> calls_;
   net::EventLoops loops_;
   Client client_;
 };

@@ -265,5 +265,22 @@ TEST(BlockingClient, AReaderCanHaveEnough) {
   while (!closed) std::this_thread::yield();
 }
 
+TEST(BlockingClient, AnInterruptionEndsWhatIsUnderWayAndRefusesTheRest) {
+  std::promise<void> asked;
+  RawServer server([&](RawPeer& peer) {
+    peer.read_request();
+    asked.set_value();
+    peer.wait_for_close();
+  });
+  BlockingClient client;
+  auto hanging = std::async(std::launch::async,
+                            [&] { return client.send({.url = server.url()}, seconds(10)); });
+  asked.get_future().wait();
+  client.interrupt();
+  EXPECT_EQ(code_of(hanging.get()), ErrorCode::kClientClosed);
+  EXPECT_EQ(code_of(client.send({.url = server.url()}, seconds(10))), ErrorCode::kClientClosed);
+  EXPECT_EQ(server.connections(), 1);
+}
+
 } // namespace
 } // namespace raglan::http
