@@ -27,7 +27,7 @@ enum class ProviderFault {
   kWrongCount,     // one vector too few
   kWrongDimension, // vectors one number too long
   kNotFinite,      // NaN in every vector
-  kWrongIndex,     // the same index for every vector
+  kWrongIndex,     // indexes that begin at 1
   kShuffled,       // vectors in another order, with the right indexes: no fault, but rare
 };
 

@@ -174,8 +174,9 @@ net::Task<http::Response> ProviderCalls::handle(http::Request& request, Answer a
 }
 
 net::Task<http::Response> ProviderCalls::embeddings(http::Request& request, CallPtr call) {
-  auto work = [call, body = std::move(request.body)] {
-    return answer_embeddings(call->behaviour, body);
+  // Not the call itself: the executor drops its work a little after the answer has left.
+  auto work = [behaviour = call->behaviour, body = std::move(request.body)] {
+    return answer_embeddings(behaviour, body);
   };
   auto answer = co_await net::offload(workers_, std::move(work), Deadline(), clock_);
   if (!answer) co_return refusal(answer.error());

@@ -74,7 +74,8 @@ json::object with_fault(ProviderFault fault, const json::object& reply) {
   if (fault == ProviderFault::kWrongCount) data.pop_back();
   if (fault == ProviderFault::kShuffled) std::ranges::reverse(data);
   if (fault == ProviderFault::kWrongIndex) {
-    for (json::value& entry : data) entry.as_object()["index"] = 0;
+    std::size_t index = 0;
+    for (json::value& entry : data) entry.as_object()["index"] = ++index;
   }
   return broken;
 }
