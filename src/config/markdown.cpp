@@ -32,13 +32,22 @@ std::string cell(std::string_view text) {
   return escaped;
 }
 
+// The rules of a section, below the table of all its structs.
+void append_rules(std::string& text, std::vector<std::string_view>& rules) {
+  if (!rules.empty()) text += '\n';
+  for (const std::string_view rule : rules) text += fmt::format("- {}\n", rule);
+  rules.clear();
+}
+
 } // namespace
 
 std::string Registry::markdown() const {
   std::string text(kPreface);
   std::string_view name; // several structs may stand under one section
+  std::vector<std::string_view> rules;
   for (const auto& section : sections_) {
     if (section->name != name) {
+      append_rules(text, rules);
       text += fmt::format(
           "\n## [{}]\n\n{}\n\n| key | default | allowed | meaning |\n| --- | --- | --- | --- |\n",
           section->name, section->meaning);
@@ -51,10 +60,9 @@ std::string Registry::markdown() const {
                           value.empty() ? "not set" : '`' + cell(value) + '`',
                           cell(field.allowed()), cell(field.meaning));
     }
-    for (std::size_t i = 0; i < section->rules.size(); ++i) {
-      text += fmt::format("{}- {}\n", i == 0 ? "\n" : "", section->rules[i].says);
-    }
+    for (const Rule& rule : section->rules) rules.push_back(rule.says);
   }
+  append_rules(text, rules);
   return text;
 }
 
