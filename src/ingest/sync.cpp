@@ -86,8 +86,9 @@ Result<Scope> resolve(const fs::path& path, const SyncRequest& request) {
 
 class Sync {
  public:
-  Sync(const SyncRequest& request, IngestTarget& target, const SyncObserver& observer)
-      : request_(request), target_(target), observer_(observer) {}
+  Sync(const SyncRequest& request, IngestTarget& target, const SyncObserver& observer,
+       const Clock& clock)
+      : request_(request), target_(target), observer_(observer), clock_(clock) {}
 
   Result<> walk(Scope scope) {
     auto walked = walk_files(scope.root, scope.below);
@@ -134,7 +135,7 @@ class Sync {
         continue;
       }
       if (group_bytes_ + (*read)->bytes.size() > kMaxGroupBytes ||
-          group_.size() == kMaxGroupDocuments) {
+          group_.size() == group_documents_) {
         if (auto done = flush(); !done) return done;
       }
       group_bytes_ += (*read)->bytes.size();
@@ -168,8 +169,12 @@ class Sync {
 
   Result<> flush() {
     if (group_.empty()) return {};
+    const MonotonicTime began = clock_.now();
     auto statuses = target_.put(request_.collection, group_, request_.dry_run);
     if (!statuses) return forward_error(statuses);
+    adapt_group(clock_.now() - began,
+                static_cast<std::size_t>(std::ranges::count(*statuses, DocumentState::kIndexed,
+                                                            &DocumentStatus::state)));
     if (statuses->size() != group_.size()) {
       return fail(ErrorCode::kUpstream, "not one status per document");
     }
@@ -188,6 +193,14 @@ class Sync {
     group_.clear();
     group_bytes_ = 0;
     return {};
+  }
+
+  // Only a full group of documents that had to be embedded says that more of them would be quick.
+  void adapt_group(Duration took, std::size_t indexed) {
+    if (took < kQuickGroup && 2 * indexed > group_documents_) {
+      group_documents_ = std::min(2 * group_documents_, kMaxGroupDocuments);
+    }
+    if (took > kSlowGroup) group_documents_ = std::max<std::size_t>(1, group_documents_ / 2);
   }
 
   Result<> remove_missing(const Scope& scope, const Walk& walked) {
@@ -249,9 +262,11 @@ class Sync {
   const SyncRequest& request_;
   IngestTarget& target_;
   const SyncObserver& observer_;
+  const Clock& clock_;
   std::vector<std::pair<Scope, Walk>> scopes_;
   std::vector<SourceDocument> group_;
   std::size_t group_bytes_ = 0;
+  std::size_t group_documents_ = kFirstGroupDocuments; // that the next one may have
   std::size_t files_done_ = 0;
   std::size_t files_total_ = 0;
   std::uint64_t bytes_done_ = 0;
@@ -270,14 +285,14 @@ std::string source_name(const fs::path& canonical_root) {
 }
 
 Result<SyncReport> sync_files(const SyncRequest& request, IngestTarget& target,
-                              const SyncObserver& observer) {
+                              const SyncObserver& observer, const Clock& clock) {
   if (request.source.size() > kMaxSourceBytes ||
       !std::ranges::all_of(request.source, is_name_character)) {
     return fail(ErrorCode::kInvalidField,
                 "a source name has at most 64 letters, digits, full stops, hyphens and underscores",
                 "source");
   }
-  Sync sync(request, target, observer);
+  Sync sync(request, target, observer, clock);
   std::vector<Scope> scopes;
   for (const fs::path& path : request.paths) {
     auto scope = resolve(path, request);

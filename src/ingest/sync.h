@@ -19,6 +19,7 @@
 // Not thread safe; blocks on disk and target.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -28,6 +29,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "ingest/document_status.h"
 #include "ingest/source_document.h"
@@ -36,7 +38,16 @@ namespace raglan::ingest {
 
 // A group of documents that is put at once has no more than these, unless one alone is larger.
 inline constexpr std::size_t kMaxGroupBytes = 4 * 1024 * 1024;
-inline constexpr std::size_t kMaxGroupDocuments = 16; // some seconds of embedding: progress shows
+inline constexpr std::size_t kMaxGroupDocuments = 1000; // that a node takes in one request
+
+// The number of documents follows the time that they take: groups begin with kFirstGroupDocuments,
+// double when one of new documents took less than kQuickGroup, and halve when one took more than
+// kSlowGroup. So
+// progress shows every few seconds with a model in this process, and a provider of embeddings gets
+// full batches, without anybody knowing which it is.
+inline constexpr std::size_t kFirstGroupDocuments = 16;
+inline constexpr std::chrono::seconds kQuickGroup{2};
+inline constexpr std::chrono::seconds kSlowGroup{5};
 
 // Where documents go. All calls block.
 class IngestTarget {
@@ -96,7 +107,8 @@ struct SyncReport {
 // name, or a path outside of the root), kConflict (a path with documents and without any file), and
 // those of the target, at which the run stops.
 Result<SyncReport> sync_files(const SyncRequest& request, IngestTarget& target,
-                              const SyncObserver& observer);
+                              const SyncObserver& observer,
+                              const Clock& clock = SystemClock::instance());
 
 // "html-1a2b3c4d".
 std::string source_name(const std::filesystem::path& canonical_root);

@@ -27,6 +27,7 @@ class FakeTarget : public IngestTarget {
                                           bool dry_run) override {
     if (error) return std::unexpected(*error);
     groups.push_back(sent.size());
+    clock.advance(time_per_document * static_cast<int>(sent.size()));
     std::vector<DocumentStatus> statuses;
     for (const SourceDocument& document : sent) {
       DocumentStatus status{.id = document.id, .chunks = 2};
@@ -70,6 +71,8 @@ class FakeTarget : public IngestTarget {
   std::map<std::string, SourceDocument> documents;
   std::vector<std::size_t> groups;
   std::optional<Error> error;
+  ManualClock clock;
+  Duration time_per_document = std::chrono::milliseconds(200);
 };
 
 class SyncTest : public ::testing::Test {
@@ -88,6 +91,12 @@ class SyncTest : public ::testing::Test {
     std::ofstream(folder_ / name, std::ios::binary) << bytes;
   }
 
+  void write_many(const std::string& folder, std::size_t count) const {
+    for (std::size_t i = 0; i < count; ++i) {
+      write(folder + "/" + std::to_string(1000 + i) + ".txt", "x" + std::to_string(i));
+    }
+  }
+
   SyncReport sync(std::vector<fs::path> paths, SyncRequest request = {}) {
     auto report = try_sync(std::move(paths), std::move(request));
     EXPECT_TRUE(report) << report.error().message;
@@ -99,8 +108,9 @@ class SyncTest : public ::testing::Test {
     for (fs::path& path : paths) path = folder_ / path;
     request.paths = std::move(paths);
     if (request.source.empty()) request.source = "s";
-    return sync_files(request, target_,
-                      [this](const SyncEvent& event) { events_.push_back(event); });
+    return sync_files(
+        request, target_, [this](const SyncEvent& event) { events_.push_back(event); },
+        target_.clock);
   }
 
   std::vector<std::string> ids_of(Kind kind) const {
@@ -273,22 +283,43 @@ TEST_F(SyncTest, LinksAreNotFollowedButAPathMayBeOne) {
 }
 
 TEST_F(SyncTest, GroupsAreBoundedByBytesAndCount) {
-  for (std::size_t i = 0; i < kMaxGroupDocuments + 1; ++i) {
-    write("many/" + std::to_string(100 + i) + ".txt", "x");
-  }
+  write_many("many", kFirstGroupDocuments + 1);
   sync({"many"});
-  EXPECT_THAT(target_.groups, ElementsAre(kMaxGroupDocuments, 1u));
+  EXPECT_THAT(target_.groups, ElementsAre(kFirstGroupDocuments, 1u));
   std::vector<std::size_t> ends; // of the groups, in documents done
   for (const SyncEvent& event : events_) {
     if (!event.more_at_once) ends.push_back(event.files_done);
   }
-  EXPECT_THAT(ends, ElementsAre(kMaxGroupDocuments, kMaxGroupDocuments + 1));
+  EXPECT_THAT(ends, ElementsAre(kFirstGroupDocuments, kFirstGroupDocuments + 1));
   target_.groups.clear();
   write("large/a.txt", std::string(kMaxGroupBytes + 1, 'x'));
   write("large/b.txt", std::string(kMaxGroupBytes - 1, 'x'));
   write("large/c.txt", "xx");
   sync({"large"});
   EXPECT_THAT(target_.groups, ElementsAre(1u, 1u, 1u));
+}
+
+TEST_F(SyncTest, GroupsGrowWhileTheyAreQuick) {
+  target_.time_per_document = std::chrono::milliseconds(20);
+  write_many("many", 700);
+  sync({"many"});
+  EXPECT_THAT(target_.groups, ElementsAre(16u, 32u, 64u, 128u, 128u, 128u, 128u, 76u));
+}
+
+TEST_F(SyncTest, GroupsOfUnchangedDocumentsDoNotGrow) {
+  target_.time_per_document = std::chrono::milliseconds(1);
+  write_many("many", 48);
+  sync({"many"});
+  target_.groups.clear();
+  sync({"many"});
+  EXPECT_THAT(target_.groups, ElementsAre(16u, 16u, 16u));
+}
+
+TEST_F(SyncTest, GroupsShrinkWhileTheyAreSlow) {
+  target_.time_per_document = std::chrono::seconds(1);
+  write_many("many", 40);
+  sync({"many"});
+  EXPECT_THAT(target_.groups, ElementsAre(16u, 8u, 4u, 4u, 4u, 4u));
 }
 
 TEST_F(SyncTest, ProgressEndsWithEverythingDone) {
