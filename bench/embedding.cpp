@@ -5,6 +5,7 @@
 // TEXTS holds one JSON string a line. GRAPH is where the graph is written for the other side.
 //   all        embed every text in one call            → seconds
 //   queued     the same through the embedding queue    → seconds
+//   singly     embed every text in a call of its own   → seconds
 //   query N    embed the first text N times, alone     → median seconds
 //   tokenize   only count the tokens of every text     → seconds
 #include <algorithm>
@@ -82,6 +83,10 @@ int serve(LocalEmbedder& embedder, const std::vector<std::string>& texts) {
       std::cout << seconds([&] { require(embedder.embed(views, Deadline())); }) << std::endl;
     } else if (command == "queued") {
       std::cout << through_queue(embedder, texts) << std::endl;
+    } else if (command == "singly") {
+      std::cout << seconds([&] {
+        for (const std::string_view text : views) require(embedder.embed({text}, Deadline()));
+      }) << std::endl;
     } else if (command == "query") {
       std::cout << one_query(embedder, views.front(), times) << std::endl;
     } else if (command == "tokenize") {

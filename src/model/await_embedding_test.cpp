@@ -22,6 +22,9 @@ class CountingEmbedder final : public Embedder {
   std::size_t dimension() const override { return 2; }
   std::size_t max_tokens() const override { return 256; }
   std::size_t count_tokens(std::string_view text) const override { return text.size(); }
+  BatchLimits batch_limits() const override {
+    return {.texts = 64, .tokens = 512, .special_tokens = 2};
+  }
   Result<Embeddings> embed(const std::vector<std::string_view>& texts, Deadline) override {
     std::unique_lock lock(mutex_);
     calls_.emplace_back(texts.begin(), texts.end());

@@ -23,6 +23,15 @@ struct Embeddings {
   std::size_t rows() const { return dimension == 0 ? 0 : values.size() / dimension; }
 };
 
+// How an embedder takes texts; the embedding queue forms its batches by it.
+struct BatchLimits {
+  std::size_t texts = 1;          // of one call
+  std::size_t tokens = 1;         // of one call; a text that has more goes alone
+  std::size_t special_tokens = 0; // that the model adds to each text
+  bool padded = false;            // each text counts as many tokens as the longest of its call
+  std::size_t calls = 1;          // at a time
+};
+
 class Embedder {
  public:
   virtual ~Embedder() = default;
@@ -33,10 +42,20 @@ class Embedder {
   virtual std::size_t max_tokens() const = 0;
   // Tokens of one text without the special ones; what chunk budgets are counted in.
   virtual std::size_t count_tokens(std::string_view text) const = 0;
+  virtual BatchLimits batch_limits() const = 0;
   // One vector per text, in the texts' order. Valid UTF-8 expected; an empty text gets a vector
-  // too.
+  // too. kInvalidField says that one of the texts is refused, and not which.
   virtual Result<Embeddings> embed(const std::vector<std::string_view>& texts,
                                    Deadline deadline) = 0;
+  // Whether it would answer now, for readiness: blocks briefly, if at all.
+  virtual Result<> check(Deadline deadline) {
+    auto made = embed({"ready?"}, deadline);
+    if (!made) return forward_error(made);
+    return {};
+  }
+  // Ends calls under way that wait for others, and refuses later ones, with kDraining. What is
+  // computed in this process is left to finish.
+  virtual void interrupt() {}
 };
 
 } // namespace raglan::model

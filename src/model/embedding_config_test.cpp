@@ -37,7 +37,7 @@ max_queued_tokens = 1000
 )");
   for (const auto& problem : problems) ADD_FAILURE() << problem.text();
   EXPECT_EQ(embedder_.threads, 3U);
-  EXPECT_EQ(queue_.batch_tokens, 600U);
+  EXPECT_EQ(embedder_.batch_tokens, 600U);
   EXPECT_EQ(queue_.batch_window, std::chrono::milliseconds(5));
   EXPECT_EQ(queue_.max_queued_texts, 10U);
   EXPECT_EQ(queue_.max_queued_tokens, 1000U);

@@ -23,6 +23,12 @@ class FakeEmbedder final : public Embedder {
   std::size_t dimension() const override { return 2; }
   std::size_t max_tokens() const override { return 256; }
   std::size_t count_tokens(std::string_view text) const override { return text.size(); }
+  BatchLimits batch_limits() const override { return limits; }
+  void interrupt() override { interrupted = true; }
+
+  // To be changed before there is a queue.
+  BatchLimits limits{.texts = 1000, .tokens = 512, .special_tokens = 2, .padded = true, .calls = 1};
+  std::atomic<bool> interrupted = false;
 
   Result<Embeddings> embed(const std::vector<std::string_view>& texts, Deadline) override {
     std::unique_lock lock(mutex_);
@@ -30,8 +36,9 @@ class FakeEmbedder final : public Embedder {
     changed_.notify_all();
     changed_.wait(lock, [this] { return open_ || released_ >= calls_.size(); });
     if (failure_) return fail(*failure_, "the fake fails");
-    Embeddings made{2, {}, 0};
+    Embeddings made{2, {}, metered_ * texts.size()};
     for (const std::string_view text : texts) {
+      if (text == refused_) return fail(ErrorCode::kInvalidField, "the fake refuses a text");
       made.values.push_back(static_cast<float>(text.size()));
       made.values.push_back(static_cast<float>(text.empty() ? 0 : text.front()));
     }
@@ -57,6 +64,8 @@ class FakeEmbedder final : public Embedder {
     const std::lock_guard lock(mutex_);
     failure_ = code;
   }
+  void refuse(std::string_view text) { refused_ = text; }
+  void meter(std::size_t tokens_per_text) { metered_ = tokens_per_text; }
   void return_too_little() {
     const std::lock_guard lock(mutex_);
     short_ = true;
@@ -73,6 +82,8 @@ class FakeEmbedder final : public Embedder {
   std::size_t released_ = 0;
   bool open_;
   bool short_ = false;
+  std::string refused_ = "-"; // set before there is a queue, as the next
+  std::size_t metered_ = 0;
   std::optional<ErrorCode> failure_;
 };
 
@@ -152,7 +163,7 @@ TEST(EmbeddingQueue, WhileBusyABatchWaitsForCompanyUntilItIsFull) {
   FakeEmbedder embedder(false);
   EmbeddingQueueConfig config;
   config.batch_window = std::chrono::hours(1);
-  config.batch_tokens = 30;
+  embedder.limits.tokens = 30;
   EmbeddingQueue queue(embedder, config);
   Submitted first = submit(queue, {"a"});
   embedder.await_calls(1);
@@ -171,9 +182,8 @@ TEST(EmbeddingQueue, WhileBusyABatchWaitsForCompanyUntilItIsFull) {
 
 TEST(EmbeddingQueue, ABatchHoldsThePaddedTokensOfItsBudgetAndNotOneMore) {
   FakeEmbedder embedder;
-  EmbeddingQueueConfig config = no_window();
-  config.batch_tokens = 40;
-  EmbeddingQueue queue(embedder, config);
+  embedder.limits.tokens = 40;
+  EmbeddingQueue queue(embedder, no_window());
   // Longest first: 20, then 20 more; 10 would make three rows of 20.
   ASSERT_TRUE(submit(queue, {text('a', 10), text('b', 20), text('c', 20), text('d', 10)}).get());
   EXPECT_EQ(embedder.calls(),
@@ -182,9 +192,8 @@ TEST(EmbeddingQueue, ABatchHoldsThePaddedTokensOfItsBudgetAndNotOneMore) {
 
 TEST(EmbeddingQueue, ATextOverTheBudgetGoesAlone) {
   FakeEmbedder embedder;
-  EmbeddingQueueConfig config = no_window();
-  config.batch_tokens = 16;
-  EmbeddingQueue queue(embedder, config);
+  embedder.limits.tokens = 16;
+  EmbeddingQueue queue(embedder, no_window());
   ASSERT_TRUE(submit(queue, {text('a', 17), text('b', 16), text('c', 8), text('d', 8)}).get());
   EXPECT_EQ(embedder.calls(),
             (std::vector<Texts>{{text('a', 17)}, {text('b', 16)}, {text('c', 8), text('d', 8)}}));
@@ -198,9 +207,8 @@ TEST(EmbeddingQueue, TokensAreCountedAsTheModelCutsThem) {
 
 TEST(EmbeddingQueue, AQueryWaitsBehindAtMostOneIngestBatch) {
   FakeEmbedder embedder(false);
-  EmbeddingQueueConfig config = no_window();
-  config.batch_tokens = 20;
-  EmbeddingQueue queue(embedder, config);
+  embedder.limits.tokens = 20;
+  EmbeddingQueue queue(embedder, no_window());
   Submitted ingest = submit(queue, Texts(6, text('i', 10)), kIngest);
   embedder.await_calls(1);
   Submitted query = submit(queue, {"q"});
@@ -215,9 +223,8 @@ TEST(EmbeddingQueue, AQueryWaitsBehindAtMostOneIngestBatch) {
 
 TEST(EmbeddingQueue, IngestGetsATurnUnderEndlessQueries) {
   FakeEmbedder embedder(false);
-  EmbeddingQueueConfig config = no_window();
-  config.batch_tokens = 10;
-  EmbeddingQueue queue(embedder, config);
+  embedder.limits.tokens = 10;
+  EmbeddingQueue queue(embedder, no_window());
   Submitted first = submit(queue, {text('f', 10)});
   embedder.await_calls(1);
   Submitted ingest = submit(queue, {text('i', 10)}, kIngest);
@@ -227,7 +234,7 @@ TEST(EmbeddingQueue, IngestGetsATurnUnderEndlessQueries) {
   ASSERT_TRUE(ingest.get());
   const auto calls = embedder.calls();
   const auto turn = std::ranges::find(calls, Texts{text('i', 10)}) - calls.begin();
-  EXPECT_EQ(turn, EmbeddingQueue::kQueryBatchesInARow);
+  EXPECT_EQ(turn, EmbeddingBatcher::kQueryBatchesInARow);
 }
 
 TEST(EmbeddingQueue, AFullQueueRefusesAndTheOtherPriorityHasItsOwnShare) {
@@ -299,9 +306,8 @@ TEST(EmbeddingQueue, ExpiredRequestsAreNotEmbedded) {
 TEST(EmbeddingQueue, ARequestThatExpiresHalfWayGetsOneError) {
   FakeEmbedder embedder(false);
   ManualClock clock;
-  EmbeddingQueueConfig config = no_window();
-  config.batch_tokens = 10;
-  EmbeddingQueue queue(embedder, config, {}, clock);
+  embedder.limits.tokens = 10;
+  EmbeddingQueue queue(embedder, no_window(), {}, clock);
   Submitted ingest =
       submit(queue, Texts(3, text('i', 10)), kIngest, Deadline::after(1s, clock.now()));
   embedder.await_calls(1);
@@ -332,9 +338,8 @@ TEST(EmbeddingQueue, ACancelledRequestIsAnsweredAtOnceAndNotEmbedded) {
 
 TEST(EmbeddingQueue, CancellingWhatRunsDropsItsResultAndItsRest) {
   FakeEmbedder embedder(false);
-  EmbeddingQueueConfig config = no_window();
-  config.batch_tokens = 10;
-  EmbeddingQueue queue(embedder, config);
+  embedder.limits.tokens = 10;
+  EmbeddingQueue queue(embedder, no_window());
   Submitted running = submit(queue, Texts(3, text('r', 10)));
   embedder.await_calls(1);
   EXPECT_TRUE(queue.cancel(running.ticket));
@@ -347,9 +352,8 @@ TEST(EmbeddingQueue, CancellingWhatRunsDropsItsResultAndItsRest) {
 
 TEST(EmbeddingQueue, AFailedBatchFailsItsRequestsAndNoOthers) {
   FakeEmbedder embedder(false);
-  EmbeddingQueueConfig config = no_window();
-  config.batch_tokens = 10;
-  EmbeddingQueue queue(embedder, config);
+  embedder.limits.tokens = 10;
+  EmbeddingQueue queue(embedder, no_window());
   Submitted fails = submit(queue, Texts(3, text('r', 10)));
   embedder.await_calls(1);
   embedder.fail_with(ErrorCode::kUnavailable);
@@ -416,9 +420,8 @@ TEST(EmbeddingQueue, ReportsItsBatches) {
 
 TEST(EmbeddingQueue, EveryOneOfManySubmissionsIsAnsweredOnce) {
   FakeEmbedder embedder;
-  EmbeddingQueueConfig config = no_window();
-  config.batch_tokens = 64;
-  EmbeddingQueue queue(embedder, config);
+  embedder.limits.tokens = 64;
+  EmbeddingQueue queue(embedder, no_window());
   std::atomic<int> answers = 0;
   {
     std::vector<std::jthread> threads;
@@ -436,6 +439,72 @@ TEST(EmbeddingQueue, EveryOneOfManySubmissionsIsAnsweredOnce) {
   queue.stop();
   EXPECT_EQ(answers, 2000);
   EXPECT_EQ(queue.stats().queued_tokens, 0u);
+}
+
+TEST(EmbeddingQueue, RunsAsManyCallsAsTheEmbedderTakes) {
+  FakeEmbedder embedder(false);
+  embedder.limits.calls = 3;
+  EmbeddingQueue queue(embedder, no_window());
+  std::vector<Submitted> submitted;
+  for (int i = 0; i < 3; ++i) {
+    submitted.push_back(submit(queue, {"a"}));
+    embedder.await_calls(i + 1);
+  }
+  submitted.push_back(submit(queue, {"b"}));
+  submitted.push_back(submit(queue, {"c"}));
+  embedder.open();
+  for (Submitted& each : submitted) EXPECT_TRUE(each.get());
+  EXPECT_EQ(embedder.calls()[3], (Texts{"b", "c"}));
+}
+
+TEST(EmbeddingQueue, ARefusedTextFailsItsRequestAlone) {
+  FakeEmbedder embedder(false);
+  embedder.refuse("bad");
+  EmbeddingQueue queue(embedder, no_window());
+  Submitted running = submit(queue, {"r"});
+  embedder.await_calls(1);
+  std::vector<Submitted> good;
+  for (const char* text : {"a", "b", "c"}) good.push_back(submit(queue, {text}));
+  Submitted bad = submit(queue, {"good", "bad"});
+  for (const char* text : {"d", "e", "f"}) good.push_back(submit(queue, {text}));
+  embedder.open();
+  for (Submitted& each : good) EXPECT_TRUE(each.get());
+  EXPECT_EQ(bad.get().error().code, ErrorCode::kInvalidField);
+  EXPECT_EQ(submit(queue, {"bad"}).get().error().code, ErrorCode::kInvalidField);
+  EXPECT_EQ(queue.stats().queued_texts, 0u);
+}
+
+TEST(EmbeddingQueue, RefusalsThatAreNotTheTextsFaultEndSoon) {
+  FakeEmbedder embedder;
+  embedder.fail_with(ErrorCode::kInvalidField);
+  EmbeddingQueue queue(embedder, no_window());
+  EXPECT_EQ(submit(queue, Texts(100, "a")).get().error().code, ErrorCode::kInvalidField);
+  queue.stop();
+  EXPECT_LE(embedder.calls().size(), 40u);
+}
+
+TEST(EmbeddingQueue, TokensAreThoseThatTheEmbedderMeters) {
+  FakeEmbedder embedder(false);
+  embedder.meter(10); // of each text
+  std::vector<EmbeddingBatch> batches;
+  EmbeddingQueue queue(embedder, no_window(),
+                       [&](const EmbeddingBatch& batch) { batches.push_back(batch); });
+  Submitted running = submit(queue, {"r"});
+  embedder.await_calls(1);
+  Submitted two = submit(queue, {text('a', 4), text('b', 4)});
+  Submitted one = submit(queue, {text('c', 4)});
+  embedder.open();
+  EXPECT_EQ(two.get()->tokens, 20u);
+  EXPECT_EQ(one.get()->tokens, 10u);
+  queue.stop();
+  EXPECT_EQ(batches[1].tokens, 30u);
+}
+
+TEST(EmbeddingQueue, StoppingInterruptsTheEmbedder) {
+  FakeEmbedder embedder;
+  EmbeddingQueue queue(embedder, no_window());
+  queue.stop();
+  EXPECT_TRUE(embedder.interrupted);
 }
 
 } // namespace

@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kLengthBucket = 16;
+constexpr std::size_t kSpecialTokens = 2; // [CLS] and [SEP]
 
 std::size_t bucketed(std::size_t length, std::size_t max) {
   return std::min((length + kLengthBucket - 1) / kLengthBucket * kLengthBucket, max);
@@ -119,6 +120,15 @@ std::size_t LocalEmbedder::max_tokens() const { return parts_->folder.max_tokens
 
 std::size_t LocalEmbedder::count_tokens(std::string_view text) const {
   return parts_->tokenizer.count(text);
+}
+
+BatchLimits LocalEmbedder::batch_limits() const {
+  const std::size_t tokens = parts_->config.batch_tokens;
+  return {.texts = std::max<std::size_t>(1, tokens / kLengthBucket),
+          .tokens = tokens,
+          .special_tokens = kSpecialTokens,
+          .padded = true,
+          .calls = 1};
 }
 
 Result<Embeddings> LocalEmbedder::embed(const std::vector<std::string_view>& texts,

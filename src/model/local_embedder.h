@@ -24,16 +24,21 @@
 namespace raglan::model {
 
 struct LocalEmbedderConfig {
-  std::size_t threads = 0;         // 0: one per core
-  std::size_t batch_tokens = 1024; // padded tokens of one batch
+  std::size_t threads = 0;        // 0: one per core
+  std::size_t batch_tokens = 512; // padded tokens of one batch
 };
 
-// Not `batch_tokens`: in a node the embedding queue makes the batches, and smaller ones.
 inline void describe(config::Table<LocalEmbedderConfig>& table) {
   table
       .field("threads", &LocalEmbedderConfig::threads,
              "that compute vectors in this process; 0 means one per core")
       .max(256);
+  table
+      .field("batch_tokens", &LocalEmbedderConfig::batch_tokens,
+             "computed at once in this process, padding included; a question waits for at most so "
+             "many of ingest")
+      .min(1)
+      .max(65'536);
 }
 
 class LocalEmbedder final : public Embedder {
@@ -48,6 +53,7 @@ class LocalEmbedder final : public Embedder {
   std::size_t dimension() const override;
   std::size_t max_tokens() const override;
   std::size_t count_tokens(std::string_view text) const override;
+  BatchLimits batch_limits() const override; // one batch at a time
   // Thread safe; calls from several threads take turns, batch by batch.
   Result<Embeddings> embed(const std::vector<std::string_view>& texts, Deadline deadline) override;
 

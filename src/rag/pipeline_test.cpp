@@ -49,7 +49,7 @@ class PipelineTest : public net::LoopTest {
   FakeStore store_;
   FakeEmbedder embedder_;
   ManualClock clock_;
-  model::EmbeddingQueue queue_{embedder_, {}, {}, clock_};
+  model::EmbeddingQueue queue_{embedder_, {.batch_window = {}}, {}, clock_}; // time stands still
   model::EmbeddingCache embeddings_{queue_, {.ttl = {}}, nullptr, clock_};
   net::Submit submit_ = [](std::function<void()> work) {
     work();
