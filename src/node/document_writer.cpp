@@ -1,5 +1,6 @@
 #include "node/document_writer.h"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <utility>
@@ -11,8 +12,10 @@
 namespace raglan::node {
 namespace {
 
-// Chunk texts a single embedding request may hold.
-constexpr std::size_t kTextsPerRequest = 64;
+struct Prepared {
+  store::PreparedDocument document;
+  std::size_t tokens = 0; // of all that is to be embedded, where that decides how full a call is
+};
 
 struct Compared {
   std::vector<ingest::SourceDocument> sources; // as they were given
@@ -39,6 +42,21 @@ Result<Compared> find_unchanged(store::Store& store, const store::CollectionKey&
   return compared;
 }
 
+// Blocking. How full the calls of an embedder are that pads them is not the group's business.
+Result<Prepared> prepare_counted(const ingest::SourceDocument& source,
+                                 const ingest::ChunkerConfig& chunker,
+                                 const model::Embedder& embedder, bool padded) {
+  const auto count = [&](std::string_view text) { return embedder.count_tokens(text); };
+  auto document = ingest::prepare_document(source, chunker, count, embedder.id());
+  if (!document) return forward_error(document);
+  Prepared prepared{std::move(*document)};
+  if (padded) return prepared;
+  for (const store::Chunk& chunk : prepared.document.chunks) {
+    prepared.tokens += count(ingest::embedding_text(prepared.document.document, chunk));
+  }
+  return prepared;
+}
+
 } // namespace
 
 // Copied into every piece of work, which may outlive the request.
@@ -54,6 +72,7 @@ struct DocumentWriter::Item {
   bool pending = true;
   ingest::SourceDocument source;
   store::PreparedDocument prepared;
+  std::size_t tokens = 0; // as Prepared says
 
   void fail(Error error) {
     pending = false;
@@ -61,6 +80,30 @@ struct DocumentWriter::Item {
     status.error = std::move(error);
   }
 };
+
+// Documents that are embedded and written together.
+struct DocumentWriter::Group {
+  std::vector<Item*> items;
+  std::size_t chunks = 0;
+  std::size_t tokens = 0;
+
+  void add(Item& item) {
+    items.push_back(&item);
+    chunks += item.prepared.chunks.size();
+    tokens += item.tokens;
+  }
+  bool is_full(const model::BatchLimits& batch) const {
+    return chunks >= std::max(kChunksPerGroup, batch.texts);
+  }
+  // Whether the item would make a second call of what is one.
+  bool has_no_room_for(const Item& item, const model::BatchLimits& batch) const {
+    return chunks >= kChunksPerGroup && (chunks + item.prepared.chunks.size() > batch.texts ||
+                                         tokens + item.tokens > batch.tokens);
+  }
+};
+
+DocumentWriter::DocumentWriter(Parts parts)
+    : parts_(std::move(parts)), batch_(parts_.embeddings.embedder().batch_limits()) {}
 
 net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKey collection,
                                                              std::vector<ParsedDocument> documents,
@@ -83,8 +126,8 @@ net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKe
     }
   }
   co_await skip_unchanged(write, items);
-  std::vector<Item*> group;
-  std::size_t chunks = 0;
+  std::size_t refusals_left = model::refusals_allowed(items.size());
+  Group group;
   for (Item& item : items) {
     if (item.pending) co_await prepare(write, item);
     if (!item.pending) continue;
@@ -93,15 +136,17 @@ net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKe
       item.status.state = DocumentState::kIndexed;
       continue;
     }
-    group.push_back(&item);
-    chunks += item.prepared.chunks.size();
-    if (chunks >= kChunksPerGroup) {
-      co_await write_group(write, group);
-      group.clear();
-      chunks = 0;
+    if (group.has_no_room_for(item, batch_)) {
+      co_await write_group(write, group.items, refusals_left);
+      group = Group();
+    }
+    group.add(item);
+    if (group.is_full(batch_)) {
+      co_await write_group(write, group.items, refusals_left);
+      group = Group();
     }
   }
-  if (!group.empty()) co_await write_group(write, group);
+  if (!group.items.empty()) co_await write_group(write, group.items, refusals_left);
   std::vector<DocumentStatus> statuses;
   for (Item& item : items) statuses.push_back(std::move(item.status));
   co_return statuses;
@@ -140,14 +185,14 @@ net::Task<void> DocumentWriter::skip_unchanged(const Write& write, std::vector<I
 
 net::Task<void> DocumentWriter::prepare(const Write& write, Item& item) {
   auto work = [source = std::move(item.source), held = write.held, chunker = parts_.chunker,
-               &embedder = parts_.embeddings.embedder()] {
-    const auto count = [&embedder](std::string_view text) { return embedder.count_tokens(text); };
-    return ingest::prepare_document(source, chunker, count, embedder.id());
+               &embedder = parts_.embeddings.embedder(), padded = batch_.padded] {
+    return prepare_counted(source, chunker, embedder, padded);
   };
   auto prepared =
       co_await net::offload(parts_.extraction, std::move(work), write.deadline, parts_.clock);
   if (prepared) {
-    item.prepared = std::move(*prepared);
+    item.prepared = std::move(prepared->document);
+    item.tokens = prepared->tokens;
   } else {
     item.fail(std::move(prepared.error()));
   }
@@ -156,8 +201,9 @@ net::Task<void> DocumentWriter::prepare(const Write& write, Item& item) {
 net::Task<Result<std::vector<float>>> DocumentWriter::embed(const Write& write,
                                                             std::vector<std::string> texts) {
   std::vector<float> vectors;
-  for (std::size_t first = 0; first < texts.size(); first += kTextsPerRequest) {
-    const std::size_t last = std::min(texts.size(), first + kTextsPerRequest);
+  const std::size_t texts_at_once = std::max(kChunksPerGroup, batch_.texts);
+  for (std::size_t first = 0; first < texts.size(); first += texts_at_once) {
+    const std::size_t last = std::min(texts.size(), first + texts_at_once);
     const auto at = [&](std::size_t i) { return std::make_move_iterator(texts.begin() + i); };
     model::EmbeddingRequest request{.tenant = write.collection.tenant,
                                     .texts = std::vector<std::string>(at(first), at(last)),
@@ -172,7 +218,8 @@ net::Task<Result<std::vector<float>>> DocumentWriter::embed(const Write& write,
   co_return vectors;
 }
 
-net::Task<void> DocumentWriter::write_group(const Write& write, std::span<Item*> group) {
+net::Task<void> DocumentWriter::write_group(const Write& write, std::span<Item*> group,
+                                            std::size_t& refusals_left) {
   std::vector<std::string> texts;
   for (const Item* item : group) {
     for (const store::Chunk& chunk : item->prepared.chunks) {
@@ -180,6 +227,14 @@ net::Task<void> DocumentWriter::write_group(const Write& write, std::span<Item*>
     }
   }
   auto vectors = co_await embed(write, std::move(texts));
+  const bool refused = !vectors && vectors.error().code == ErrorCode::kInvalidField;
+  if (refused && group.size() > 1 && refusals_left > 0) { // a text of one of them is at fault
+    --refusals_left;
+    const auto half = group.first(group.size() / 2);
+    co_await write_group(write, half, refusals_left);
+    co_await write_group(write, group.subspan(half.size()), refusals_left);
+    co_return;
+  }
   if (!vectors) {
     for (Item* item : group) item->fail(vectors.error());
     co_return;

@@ -6,9 +6,10 @@
 // blocks.
 // When it returns, every document that is `indexed` is durable and found by the next search.
 //
-// Documents are extracted, embedded and written in groups of about kChunksPerGroup chunks, in their
-// order: a large request costs time and not memory, and its first documents are found while its
-// last ones are still being extracted.
+// Documents are extracted, embedded and written in groups, in their order: a large request costs
+// time and not memory, and its first documents are found while its last ones are still being
+// extracted. A group has about kChunksPerGroup chunks or, where the embedder takes more of them in
+// one call, as many whole documents as fill that call.
 //
 // Thread safety: `write` may be called from any event loop, concurrently.
 #pragma once
@@ -44,7 +45,7 @@ class DocumentWriter {
     const Clock& clock;
   };
 
-  explicit DocumentWriter(Parts parts) : parts_(std::move(parts)) {}
+  explicit DocumentWriter(Parts parts);
 
   // One status per document, in their order. With `dry_run` nothing is embedded or written, and the
   // status says what would happen. Past `deadline` nothing more is begun: what is not known to be
@@ -56,15 +57,19 @@ class DocumentWriter {
 
  private:
   struct Item;
-
+  struct Group;
   struct Write; // what all steps of one request share
 
   net::Task<void> prepare(const Write& write, Item& item);
   net::Task<void> skip_unchanged(const Write& write, std::vector<Item>& items);
-  net::Task<void> write_group(const Write& write, std::span<Item*> group);
+  // A text that the embedder refuses fails its document alone: the group is tried again by halves,
+  // `refusals_left` times in all.
+  net::Task<void> write_group(const Write& write, std::span<Item*> group,
+                              std::size_t& refusals_left);
   net::Task<Result<std::vector<float>>> embed(const Write& write, std::vector<std::string> texts);
 
   Parts parts_;
+  const model::BatchLimits batch_;
 };
 
 } // namespace raglan::node
