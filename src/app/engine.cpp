@@ -1,16 +1,17 @@
 #include "app/engine.h"
 
+#include <algorithm>
 #include <array>
 
-#include "app/model_path.h"
-#include "model/local_embedder.h"
+#include "app/embedder.h"
 #include "telemetry/resource_usage.h"
 
 namespace raglan::app {
 namespace {
 
 constexpr std::string_view kSqlite = "sqlite:";
-constexpr std::array<double, 10> kBatchBounds = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
+constexpr std::array<double, 12> kBatchBounds = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048};
+constexpr std::size_t kQueuedBatches = 16;
 
 node::ServiceConfig service_config(const Settings& settings) {
   return {
@@ -21,6 +22,14 @@ node::ServiceConfig service_config(const Settings& settings) {
                    settings.freshness, settings.warmup.refresh ? settings.warmup.hot_queries : 0,
                    settings.retrieval_cache, settings.similar_questions},
       .chunker = settings.chunker};
+}
+
+// A provider's batch alone may be half of what otherwise waits.
+model::EmbeddingQueueConfig queue_config(model::EmbeddingQueueConfig config,
+                                         const model::BatchLimits& limits) {
+  config.max_queued_texts = std::max(config.max_queued_texts, kQueuedBatches * limits.texts);
+  config.max_queued_tokens = std::max(config.max_queued_tokens, kQueuedBatches * limits.tokens);
+  return config;
 }
 
 } // namespace
@@ -36,14 +45,13 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
                                              node::RequestMetrics& request_metrics,
                                              const Clock& clock, redis::Client* redis,
                                              const Progress& progress) {
-  auto folder = find_model(settings.embedding.model, data_folder);
-  if (!folder) return forward_error(folder);
   if (progress) progress("model", 0, 0);
-  auto embedder = model::LocalEmbedder::load(*folder, settings.embedder, clock);
-  if (!embedder) return forward_error(embedder);
+  auto loaded_embedder = load_embedder(settings, data_folder, &metrics, clock);
+  if (!loaded_embedder) return forward_error(loaded_embedder);
 
   std::unique_ptr<Engine> engine(new Engine);
-  engine->embedder_ = std::move(*embedder);
+  engine->embedder_ = std::move(loaded_embedder->embedder);
+  engine->registrations_ = std::move(loaded_embedder->registrations);
   auto store = store::EmbeddedStore::open(
       store_path(settings, data_folder),
       {std::string(engine->embedder_->id()), engine->embedder_->dimension()}, settings.store,
@@ -94,8 +102,9 @@ void Engine::observe_batches(telemetry::MetricRegistry& metrics, const Settings&
     const bool query = batch.priority == model::EmbeddingPriority::kQuery;
     waits.with(query ? "query" : "ingest").observe(batch.waited);
   };
-  queue_ = std::make_unique<model::EmbeddingQueue>(*embedder_, settings.embedding_queue,
-                                                   std::move(observe), clock);
+  queue_ = std::make_unique<model::EmbeddingQueue>(
+      *embedder_, queue_config(settings.embedding_queue, embedder_->batch_limits()),
+      std::move(observe), clock);
 }
 
 void Engine::register_metrics(telemetry::MetricRegistry& metrics) {

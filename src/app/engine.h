@@ -31,7 +31,7 @@ class Engine {
   using Progress =
       std::function<void(std::string_view what, std::uint64_t done, std::uint64_t total)>;
 
-  // Errors name what is wrong with which file; see find_model, LocalEmbedder::load and
+  // Errors name what is wrong with which file; see load_embedder and
   // EmbeddedStore::open. Everything given must outlive the engine's use: `redis`, which may be
   // null, until `stop` has returned and the loops stand still.
   static Result<std::unique_ptr<Engine>> load(const Settings& settings,

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "app/command_line.h"
-#include "app/model_path.h"
+#include "app/embedder.h"
 #include "base/temporary_folder.h"
 #include "evaluation/report.h"
 #include "store/embedded_store.h"
@@ -30,20 +30,19 @@ void show_progress(evaluation::EvaluationProgress progress) {
 Result<evaluation::Evaluation> measure(const EvalOptions& options, const Settings& settings) {
   auto collection = evaluation::load_beir(options.folder);
   if (!collection) return forward_error(collection);
-  auto model_folder = find_model(settings.embedding.model, options.common.data_folder);
-  if (!model_folder) return forward_error(model_folder);
-  auto embedder = model::LocalEmbedder::load(*model_folder, settings.embedder);
-  if (!embedder) return forward_error(embedder);
+  const Clock& clock = SystemClock::instance();
+  auto loaded = load_embedder(settings, options.common.data_folder, nullptr, clock);
+  if (!loaded) return forward_error(loaded);
+  model::Embedder& embedder = *loaded->embedder;
   auto folder = TemporaryFolder::make("raglan-eval-");
   if (!folder) return forward_error(folder);
-  const Clock& clock = SystemClock::instance();
   store::StoreConfig config = settings.store;
   config.snapshot_at_close_chunks = std::numeric_limits<std::uint64_t>::max(); // it is thrown away
-  auto store = store::EmbeddedStore::open(
-      folder->path() / "eval.db", {std::string((*embedder)->id()), (*embedder)->dimension()},
-      config, clock);
+  auto store =
+      store::EmbeddedStore::open(folder->path() / "eval.db",
+                                 {std::string(embedder.id()), embedder.dimension()}, config, clock);
   if (!store) return forward_error(store);
-  return evaluation::evaluate(*collection, **store, **embedder, clock,
+  return evaluation::evaluate(*collection, **store, embedder, clock,
                               {settings.chunker, settings.retrieval, show_progress});
 }
 

@@ -7,8 +7,8 @@
 
 #include <fmt/ranges.h>
 
+#include "app/embedder.h"
 #include "app/engine.h"
-#include "app/model_path.h"
 #include "net/listener.h"
 #include "telemetry/resource_usage.h"
 
@@ -18,6 +18,7 @@ namespace {
 
 constexpr double kGiB = 1024.0 * 1024 * 1024;
 constexpr std::uint64_t kFewFiles = 4096;
+constexpr std::chrono::minutes kPatience{1}; // for three texts
 constexpr std::uintmax_t kLittleSpaceBytes = 1ULL << 30;
 // Two texts that say the same, and one that does not: a model that cannot tell is broken.
 constexpr std::array<std::string_view, 3> kProbes = {
@@ -54,26 +55,26 @@ Finding check_machine() {
 }
 
 Finding check_model(const Settings& settings, const fs::path& data_folder) {
-  Finding finding{"model", Health::kFailed, "", "./dev build fetches the default model"};
-  auto folder = find_model(settings.embedding.model, data_folder);
-  if (!folder) {
-    finding.text = folder.error().message;
-    return finding;
-  }
+  const bool local = settings.embedding.provider == EmbeddingProvider::kLocal;
+  Finding finding{"model", Health::kFailed, "",
+                  local ? "./dev build fetches the default model"
+                        : "look at embedding.base_url, embedding.model and embedding.api_key"};
   const Clock& clock = SystemClock::instance();
   const MonotonicTime start = clock.now();
-  auto embedder = model::LocalEmbedder::load(*folder, settings.embedder);
-  if (!embedder) {
-    finding.text = embedder.error().message;
+  auto loaded = load_embedder(settings, data_folder, nullptr, clock);
+  if (!loaded) {
+    finding.text = loaded.error().message;
     return finding;
   }
-  const MonotonicTime loaded = clock.now();
-  auto made = (*embedder)->embed({kProbes.begin(), kProbes.end()}, Deadline());
+  model::Embedder& embedder = *loaded->embedder;
+  const MonotonicTime ready = clock.now();
+  auto made =
+      embedder.embed({kProbes.begin(), kProbes.end()}, Deadline::after(kPatience, clock.now()));
   if (!made) {
     finding.text = made.error().message;
     return finding;
   }
-  const Duration took = clock.now() - loaded;
+  const Duration took = clock.now() - ready;
   const auto row = [&](std::size_t i) {
     return std::span(made->values).subspan(i * made->dimension, made->dimension);
   };
@@ -82,11 +83,12 @@ Finding check_model(const Settings& settings, const fs::path& data_folder) {
     finding.advice = "its weights or its tokenizer are not what they should be";
     return finding;
   }
-  return {"model", Health::kOk,
-          fmt::format("{} ({} dimensions) loads in {:.1f} s, {} texts take {:.0f} ms",
-                      (*embedder)->id(), made->dimension, to_milliseconds(loaded - start) / 1000,
-                      kProbes.size(), to_milliseconds(took)),
-          ""};
+  const std::string seconds = fmt::format("{:.1f} s", to_milliseconds(ready - start) / 1000);
+  return {
+      "model", Health::kOk,
+      fmt::format("{} ({} dimensions) {}, {} texts take {:.0f} ms", embedder.id(), made->dimension,
+                  local ? "loads in " + seconds : "answers", kProbes.size(), to_milliseconds(took)),
+      ""};
 }
 
 Finding check_data_folder(const fs::path& data_folder) {

@@ -192,7 +192,9 @@ class Serving {
   const std::filesystem::path data_folder_;
   telemetry::MetricRegistry metrics_;
   std::vector<telemetry::Registration> usage_;
-  node::Node node_{metrics_, settings_.serving.hosts, checks(), SystemClock::instance()};
+  node::Node node_{metrics_, settings_.serving.hosts, checks(),
+                   settings_.embedding.provider == EmbeddingProvider::kLocal,
+                   SystemClock::instance()};
   std::unique_ptr<Engine> engine_;
   net::EventLoops loops_{settings_.loops}; // after what its requests use
   std::unique_ptr<redis::Client> redis_;   // used by requests, until the loops stand still

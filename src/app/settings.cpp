@@ -88,10 +88,17 @@ void describe(config::Table<StoreLocation>& table) {
 }
 
 void describe(config::Table<EmbeddingModel>& table) {
-  table.choice("provider", &EmbeddingModel::provider, "who computes vectors",
-               {{"local", EmbeddingProvider::kLocal}});
+  table.choice("provider", &EmbeddingModel::provider,
+               "who computes vectors: this process, or an API of OpenAI's shape",
+               {{"local", EmbeddingProvider::kLocal}, {"openai", EmbeddingProvider::kOpenAi}});
   table.field("model", &EmbeddingModel::model,
-              "a model that ./dev fetched, by name, or the path of a model folder");
+              "a model that ./dev fetched, by name, or the path of a model folder; of a provider, "
+              "its name for the model");
+  table.rule("model must be the provider's name for it when provider is \"openai\"",
+             [](const EmbeddingModel& chosen) {
+               return chosen.provider == EmbeddingProvider::kLocal ||
+                      chosen.model != EmbeddingModel().model;
+             });
 }
 
 Settings::Settings() {
@@ -105,6 +112,12 @@ Settings::Settings() {
   registry_.add("embedding", embedding, "What turns text into vectors.");
   registry_.add("embedding", embedder, "");
   registry_.add("embedding", embedding_queue, "");
+  registry_.add("embedding", remote_embedder, "");
+  registry_.add("embedding.breaker", embedder_policies.breaker,
+                "When a provider of embeddings is left alone for a while.");
+  registry_.add("embedding.retry", embedder_policies.retry_budget,
+                "When a failed call of a provider is made again.");
+  registry_.add("embedding.retry", embedder_policies.backoff, "");
   registry_.add("ingest", chunker, "How documents are cut into passages.");
   registry_.add("retrieval", retrieval, "How passages are found and ranked.");
   registry_.add("generation.extractive", extractive,

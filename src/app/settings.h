@@ -19,6 +19,7 @@
 #include "ingest/chunker_config.h"
 #include "model/embedding_queue.h"
 #include "model/local_embedder.h"
+#include "model/remote_embedder.h"
 #include "net/event_loops.h"
 #include "policy/freshness.h"
 #include "rag/extractive.h"
@@ -52,11 +53,11 @@ struct StoreLocation {
 };
 void describe(config::Table<StoreLocation>& table);
 
-enum class EmbeddingProvider { kLocal };
+enum class EmbeddingProvider { kLocal, kOpenAi };
 
 struct EmbeddingModel {
   EmbeddingProvider provider = EmbeddingProvider::kLocal;
-  std::string model = "all-MiniLM-L6-v2"; // a name (model_path.h) or the path of a folder
+  std::string model = "all-MiniLM-L6-v2"; // local: a name (model_path.h) or the path of a folder
 };
 void describe(config::Table<EmbeddingModel>& table);
 
@@ -86,6 +87,8 @@ class Settings {
   EmbeddingModel embedding;
   model::LocalEmbedderConfig embedder;
   model::EmbeddingQueueConfig embedding_queue;
+  model::RemoteEmbedderConfig remote_embedder;
+  model::RemoteEmbedderPolicies embedder_policies;
   ingest::ChunkerConfig chunker;
   rag::RetrievalConfig retrieval;
   rag::ExtractiveConfig extractive;

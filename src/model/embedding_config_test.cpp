@@ -3,6 +3,7 @@
 #include "config/registry.h"
 #include "model/embedding_queue.h"
 #include "model/local_embedder.h"
+#include "model/remote_embedder.h"
 
 namespace raglan::model {
 namespace {
@@ -12,6 +13,7 @@ class EmbeddingSettings : public testing::Test {
   EmbeddingSettings() {
     registry_.add("embedding", embedder_, "the model");
     registry_.add("embedding", queue_, "its queue");
+    registry_.add("embedding", remote_, "a provider's");
   }
   std::vector<config::Problem> load(std::string toml) {
     return registry_.load({.file_name = "raglan.toml", .toml = std::move(toml)});
@@ -19,6 +21,7 @@ class EmbeddingSettings : public testing::Test {
 
   LocalEmbedderConfig embedder_;
   EmbeddingQueueConfig queue_;
+  RemoteEmbedderConfig remote_;
   config::Registry registry_;
 };
 
@@ -41,6 +44,24 @@ max_queued_tokens = 1000
   EXPECT_EQ(queue_.batch_window, std::chrono::milliseconds(5));
   EXPECT_EQ(queue_.max_queued_texts, 10U);
   EXPECT_EQ(queue_.max_queued_tokens, 1000U);
+}
+
+TEST_F(EmbeddingSettings, ABaseUrlIsAnHttpUrlWithoutAQuery) {
+  const auto base_url = [&](std::string_view url) {
+    return load(fmt::format("[embedding]\nbase_url = \"{}\"\n", url)).size();
+  };
+  EXPECT_EQ(base_url("http://127.0.0.1:9/v1"), 0U);
+  EXPECT_EQ(base_url("https://host/openai/"), 0U);
+  for (const char* url :
+       {"", "host/v1", "ftp://host", "http://host/v1?key=x", "http://me:x@host"}) {
+    EXPECT_EQ(base_url(url), 1U) << url;
+  }
+}
+
+TEST_F(EmbeddingSettings, TheKeyIsNotShown) {
+  EXPECT_TRUE(load("[embedding]\napi_key = \"sesame\"\n").empty());
+  EXPECT_EQ(remote_.api_key.reveal(), "sesame");
+  EXPECT_EQ(registry_.show().find("sesame"), std::string::npos);
 }
 
 } // namespace

@@ -13,13 +13,13 @@ constexpr std::size_t kMaxQueuedChecks = 16;
 } // namespace
 
 Node::Node(telemetry::MetricRegistry& metrics, std::vector<std::string> hosts,
-           std::vector<Check> checks, const Clock& clock)
+           std::vector<Check> checks, bool embedder_required, const Clock& clock)
     : clock_(clock),
       hosts_(std::move(hosts)),
       request_metrics_(metrics),
       checks_({"checks", 1, kMaxQueuedChecks}),
       readiness_(
-          with_service(std::move(checks)),
+          with_service(std::move(checks), embedder_required),
           [this](std::function<void()> work) { return checks_.try_submit(std::move(work)); },
           clock) {
   add_health_routes(router_, readiness_);
@@ -29,17 +29,17 @@ Node::Node(telemetry::MetricRegistry& metrics, std::vector<std::string> hosts,
 
 Node::~Node() { stop(); }
 
-std::vector<Check> Node::with_service(std::vector<Check> checks) {
-  const auto check = [this](std::string name, Result<> (Service::*member)() const) {
+std::vector<Check> Node::with_service(std::vector<Check> checks, bool embedder_required) {
+  const auto check = [this](std::string name, bool required, Result<> (Service::*member)() const) {
     auto run = [this, member]() -> Result<> {
       const Loaded* loaded = loaded_.load();
       if (loaded == nullptr) return fail(ErrorCode::kUnavailable, "not loaded yet");
       return (loaded->service.*member)();
     };
-    return Check{std::move(name), true, std::move(run)};
+    return Check{std::move(name), required, std::move(run)};
   };
-  checks.push_back(check("store", &Service::check_store));
-  checks.push_back(check("embedder", &Service::check_embedder));
+  checks.push_back(check("store", true, &Service::check_store));
+  checks.push_back(check("embedder", embedder_required, &Service::check_embedder));
   return checks;
 }
 

@@ -28,8 +28,10 @@ class Node {
  public:
   // `hosts`: names under which the node may be asked for, besides loopback (browser_guard.h).
   // `checks`: what /ready looks at besides the service.
+  // `embedder_required`: whether a node whose embedder fails is taken out of service. Not one that
+  // all nodes share: they would all go at once, and search by words without it.
   Node(telemetry::MetricRegistry& metrics, std::vector<std::string> hosts,
-       std::vector<Check> checks, const Clock& clock);
+       std::vector<Check> checks, bool embedder_required, const Clock& clock);
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -50,7 +52,7 @@ class Node {
     http::Handler handler;
   };
 
-  std::vector<Check> with_service(std::vector<Check> checks);
+  std::vector<Check> with_service(std::vector<Check> checks, bool embedder_required);
   net::Task<http::Response> forward(http::Request& request);
 
   const Clock& clock_;

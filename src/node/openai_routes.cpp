@@ -21,7 +21,7 @@ struct EmbeddingRequest {
 };
 
 std::string_view model_name(const model::Embedder& embedder) {
-  return embedder.id().substr(0, embedder.id().find(':'));
+  return embedder.id().substr(0, embedder.id().rfind(':'));
 }
 
 void add_input(JsonFields& fields, EmbeddingRequest& request, const json::value& value) {

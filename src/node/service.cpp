@@ -97,10 +97,7 @@ Result<> Service::check_store() const {
 
 // The model itself, past the queue: a probe never waits behind more than the batch in progress.
 Result<> Service::check_embedder() const {
-  const std::vector<std::string_view> texts = {"ready?"};
-  auto made = parts_.model.embed(texts, Deadline::after(kCheckTimeout, parts_.clock.now()));
-  if (!made) return forward_error(made);
-  return {};
+  return parts_.model.check(Deadline::after(kCheckTimeout, parts_.clock.now()));
 }
 
 void Service::register_metrics() {
