@@ -22,8 +22,9 @@ int doctor(const CommonOptions& options, bool as_json) {
   Settings settings;
   if (!load_settings(settings, options, {}, Logging::kCommand)) return kExitUsage;
   const std::filesystem::path data = options.data_folder;
-  const std::vector<Finding> findings = {check_machine(), check_model(settings, data),
-                                         check_data_folder(data), check_database(settings, data),
+  const ModelFinding model = check_model(settings, data);
+  const std::vector<Finding> findings = {check_machine(), model.finding, check_data_folder(data),
+                                         check_database(settings, data, model.id),
                                          check_listening(settings)};
   bool failed = false;
   json::array array;

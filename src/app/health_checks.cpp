@@ -54,7 +54,7 @@ Finding check_machine() {
   return finding;
 }
 
-Finding check_model(const Settings& settings, const fs::path& data_folder) {
+ModelFinding check_model(const Settings& settings, const fs::path& data_folder) {
   const bool local = settings.embedding.provider == EmbeddingProvider::kLocal;
   Finding finding{"model", Health::kFailed, "",
                   local ? "./dev build fetches the default model"
@@ -64,15 +64,16 @@ Finding check_model(const Settings& settings, const fs::path& data_folder) {
   auto loaded = load_embedder(settings, data_folder, nullptr, clock);
   if (!loaded) {
     finding.text = loaded.error().message;
-    return finding;
+    return {finding, ""};
   }
   model::Embedder& embedder = *loaded->embedder;
+  const std::string id(embedder.id());
   const MonotonicTime ready = clock.now();
   auto made =
       embedder.embed({kProbes.begin(), kProbes.end()}, Deadline::after(kPatience, clock.now()));
   if (!made) {
     finding.text = made.error().message;
-    return finding;
+    return {finding, id};
   }
   const Duration took = clock.now() - ready;
   const auto row = [&](std::size_t i) {
@@ -81,14 +82,15 @@ Finding check_model(const Settings& settings, const fs::path& data_folder) {
   if (dot(row(0), row(1)) <= dot(row(0), row(2))) {
     finding.text = "the model cannot tell a paraphrase from another subject";
     finding.advice = "its weights or its tokenizer are not what they should be";
-    return finding;
+    return {finding, id};
   }
   const std::string seconds = fmt::format("{:.1f} s", to_milliseconds(ready - start) / 1000);
-  return {
+  finding = {
       "model", Health::kOk,
-      fmt::format("{} ({} dimensions) {}, {} texts take {:.0f} ms", embedder.id(), made->dimension,
+      fmt::format("{} ({} dimensions) {}, {} texts take {:.0f} ms", id, made->dimension,
                   local ? "loads in " + seconds : "answers", kProbes.size(), to_milliseconds(took)),
       ""};
+  return {finding, id};
 }
 
 Finding check_data_folder(const fs::path& data_folder) {
@@ -116,7 +118,8 @@ Finding check_data_folder(const fs::path& data_folder) {
   return finding;
 }
 
-Finding check_database(const Settings& settings, const fs::path& data_folder) {
+Finding check_database(const Settings& settings, const fs::path& data_folder,
+                       std::string_view model_id) {
   const fs::path path = store_path(settings, data_folder);
   std::error_code error;
   if (!fs::exists(path, error)) {
@@ -142,6 +145,11 @@ Finding check_database(const Settings& settings, const fs::path& data_folder) {
   for (const auto& collection : *collections) {
     documents += collection.documents;
     chunks += collection.chunks;
+    const std::string& embedder = collection.embedder_id;
+    if (model_id.empty() || embedder.empty() || embedder == model_id) continue;
+    return {"store", Health::kWarning,
+            fmt::format("collection \"{}\" was embedded with {}", collection.name, embedder),
+            "set embedding.model to that model, or delete the collection and ingest it again"};
   }
   return {"store", Health::kOk,
           fmt::format("{}: every page checked, {} collections, {} documents, {} chunks",

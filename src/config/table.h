@@ -200,8 +200,8 @@ class Table {
   // An enumeration; the names are what the file says.
   template <typename Member>
   Of<Member>& choice(std::string_view key, Member Config::* member, std::string_view meaning,
-                     std::vector<Named<typename Of<Member>::T>> names) {
-    return add(key, member, meaning, choice_codec(std::move(names)));
+                     const std::vector<Named<typename Of<Member>::T>>& names) {
+    return add(key, member, meaning, choice_codec(names));
   }
 
   void rule(std::string_view says, std::function<bool(const Config&)> holds) {

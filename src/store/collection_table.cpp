@@ -38,7 +38,8 @@ CollectionStats stats_of(const CollectionRow& row, std::uint64_t epoch) {
           .documents = row.documents,
           .chunks = row.chunks,
           .generation = {epoch, row.seq},
-          .created_at = from_unix_milliseconds(row.created_at_ms)};
+          .created_at = from_unix_milliseconds(row.created_at_ms),
+          .embedder_id = row.embedder_id};
 }
 
 Result<> check_collection_key(const CollectionKey& key) {

@@ -77,6 +77,7 @@ struct CollectionStats {
   std::uint64_t chunks = 0;
   Generation generation;
   WallTime created_at{};
+  std::string embedder_id; // of its vectors; empty while it has none
 };
 
 // A metadata filter. A document without the key matches only kNe and kNin.

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The commands: ingest, ask, doctor, config, version; exit codes, settings, signals."""
 
+import contextlib
 import http.server
 import json
 import signal
 import socket
+import sqlite3
 import threading
 import time
 import unittest
@@ -143,6 +145,16 @@ class InProcess(TemporaryFolderTest, IngestChecks):
         done = run("doctor", *self.target, "--set", "embedding.model=nothing", cwd=self.folder)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stdout, r"(?m)^failed +model ")
+
+    def test_doctor_names_a_collection_of_another_model(self):
+        write_files(self.folder / "docs")
+        self.ingest("docs")
+        self.assertEqual(run("doctor", *self.target, "--json", cwd=self.folder).returncode, 0)
+        with contextlib.closing(sqlite3.connect(self.data / "raglan.db")) as database, database:
+            database.execute("UPDATE collections SET embedder_id = 'another:model'")
+        done = run("doctor", *self.target, cwd=self.folder)
+        self.assertEqual(done.returncode, 0, "questions by words alone are answered")
+        self.assertRegex(done.stdout, r'(?m)^warning +store +collection "default" was embedded with another:model')
 
 
 class OverHttp(NodeTest, IngestChecks):
