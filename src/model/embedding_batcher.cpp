@@ -10,6 +10,7 @@ namespace raglan::model {
 Result<EmbeddingBatcher::Ticket> EmbeddingBatcher::add(std::unique_ptr<Request>& request) {
   if (auto admitted = admit(*request); !admitted) return forward_error(admitted);
   const Ticket ticket = request->ticket = next_ticket_++;
+  if (request->priority == EmbeddingPriority::kQuery) last_question_ = request->submitted;
   Lane& own = lane(request->priority);
   own.requests.push_back(request.get());
   own.texts += request->texts.size();
@@ -98,7 +99,7 @@ MonotonicTime EmbeddingBatcher::next_start(MonotonicTime now) const {
 std::optional<EmbeddingBatcher::Batch> EmbeddingBatcher::take(MonotonicTime now,
                                                               Outcomes& outcomes) {
   while (const auto priority = next_lane(now)) {
-    Batch batch{.priority = *priority, .rows = {}};
+    Batch batch{.priority = *priority, .rows = {}, .most_tokens = most_tokens(*priority, now)};
     fill(batch, lane(*priority), now, outcomes);
     if (batch.rows.empty()) continue; // all of them had expired
     ++lane(*priority).under_way;
@@ -109,12 +110,18 @@ std::optional<EmbeddingBatcher::Batch> EmbeddingBatcher::take(MonotonicTime now,
   return std::nullopt;
 }
 
+std::size_t EmbeddingBatcher::most_tokens(EmbeddingPriority priority, MonotonicTime now) const {
+  const bool in_the_way = priority == EmbeddingPriority::kIngest && limits_.calls == 1 &&
+                          last_question_ > now - kQuestionsLately;
+  return in_the_way ? limits_.tokens / 2 : limits_.tokens;
+}
+
 bool EmbeddingBatcher::fits(const Batch& batch, std::size_t longest, std::size_t tokens,
                             std::size_t next) const {
   const std::size_t rows = batch.rows.size() + 1;
   if (rows == 1) return true;
   const std::size_t cost = limits_.padded ? std::max(longest, next) * rows : tokens + next;
-  return rows <= limits_.texts && cost <= limits_.tokens;
+  return rows <= limits_.texts && cost <= batch.most_tokens;
 }
 
 void EmbeddingBatcher::fill(Batch& batch, Lane& lane, MonotonicTime now, Outcomes& outcomes) {

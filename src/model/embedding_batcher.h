@@ -7,7 +7,9 @@
 //
 // Whose turn. Questions go first; after kQueryBatchesInARow of their batches ingest gets a turn, or
 // it would starve. Where calls go side by side, ingest leaves one of them to questions, so that a
-// question never waits for an ingest call to end; where they do not, it waits for at most one.
+// question never waits for an ingest call to end; where they do not, it waits for at most one. Then
+// ingest's batches are half as large while questions come: what one takes is what nearly every
+// question waits, and a long text costs no more alone than beside another.
 //
 // When. A lane in which nothing is under way and nobody waited for the last batch is idle: its next
 // batch goes at once, whatever is in it. In a busy lane a batch that is not full waits for company:
@@ -99,6 +101,7 @@ class EmbeddingBatcher {
   using Ticket = std::uint64_t; // never 0
 
   static constexpr int kQueryBatchesInARow = 4; // a fifth of a saturated model is left to ingest
+  static constexpr std::chrono::seconds kQuestionsLately{1};
   static constexpr int kWindowsPerCall = 4;
   static constexpr std::chrono::milliseconds kLongestWindow{50}; // if `batch_window` is not longer
 
@@ -132,6 +135,7 @@ class EmbeddingBatcher {
     EmbeddingPriority priority = EmbeddingPriority::kQuery;
     std::vector<Row> rows;
     std::size_t requests = 0;
+    std::size_t most_tokens = 0;                        // that it may have
     Deadline deadline = Deadline(MonotonicTime::min()); // the latest of its requests'
     Duration waited{};                                  // of the request that waited longest
   };
@@ -189,6 +193,7 @@ class EmbeddingBatcher {
   MonotonicTime held_until(const Lane& lane) const;
   bool is_ready(const Lane& lane, MonotonicTime now) const;
   bool ingest_may_start() const;
+  std::size_t most_tokens(EmbeddingPriority priority, MonotonicTime now) const; // of a batch
   bool fits(const Batch& batch, std::size_t longest, std::size_t tokens, std::size_t next) const;
   void fill(Batch& batch, Lane& lane, MonotonicTime now, Outcomes& outcomes);
   void finish_request(Request& request, Result<Embeddings> result, Outcomes& outcomes);
@@ -208,6 +213,7 @@ class EmbeddingBatcher {
   EmbeddingQueueStats stats_;
   Ticket next_ticket_ = 1;
   int query_batches_in_a_row_ = 0;
+  MonotonicTime last_question_ = MonotonicTime::min();
 };
 
 } // namespace raglan::model

@@ -19,6 +19,9 @@ constexpr BatchLimits kProvider{.texts = 10, .tokens = 100, .calls = 4};
 
 class EmbeddingBatcherTest : public testing::Test {
  protected:
+  explicit EmbeddingBatcherTest(const BatchLimits& limits = kProvider)
+      : batcher_(limits, {.batch_window = 2ms}, 1) {}
+
   using Batch = EmbeddingBatcher::Batch;
 
   // `texts` texts of `tokens` tokens each.
@@ -62,7 +65,7 @@ class EmbeddingBatcherTest : public testing::Test {
   Duration until_next_start() { return batcher_.next_start(now_) - now_; }
   bool nothing_will_start() { return batcher_.next_start(now_) == MonotonicTime::max(); }
 
-  EmbeddingBatcher batcher_{kProvider, {.batch_window = 2ms}, 1};
+  EmbeddingBatcher batcher_;
   MonotonicTime now_ = kStart;
   std::vector<Batch> under_way_;
   Duration took_{}; // calls that finish
@@ -206,6 +209,44 @@ TEST_F(EmbeddingBatcherTest, IngestGetsATurnUnderEndlessQuestions) {
     finish();
   }
   EXPECT_EQ(std::ranges::count(taken, kIngest), 1);
+}
+
+// As in this process: one call at a time.
+class OneCallTest : public EmbeddingBatcherTest {
+ protected:
+  OneCallTest() : EmbeddingBatcherTest({.texts = 100, .tokens = 100, .calls = 1}) {}
+};
+
+TEST_F(OneCallTest, IngestsBatchesAreHalfAsLargeWhileQuestionsCome) {
+  add(kIngest, 100, 10);
+  EXPECT_EQ(take(), 10u);
+  add(kQuery, 1);
+  finish();
+  EXPECT_EQ(take(), 1u);
+  now_ += 5ms;
+  finish();
+  EXPECT_EQ(take(), 5u);
+  now_ += EmbeddingBatcher::kQuestionsLately - 6ms;
+  finish();
+  EXPECT_EQ(take(), 5u);
+  now_ += 2ms;
+  finish();
+  EXPECT_EQ(take(), 10u);
+}
+
+TEST_F(OneCallTest, ATextLargerThanHalfABatchStillGoes) {
+  add(kQuery, 1);
+  EXPECT_EQ(take(), 1u);
+  finish();
+  add(kIngest, 2, 90);
+  EXPECT_EQ(take(), 1u);
+}
+
+TEST_F(EmbeddingBatcherTest, WhereQuestionsHaveACallOfTheirOwnIngestsBatchesStayFull) {
+  add(kQuery, 1);
+  EXPECT_EQ(take(), 1u);
+  add(kIngest, 10);
+  EXPECT_EQ(take(), 10u);
 }
 
 } // namespace
