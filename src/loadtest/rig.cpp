@@ -80,6 +80,14 @@ Result<Rig::NodePtr> Rig::start_node(const std::vector<std::string>& settings) {
   return std::move(nodes->front());
 }
 
+Result<Rig::NodePtr> Rig::start_empty_node(const std::vector<std::string>& settings) {
+  auto data = TemporaryFolder::make("raglan-prove-data-");
+  if (!data) return forward_error(data);
+  auto node = start_on(data->path(), settings);
+  if (node) (*node)->keep(std::move(*data));
+  return node;
+}
+
 // The copy goes with the last of them, which a vector destroys last.
 Result<std::vector<Rig::NodePtr>> Rig::start_nodes(std::size_t count,
                                                    const std::vector<std::string>& settings) {

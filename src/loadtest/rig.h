@@ -43,6 +43,8 @@ class Rig {
   using NodePtr = std::unique_ptr<MeasuredNode>;
   // `settings`: "section.key=value". On a copy of its own.
   Result<NodePtr> start_node(const std::vector<std::string>& settings = {});
+  // Without documents.
+  Result<NodePtr> start_empty_node(const std::vector<std::string>& settings);
   // On one copy.
   Result<std::vector<NodePtr>> start_nodes(std::size_t count,
                                            const std::vector<std::string>& settings);
