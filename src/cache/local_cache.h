@@ -99,7 +99,7 @@ class LocalCache {
         shards_(shards_for(config.max_bytes)),
         shard_bytes_(config.max_bytes / shards_.size()) {
     for (auto& guarded : shards_) {
-      change(guarded, [&](Shard& shard) {
+      guarded.write([&](Shard& shard, auto&) {
         shard.policy = make_eviction_policy(config_.eviction, shard_bytes_);
       });
     }
