@@ -135,6 +135,7 @@ std::span<const std::string> Rig::questions(std::size_t most) const {
 
 void run_on_threads(std::size_t threads, const std::function<void(std::size_t)>& work) {
   std::vector<std::jthread> running;
+  running.reserve(threads);
   for (std::size_t i = 0; i < threads; ++i) running.emplace_back([&work, i] { work(i); });
 }
 
