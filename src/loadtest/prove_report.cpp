@@ -88,11 +88,11 @@ std::string prove_table(const ProveSetting& setting, const std::vector<Row>& row
       setting.version, setting.cpu, setting.cores, static_cast<double>(setting.memory_bytes) / 1e9,
       setting.load_average, setting.measured_at, setting.documents, setting.questions, setting.seed,
       setting.quick ? ", quick" : "");
-  constexpr std::string_view kLine = "{:26} {:>9} {:>9} {:<19} {:>8}  {:>20}  {:<26} {}\n";
+  constexpr std::string_view kLine = "{:34} {:>9} {:>9} {:<19} {:>8}  {:>20}  {:<26} {}\n";
   table += fmt::format(kLine, "", "off", "on", "", "ratio", "judged", "promise", "");
   for (const Row& row : rows) {
     if (!row.outcome) {
-      table += fmt::format("{:26} not measurable: {}\n", row.id, row.reason);
+      table += fmt::format("{:34} not measurable: {}\n", row.id, row.reason);
       continue;
     }
     const Outcome& outcome = *row.outcome;

@@ -44,6 +44,7 @@ bool EmbeddingBatcher::cancel(Ticket ticket, Outcomes& outcomes) {
 
 void EmbeddingBatcher::drain(Outcomes& outcomes) {
   std::vector<Request*> all;
+  all.reserve(requests_.size());
   for (const auto& [ticket, request] : requests_) all.push_back(request.get());
   for (Request* request : all) {
     finish_request(*request, fail(ErrorCode::kDraining, "the server is shutting down"), outcomes);
