@@ -116,8 +116,12 @@ void Engine::register_metrics(telemetry::MetricRegistry& metrics) {
   };
   constexpr std::string_view kDepth = "raglan_queue_depth";
   constexpr std::string_view kDepthHelp = "Tasks that wait for an executor.";
-  add(MetricKind::kCounter, "raglan_store_statements_total", "SQL statements executed.", {},
-      [this] { return static_cast<double>(store_->statements_total()); });
+  constexpr std::string_view kStatements = "raglan_store_statements_total";
+  constexpr std::string_view kStatementsHelp = "SQL statements executed.";
+  add(MetricKind::kCounter, kStatements, kStatementsHelp, {{"kind", "read"}},
+      [this] { return static_cast<double>(store_->statements().reads); });
+  add(MetricKind::kCounter, kStatements, kStatementsHelp, {{"kind", "write"}},
+      [this] { return static_cast<double>(store_->statements().writes); });
   add(MetricKind::kGauge, kDepth, kDepthHelp, {{"executor", "store"}},
       [this] { return static_cast<double>(store_->write_queue_depth()); });
   add(MetricKind::kGauge, kDepth, kDepthHelp, {{"executor", "inference"}},
@@ -139,6 +143,8 @@ void Engine::register_metrics(telemetry::MetricRegistry& metrics) {
   add_shelf(MetricKind::kCounter, "raglan_cache_disk_dropped_total",
             "Entries that were not written: more than the disk kept up with, or it failed.",
             &Stats::dropped);
+  add_shelf(MetricKind::kCounter, "raglan_cache_disk_statements_total",
+            "SQL statements executed on the file of a cache.", &Stats::statements);
   add_shelf(MetricKind::kCounter, "raglan_cache_disk_failures_total",
             "Reads and writes of a cache on disk that failed.", &Stats::failures);
 }

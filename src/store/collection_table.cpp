@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/utf8.h"
+#include "store/bulk_insert.h"
 #include "store/store.h"
 
 namespace raglan::store {
@@ -102,7 +103,8 @@ Result<> insert_collection(Connection& connection, const CollectionKey& key, Wal
       std::string_view(key.tenant), std::string_view(key.name), to_unix_milliseconds(now));
   if (!ok) return ok;
   if (connection.changes() == 0) return fail(ErrorCode::kConflict, "the collection exists");
-  return record_change(connection, key.tenant, connection.last_insert_rowid(), {.op = "create"});
+  const Change change{.op = "create"};
+  return record_changes(connection, key.tenant, connection.last_insert_rowid(), {&change, 1});
 }
 
 Result<CollectionRow> find_or_insert_collection(Connection& connection, const CollectionKey& key,
@@ -122,20 +124,32 @@ Result<> drop_collection(Connection& connection, const CollectionKey& key) {
       row->id);
 }
 
-Result<> record_change(Connection& connection, std::string_view tenant, std::int64_t collection_id,
-                       const Change& change) {
-  auto ok = connection.run(
+Result<> record_changes(Connection& connection, std::string_view tenant, std::int64_t collection_id,
+                        std::span<const Change> changes) {
+  if (changes.empty()) return {};
+  static const BulkInsert kInsert(
       "INSERT INTO changes (tenant, collection_id, op, document_id, removed_first_id, "
-      "removed_count, added_first_id, added_count) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-      tenant, collection_id, change.op, change.document_id, change.removed.first_id,
-      change.removed.count, change.added.first_id, change.added.count);
+      "removed_count, added_first_id, added_count) VALUES",
+      8);
+  auto ok = kInsert.run(connection, changes.size(), [&](Statement& row, int index, std::size_t i) {
+    const Change& change = changes[i];
+    row.bind_from(index, tenant, collection_id, change.op, change.document_id,
+                  change.removed.first_id, change.removed.count, change.added.first_id,
+                  change.added.count);
+  });
   if (!ok) return ok;
-  const auto chunks_delta = static_cast<std::int64_t>(change.added.count) -
-                            static_cast<std::int64_t>(change.removed.count);
+  const std::int64_t seq = connection.last_insert_rowid();
+  std::int64_t documents_delta = 0;
+  std::int64_t chunks_delta = 0;
+  for (const Change& change : changes) {
+    documents_delta += change.documents_delta;
+    chunks_delta += static_cast<std::int64_t>(change.added.count) -
+                    static_cast<std::int64_t>(change.removed.count);
+  }
   return connection.run(
-      "UPDATE collections SET seq = ?, logged_changes = logged_changes + 1, "
+      "UPDATE collections SET seq = ?, logged_changes = logged_changes + ?, "
       "documents = documents + ?, chunks = chunks + ? WHERE collection_id = ?",
-      connection.last_insert_rowid(), change.documents_delta, chunks_delta, collection_id);
+      seq, changes.size(), documents_delta, chunks_delta, collection_id);
 }
 
 } // namespace raglan::store

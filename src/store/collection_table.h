@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,8 +64,8 @@ Result<CollectionRow> find_or_insert_collection(Connection& connection, const Co
 // Nobody finds it any more, or anything in it, and its name is free: every query asks for a tenant,
 // and it has none from now on. Its rows remain for sweep.h to remove. kNotFound.
 Result<> drop_collection(Connection& connection, const CollectionKey& key);
-// Appends to the change log, and moves the collection's seq and counters.
-Result<> record_change(Connection& connection, std::string_view tenant, std::int64_t collection_id,
-                       const Change& change);
+// Appends to the change log, in order, and moves the collection's seq and counters.
+Result<> record_changes(Connection& connection, std::string_view tenant, std::int64_t collection_id,
+                        std::span<const Change> changes);
 
 } // namespace raglan::store

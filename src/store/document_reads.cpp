@@ -27,18 +27,16 @@ Document read_header(const Statement& row) {
           .chunk_count = static_cast<std::uint32_t>(row.integer(6))};
 }
 
-// The ids as a JSON array, which json_each turns into rows: one parameter for any number of ids.
-// What can be no id becomes null, which equals nothing.
-std::string json_array_of(std::span<const std::string> ids) {
+} // namespace
+
+std::string json_array_of(std::span<const std::string_view> ids) {
   std::string json = "[";
-  for (const std::string& id : ids) {
+  for (const std::string_view id : ids) {
     if (json.size() > 1) json += ',';
     json += is_document_id(id) ? '"' + json_escape(id) + '"' : "null";
   }
   return json + ']';
 }
-
-} // namespace
 
 Result<Document> read_document(Connection& connection, const CollectionKey& key,
                                std::string_view document_id) {
@@ -92,7 +90,8 @@ Result<std::vector<std::optional<StoredVersion>>> read_stored_versions(
       "ON d.tenant = c.tenant AND d.collection_id = c.collection_id AND d.id = wanted.value "
       "WHERE c.tenant = ?1 AND c.name = ?2");
   if (!select) return forward_error(select);
-  const std::string wanted = json_array_of(document_ids);
+  const std::vector<std::string_view> ids(document_ids.begin(), document_ids.end());
+  const std::string wanted = json_array_of(ids);
   select->bind(std::string_view(key.tenant), std::string_view(key.name), std::string_view(wanted));
   while (true) {
     auto row = select->step();

@@ -16,6 +16,10 @@
 
 namespace raglan::store {
 
+// Ids as a JSON array, which json_each turns into rows: one parameter for any number of ids. What
+// can be no id becomes null, which equals nothing.
+std::string json_array_of(std::span<const std::string_view> ids);
+
 Result<Document> read_document(Connection& connection, const CollectionKey& key,
                                std::string_view document_id);
 Result<DocumentPage> read_page(Connection& connection, const CollectionKey& key,

@@ -6,7 +6,9 @@
 #include <optional>
 
 #include "base/utf8.h"
+#include "store/bulk_insert.h"
 #include "store/collection_table.h"
+#include "store/document_reads.h"
 #include "store/store.h"
 
 namespace raglan::store {
@@ -48,27 +50,39 @@ Result<> check_chunks(const PreparedDocument& prepared, std::size_t dimension) {
   return {};
 }
 
-Result<std::optional<StoredDocument>> find_document(Connection& connection, std::string_view tenant,
-                                                    std::int64_t collection_id,
-                                                    std::string_view id) {
-  auto select = connection.prepare(
-      "SELECT document_key, first_chunk_id, chunk_count, content_hash, metadata FROM documents "
-      "WHERE tenant = ? AND collection_id = ? AND id = ?");
-  if (!select) return forward_error(select);
-  select->bind(tenant, collection_id, id);
-  auto row = select->step();
-  if (!row) return forward_error(row);
-  if (!*row) return std::nullopt;
-  StoredDocument found{.key = select->integer(0),
-                       .chunks = {select->unsigned_integer(1), select->unsigned_integer(2)},
-                       .metadata = std::string(select->text(4))};
-  const auto hash = select->blob(3);
+Result<StoredDocument> read_stored(const Statement& row) {
+  StoredDocument found{.key = row.integer(1),
+                       .chunks = {row.unsigned_integer(2), row.unsigned_integer(3)},
+                       .metadata = std::string(row.text(5))};
+  const auto hash = row.blob(4);
   if (hash.size() != found.content_hash.bytes.size()) {
     return fail(ErrorCode::kCorrupt, "the store's file is damaged");
   }
   std::ranges::copy(std::as_bytes(hash),
                     std::as_writable_bytes(std::span(found.content_hash.bytes)).begin());
   return found;
+}
+
+// What is stored under each of the ids.
+Result<std::vector<std::optional<StoredDocument>>> find_documents(
+    Connection& connection, std::string_view tenant, std::int64_t collection_id,
+    std::span<const std::string_view> ids) {
+  std::vector<std::optional<StoredDocument>> found(ids.size());
+  auto select = connection.prepare(
+      "SELECT wanted.key, d.document_key, d.first_chunk_id, d.chunk_count, d.content_hash, "
+      "d.metadata FROM json_each(?3) wanted CROSS JOIN documents d "
+      "ON d.tenant = ?1 AND d.collection_id = ?2 AND d.id = wanted.value");
+  if (!select) return forward_error(select);
+  const std::string wanted = json_array_of(ids);
+  select->bind(tenant, collection_id, std::string_view(wanted));
+  while (true) {
+    auto row = select->step();
+    if (!row) return forward_error(row);
+    if (!*row) return found;
+    auto stored = read_stored(*select);
+    if (!stored) return forward_error(stored);
+    found.at(select->unsigned_integer(0)) = std::move(*stored);
+  }
 }
 
 Result<> claim_embedding_space(Connection& connection, const CollectionRow& collection,
@@ -87,56 +101,102 @@ Result<> claim_embedding_space(Connection& connection, const CollectionRow& coll
                           collection.name, collection.embedder_id, space.embedder_id));
 }
 
-// The chunks, texts and vectors go with the row; the change log is the caller's.
+// The chunks, texts and vectors go with the rows; the change log is the caller's.
 Result<> erase(Connection& connection, std::string_view tenant, std::int64_t collection_id,
-               const StoredDocument& stored) {
-  auto fields = parse_metadata(stored.metadata);
-  if (!fields) return fail(ErrorCode::kCorrupt, "the store's file is damaged");
-  auto ok = delete_fields(connection, {tenant, collection_id, stored.key}, *fields);
-  if (!ok) return ok;
-  return connection.run("DELETE FROM documents WHERE document_key = ?", stored.key);
-}
-
-Result<> insert_document_row(Connection& connection, std::string_view tenant,
-                             std::int64_t collection_id, const PreparedDocument& prepared,
-                             std::uint64_t first_chunk_id, WallTime now) {
-  const Document& document = prepared.document;
-  return connection.run(
-      "INSERT INTO documents (tenant, collection_id, id, content_hash, updated_at_ms, "
-      "first_chunk_id, chunk_count, title, uri, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      tenant, collection_id, std::string_view(document.id),
-      std::as_bytes(std::span(document.content_hash.bytes)), to_unix_milliseconds(now),
-      first_chunk_id, prepared.chunks.size(), std::string_view(document.title),
-      std::string_view(document.uri), std::string_view(document.metadata_json));
-}
-
-Result<> insert_bodies(Connection& connection, std::int64_t document_key,
-                       const PreparedDocument& prepared, std::uint64_t first_chunk_id) {
-  auto ok = connection.run("INSERT INTO texts (document_key, text) VALUES (?, ?)", document_key,
-                           std::string_view(prepared.document.text));
-  if (ok) {
-    ok = connection.run("INSERT INTO vectors (document_key, vectors) VALUES (?, ?)", document_key,
-                        std::as_bytes(std::span(prepared.vectors)));
-  }
-  if (!ok) return ok;
-  std::uint64_t chunk_id = first_chunk_id;
-  for (const Chunk& chunk : prepared.chunks) {
-    ok = connection.run(
-        "INSERT INTO chunks (chunk_id, document_key, ordinal, start_byte, end_byte, title_path, "
-        "text) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        chunk_id++, document_key, chunk.ordinal, chunk.start, chunk.end,
-        std::string_view(chunk.title_path), std::string_view(chunk.text));
+               std::span<const StoredDocument* const> documents) {
+  if (documents.empty()) return {};
+  std::string keys;
+  for (const StoredDocument* stored : documents) {
+    auto fields = parse_metadata(stored->metadata);
+    if (!fields) return fail(ErrorCode::kCorrupt, "the store's file is damaged");
+    auto ok = delete_fields(connection, {tenant, collection_id, stored->key}, *fields);
     if (!ok) return ok;
+    keys += (keys.empty() ? '[' : ',') + std::to_string(stored->key);
   }
-  return {};
+  keys += ']';
+  return connection.run(
+      "DELETE FROM documents WHERE document_key IN (SELECT value FROM json_each(?))",
+      std::string_view(keys));
 }
 
-// AUTOINCREMENT keeps the highest id ever given out, deleted ones included.
-Result<std::uint64_t> next_chunk_id(Connection& connection) {
-  auto last = connection.query_integer("SELECT seq FROM sqlite_sequence WHERE name = 'chunks'");
-  if (!last && last.error().code == ErrorCode::kNotFound) return 1;
-  if (!last) return forward_error(last);
-  return static_cast<std::uint64_t>(*last) + 1;
+// A document that is to be written, and the keys that it gets.
+struct NewDocument {
+  const PreparedDocument* prepared;
+  std::int64_t key;
+  std::uint64_t first_chunk_id;
+  const Document& document() const { return prepared->document; }
+};
+
+Result<> insert_documents(Connection& connection, std::string_view tenant,
+                          std::int64_t collection_id, std::span<const NewDocument> news,
+                          WallTime now) {
+  static const BulkInsert kInsert(
+      "INSERT INTO documents (document_key, tenant, collection_id, id, content_hash, "
+      "updated_at_ms, first_chunk_id, chunk_count, title, uri, metadata) VALUES",
+      11);
+  const std::int64_t updated_at_ms = to_unix_milliseconds(now);
+  return kInsert.run(connection, news.size(), [&](Statement& row, int index, std::size_t i) {
+    const NewDocument& added = news[i];
+    const Document& document = added.document();
+    row.bind_from(index, added.key, tenant, collection_id, std::string_view(document.id),
+                  std::as_bytes(std::span(document.content_hash.bytes)), updated_at_ms,
+                  added.first_chunk_id, added.prepared->chunks.size(),
+                  std::string_view(document.title), std::string_view(document.uri),
+                  std::string_view(document.metadata_json));
+  });
+}
+
+Result<> insert_texts_and_vectors(Connection& connection, std::span<const NewDocument> news) {
+  static const BulkInsert kTexts("INSERT INTO texts (document_key, text) VALUES", 2);
+  static const BulkInsert kVectors("INSERT INTO vectors (document_key, vectors) VALUES", 2);
+  auto ok = kTexts.run(connection, news.size(), [&](Statement& row, int index, std::size_t i) {
+    row.bind_from(index, news[i].key, std::string_view(news[i].document().text));
+  });
+  if (!ok) return ok;
+  return kVectors.run(connection, news.size(), [&](Statement& row, int index, std::size_t i) {
+    row.bind_from(index, news[i].key, std::as_bytes(std::span(news[i].prepared->vectors)));
+  });
+}
+
+Result<> insert_chunks(Connection& connection, std::span<const NewDocument> news) {
+  static const BulkInsert kInsert(
+      "INSERT INTO chunks (chunk_id, document_key, ordinal, start_byte, end_byte, title_path, "
+      "text) VALUES",
+      7);
+  std::vector<std::pair<const NewDocument*, const Chunk*>> chunks;
+  for (const NewDocument& added : news) {
+    for (const Chunk& chunk : added.prepared->chunks) chunks.emplace_back(&added, &chunk);
+  }
+  return kInsert.run(connection, chunks.size(), [&](Statement& row, int index, std::size_t i) {
+    const auto& [added, chunk] = chunks[i];
+    row.bind_from(index, added->first_chunk_id + chunk->ordinal, added->key, chunk->ordinal,
+                  chunk->start, chunk->end, std::string_view(chunk->title_path),
+                  std::string_view(chunk->text));
+  });
+}
+
+// The keys that come next; AUTOINCREMENT keeps the highest ones ever given out, deleted ones
+// included.
+struct NextKeys {
+  std::int64_t document = 1;
+  std::uint64_t chunk = 1;
+};
+
+Result<NextKeys> next_keys(Connection& connection) {
+  auto select = connection.prepare(
+      "SELECT name = 'chunks', seq + 1 FROM sqlite_sequence WHERE name IN ('chunks', 'documents')");
+  if (!select) return forward_error(select);
+  NextKeys next;
+  while (true) {
+    auto row = select->step();
+    if (!row) return forward_error(row);
+    if (!*row) return next;
+    if (select->integer(0) != 0) {
+      next.chunk = select->unsigned_integer(1);
+    } else {
+      next.document = select->integer(1);
+    }
+  }
 }
 
 } // namespace
@@ -156,53 +216,66 @@ Result<std::vector<Field>> check_document(const PreparedDocument& prepared, std:
   return parse_metadata(document.metadata_json);
 }
 
-Result<WriteState> put_document(Connection& connection, const CollectionKey& key,
-                                const EmbeddingSpace& space, const PreparedDocument& prepared,
-                                const std::vector<Field>& fields, WallTime now) {
-  const Document& document = prepared.document;
+Result<std::vector<WriteState>> put_documents(Connection& connection, const CollectionKey& key,
+                                              const EmbeddingSpace& space,
+                                              std::span<const CheckedDocument> documents,
+                                              WallTime now) {
   const std::string_view tenant = key.tenant;
   auto collection = find_or_insert_collection(connection, key, now);
   if (!collection) return forward_error(collection);
   auto ok = claim_embedding_space(connection, *collection, space);
   if (!ok) return forward_error(ok);
-  auto stored = find_document(connection, tenant, collection->id, document.id);
+  std::vector<std::string_view> ids;
+  for (const CheckedDocument& each : documents) ids.emplace_back(each.prepared->document.id);
+  auto stored = find_documents(connection, tenant, collection->id, ids);
   if (!stored) return forward_error(stored);
-  if (*stored && (*stored)->content_hash == document.content_hash) return WriteState::kUnchanged;
+  auto next = next_keys(connection);
+  if (!next) return forward_error(next);
 
-  auto first_chunk_id = next_chunk_id(connection);
-  if (!first_chunk_id) return forward_error(first_chunk_id);
-  if (*stored) ok = erase(connection, tenant, collection->id, **stored);
-  if (ok) {
-    ok = insert_document_row(connection, tenant, collection->id, prepared, *first_chunk_id, now);
+  std::vector<WriteState> states(documents.size(), WriteState::kUnchanged);
+  std::vector<NewDocument> news;
+  std::vector<const StoredDocument*> replaced;
+  std::vector<FieldRow> fields;
+  std::vector<Change> changes;
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    const PreparedDocument& prepared = *documents[i].prepared;
+    const std::optional<StoredDocument>& old = (*stored)[i];
+    if (old && old->content_hash == prepared.document.content_hash) continue;
+    states[i] = WriteState::kIndexed;
+    if (old) replaced.push_back(&*old);
+    for (const Field& field : *documents[i].fields) fields.push_back({next->document, &field});
+    changes.push_back({.op = "put",
+                       .document_id = prepared.document.id,
+                       .removed = old ? old->chunks : ChunkRange{},
+                       .added = {next->chunk, prepared.chunks.size()},
+                       .documents_delta = old ? 0 : 1});
+    news.push_back({&prepared, next->document++, next->chunk});
+    next->chunk += prepared.chunks.size();
   }
-  const std::int64_t document_key = connection.last_insert_rowid();
-  if (ok) ok = insert_bodies(connection, document_key, prepared, *first_chunk_id);
-  if (ok) ok = insert_fields(connection, {tenant, collection->id, document_key}, fields);
-  if (ok) {
-    ok = record_change(connection, tenant, collection->id,
-                       {.op = "put",
-                        .document_id = document.id,
-                        .removed = *stored ? (*stored)->chunks : ChunkRange{},
-                        .added = {*first_chunk_id, prepared.chunks.size()},
-                        .documents_delta = *stored ? 0 : 1});
-  }
+  ok = erase(connection, tenant, collection->id, replaced);
+  if (ok) ok = insert_documents(connection, tenant, collection->id, news, now);
+  if (ok) ok = insert_texts_and_vectors(connection, news);
+  if (ok) ok = insert_chunks(connection, news);
+  if (ok) ok = insert_fields(connection, tenant, collection->id, fields);
+  if (ok) ok = record_changes(connection, tenant, collection->id, changes);
   if (!ok) return forward_error(ok);
-  return WriteState::kIndexed;
+  return states;
 }
 
 Result<> remove_document(Connection& connection, const CollectionKey& key,
                          std::string_view document_id) {
   auto collection = find_collection(connection, key);
   if (!collection) return forward_error(collection);
-  auto stored = find_document(connection, key.tenant, collection->id, document_id);
+  auto stored = find_documents(connection, key.tenant, collection->id, {&document_id, 1});
   if (!stored) return forward_error(stored);
-  if (!*stored) return fail(ErrorCode::kNotFound, "no such document");
-  if (auto ok = erase(connection, key.tenant, collection->id, **stored); !ok) return ok;
-  return record_change(connection, key.tenant, collection->id,
-                       {.op = "remove",
-                        .document_id = document_id,
-                        .removed = (*stored)->chunks,
-                        .documents_delta = -1});
+  const std::optional<StoredDocument>& old = stored->front();
+  if (!old) return fail(ErrorCode::kNotFound, "no such document");
+  const StoredDocument* const removed = &*old;
+  auto ok = erase(connection, key.tenant, collection->id, {&removed, 1});
+  if (!ok) return ok;
+  const Change change{
+      .op = "remove", .document_id = document_id, .removed = old->chunks, .documents_delta = -1};
+  return record_changes(connection, key.tenant, collection->id, {&change, 1});
 }
 
 } // namespace raglan::store

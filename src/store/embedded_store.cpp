@@ -82,6 +82,36 @@ Result<> check_query(const SearchRequest& request, const CollectionRow& row,
   return {};
 }
 
+// Documents that are written by one piece of work: as many as keep other writes waiting for a
+// moment only.
+constexpr std::size_t kMaxSliceDocuments = 256;
+constexpr std::size_t kMaxSliceChunks = 1024;
+
+std::vector<std::span<const CheckedDocument>> slices_of(
+    std::span<const CheckedDocument> documents) {
+  std::vector<std::span<const CheckedDocument>> slices;
+  std::size_t first = 0;
+  std::size_t chunks = 0;
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    const std::size_t added = documents[i].prepared->chunks.size();
+    if (i > first && (i - first == kMaxSliceDocuments || chunks + added > kMaxSliceChunks)) {
+      slices.push_back(documents.subspan(first, i - first));
+      first = i;
+      chunks = 0;
+    }
+    chunks += added;
+  }
+  if (first < documents.size()) slices.push_back(documents.subspan(first));
+  return slices;
+}
+
+// Not what ends every write alike.
+bool may_be_one_documents_fault(ErrorCode code) {
+  return code != ErrorCode::kConflict && code != ErrorCode::kUnavailable &&
+         code != ErrorCode::kOverloaded && code != ErrorCode::kDraining &&
+         code != ErrorCode::kCorrupt;
+}
+
 } // namespace
 
 struct EmbeddedStore::Parts {
@@ -94,9 +124,9 @@ struct EmbeddedStore::Parts {
 
   Parts(const std::filesystem::path& database, EmbeddingSpace embedding_space,
         StoreConfig store_config, const Clock& system_clock,
-        std::unique_ptr<std::atomic<std::uint64_t>> statement_count, Opened opened)
+        std::unique_ptr<StatementCounts> statement_counts, Opened opened)
       : path(database),
-        statements(std::move(statement_count)),
+        statements(std::move(statement_counts)),
         space(std::move(embedding_space)),
         config(store_config),
         clock(system_clock),
@@ -137,6 +167,38 @@ struct EmbeddedStore::Parts {
     return prepared;
   }
 
+  // Each slice is one piece of the writer's work. One that fails is written document by document,
+  // so that each fails alone.
+  std::vector<Result<WriteState>> write_checked(const CollectionKey& key,
+                                                std::span<const CheckedDocument> documents) {
+    const std::vector<std::span<const CheckedDocument>> slices = slices_of(documents);
+    std::vector<std::vector<WriteState>> states(slices.size());
+    std::vector<Writer::Work> works;
+    works.reserve(slices.size());
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      works.emplace_back([&, i](Connection& connection) -> Result<> {
+        auto put = put_documents(connection, key, space, slices[i], clock.wall_now());
+        if (!put) return forward_error(put);
+        states[i] = std::move(*put);
+        return {};
+      });
+    }
+    const std::vector<Result<>> outcomes = writer.write_all(works);
+    std::vector<Result<WriteState>> all;
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      if (outcomes[i]) {
+        all.insert(all.end(), states[i].begin(), states[i].end());
+      } else if (slices[i].size() == 1 || !may_be_one_documents_fault(outcomes[i].error().code)) {
+        all.insert(all.end(), slices[i].size(), std::unexpected(outcomes[i].error()));
+      } else {
+        for (std::size_t each = 0; each < slices[i].size(); ++each) {
+          all.push_back(std::move(write_checked(key, slices[i].subspan(each, 1)).front()));
+        }
+      }
+    }
+    return all;
+  }
+
   Result<> match(const SearchRequest& request, Prepared& prepared) {
     auto reader = readers.acquire();
     if (!reader) return forward_error(reader);
@@ -154,7 +216,7 @@ struct EmbeddedStore::Parts {
 
   const std::filesystem::path path;
   // Before everything that counts into it.
-  std::unique_ptr<std::atomic<std::uint64_t>> statements;
+  std::unique_ptr<StatementCounts> statements;
   const EmbeddingSpace space;
   const StoreConfig config;
   const Clock& clock;
@@ -172,7 +234,7 @@ EmbeddedStore::~EmbeddedStore() { close(); }
 Result<std::unique_ptr<EmbeddedStore>> EmbeddedStore::open(const std::filesystem::path& path,
                                                            EmbeddingSpace space, StoreConfig config,
                                                            const Clock& clock) {
-  auto statements = std::make_unique<std::atomic<std::uint64_t>>(0);
+  auto statements = std::make_unique<StatementCounts>();
   auto opened = open_database(path, config, {true, config.busy_timeout, statements.get()});
   if (!opened) return forward_error(opened);
   std::error_code ignored; // without the folder, saving snapshots fails and is reported then
@@ -236,7 +298,7 @@ EmbeddedStore::IndexSize EmbeddedStore::index_size() const {
   return size;
 }
 
-std::uint64_t EmbeddedStore::statements_total() const { return parts_->statements->load(); }
+const StatementCounts& EmbeddedStore::statements() const { return *parts_->statements; }
 
 std::size_t EmbeddedStore::write_queue_depth() const { return parts_->writer.waiting(); }
 
@@ -280,28 +342,23 @@ std::vector<Result<WriteState>> EmbeddedStore::put_many(
     return states;
   }
   std::vector<std::vector<Field>> fields(documents.size());
-  std::vector<std::size_t> positions; // of the works' documents
-  std::vector<Writer::Work> works;
+  std::vector<CheckedDocument> checked;
+  std::vector<std::size_t> positions; // of the checked, among `documents`
   for (std::size_t i = 0; i < documents.size(); ++i) {
-    auto checked =
+    auto found =
         check_document(documents[i], parts_->space.dimension, parts_->config.max_metadata_bytes);
-    if (!checked) {
-      states[i] = forward_error(checked);
+    if (!found) {
+      states[i] = forward_error(found);
       continue;
     }
-    fields[i] = std::move(*checked);
+    fields[i] = std::move(*found);
+    checked.push_back({&documents[i], &fields[i]});
     positions.push_back(i);
-    works.emplace_back([&, i](Connection& connection) -> Result<> {
-      states[i] = put_document(connection, key, parts_->space, documents[i], fields[i],
-                               parts_->clock.wall_now());
-      return states[i] ? Result<>{} : std::unexpected(states[i].error());
-    });
   }
-  std::vector<Result<>> outcomes = parts_->writer.write_all(works);
-  if (std::ranges::any_of(outcomes, &Result<>::has_value)) parts_->shelf.want(key);
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    if (!outcomes[i]) states[positions[i]] = forward_error(outcomes[i]);
-  }
+  const std::vector<Result<WriteState>> written = parts_->write_checked(key, checked);
+  for (std::size_t i = 0; i < written.size(); ++i) states[positions[i]] = written[i];
+  const bool any = std::ranges::any_of(written, &Result<WriteState>::has_value);
+  if (any) parts_->shelf.want(key);
   return states;
 }
 

@@ -27,6 +27,7 @@
 
 #include "base/clock.h"
 #include "store/embedding_space.h"
+#include "store/statement_counts.h"
 #include "store/store.h"
 #include "store/store_config.h"
 
@@ -66,8 +67,8 @@ class EmbeddedStore final : public Store {
   };
   IndexSize index_size() const;
 
-  // SQL statements executed since the store was opened: raglan_store_statements_total.
-  std::uint64_t statements_total() const;
+  // Since the store was opened.
+  const StatementCounts& statements() const;
   // Writes that wait for their commit: raglan_queue_depth{executor="store"}.
   std::size_t write_queue_depth() const;
 

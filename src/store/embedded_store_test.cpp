@@ -1,11 +1,14 @@
 #include "store/embedded_store.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <thread>
 
 #include "store/collection_index.h"
+#include "store/collection_table.h"
 #include "store/document_reads.h"
+#include "store/index_feed.h"
 #include "store/store_fixture_test.h"
 
 namespace raglan::store {
@@ -167,14 +170,65 @@ TEST_F(EmbeddedStoreTest, PassagesKeepTheOrderAndLeaveOutWhatIsGone) {
 
 TEST_F(EmbeddedStoreTest, AnyNumberOfPassagesOrVersionsIsOneStatement) {
   ASSERT_TRUE(store_->put({}, make_document("a", "one\ntwo\nthree")));
-  std::atomic<std::uint64_t> statements{0};
+  StatementCounts statements;
   auto connection = Connection::open(folder_.database(), {.executed = &statements});
   ASSERT_TRUE(connection);
-  statements = 0;
+  statements.reads = 0;
   EXPECT_EQ(read_passages(*connection, {}, std::vector<std::uint64_t>{1, 2, 3, 4})->size(), 3u);
-  EXPECT_EQ(statements, 1u);
+  EXPECT_EQ(statements.reads, 1u);
   EXPECT_TRUE(read_stored_versions(*connection, {}, std::vector<std::string>{"a", "b", "c"}));
-  EXPECT_EQ(statements, 2u);
+  EXPECT_EQ(statements.reads, 2u);
+}
+
+TEST_F(EmbeddedStoreTest, AnIndexCatchesUpWithAnyNumberOfDocumentsByOneStatement) {
+  ASSERT_TRUE(store_->put({}, make_document("first", "one")));
+  const std::uint64_t seq = store_->generation({})->seq;
+  std::vector<PreparedDocument> documents;
+  for (int i = 0; i < 50; ++i) {
+    documents.push_back(make_document(fmt::format("d{}", i), "one\ntwo\nthree"));
+  }
+  documents.push_back(make_document("first", "two\nthree")); // replaced
+  for (const auto& state : store_->put_many({}, documents)) EXPECT_EQ(state, WriteState::kIndexed);
+  StatementCounts statements;
+  auto connection = Connection::open(folder_.database(), {.executed = &statements});
+  ASSERT_TRUE(connection);
+  const auto collection = find_collection(*connection, {});
+  ASSERT_TRUE(collection);
+  for (const std::uint64_t after : {std::uint64_t{0}, seq}) {
+    statements.reads = 0;
+    IndexBatch batch;
+    EXPECT_TRUE(read_added_chunks(*connection, {"default", collection->id, collection->dimension},
+                                  after, batch, [] {}));
+    EXPECT_EQ(statements.reads, 1u);
+    ASSERT_EQ(batch.size(), 152u);
+    EXPECT_EQ(batch.entries().back().text, "Title\nthree");
+  }
+}
+
+TEST_F(EmbeddedStoreTest, ManyDocumentsTakeFewStatements) {
+  std::vector<PreparedDocument> documents;
+  for (int i = 0; i < 96; ++i) documents.push_back(make_document(fmt::format("d{}", i), "text"));
+  const auto statements_of = [&] {
+    const std::uint64_t before = store_->statements().writes;
+    for (const auto& state : store_->put_many({}, documents)) {
+      EXPECT_EQ(state, WriteState::kIndexed);
+    }
+    return store_->statements().writes - before;
+  };
+  EXPECT_LE(statements_of(), 25u); // rows of five tables in blocks of 32, and those of any commit
+  for (PreparedDocument& each : documents) each.document.content_hash.bytes[0] ^= 1;
+  EXPECT_LE(statements_of(), 25u);
+}
+
+TEST_F(EmbeddedStoreTest, OfManyDocumentsOneFailsAlone) {
+  std::vector<PreparedDocument> documents;
+  for (int i = 0; i < 5; ++i) documents.push_back(make_document(fmt::format("d{}", i), "text"));
+  documents[3].document.id = documents[1].document.id; // within one statement neither can be
+  documents[3].document.content_hash.bytes[0] ^= 1;
+  for (const auto& state : store_->put_many({}, documents)) EXPECT_EQ(state, WriteState::kIndexed);
+  EXPECT_EQ(store_->collection({})->documents, 4u); // the later one stays
+  EXPECT_EQ(store_->get({}, documents[3].document.id)->content_hash,
+            documents[3].document.content_hash);
 }
 
 TEST_F(EmbeddedStoreTest, StoredVersionsFollowTheIds) {

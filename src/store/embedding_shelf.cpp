@@ -128,7 +128,7 @@ EmbeddingShelfStats EmbeddingShelf::stats() const {
           .evicted = evicted_.load(),
           .dropped = dropped_.load(),
           .failures = failures_.load(),
-          .statements = statements_.load()};
+          .statements = statements_.total()};
 }
 
 void EmbeddingShelf::close() {

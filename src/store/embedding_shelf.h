@@ -136,7 +136,7 @@ class EmbeddingShelf {
   const EmbeddingShelfConfig config_;
   const std::chrono::milliseconds ttl_;
   const Clock& clock_;
-  std::atomic<std::uint64_t> statements_ = 0;
+  StatementCounts statements_;
   std::atomic<std::uint64_t> evicted_ = 0;
   std::atomic<std::uint64_t> dropped_ = 0;
   std::atomic<std::uint64_t> failures_ = 0;

@@ -5,17 +5,27 @@
 namespace raglan::store {
 namespace {
 
-constexpr std::string_view kAllDocuments =
-    "SELECT d.document_key, d.first_chunk_id, d.chunk_count, v.vectors FROM documents d "
-    "JOIN vectors v USING (document_key) "
+// A row for each chunk, in the order of documents and chunks: one statement for any number of them.
+// A document's vectors come with its first chunk; a document without chunks is a row too. SQLite
+// goes through the tables as they are written here (CROSS, LEFT) and through the chunks by their
+// ids. That is not in ORDER BY, which would sort them all: ChunkRows checks it.
+constexpr std::string_view kAllChunks =
+    "SELECT d.first_chunk_id, d.chunk_count, c.chunk_id, c.title_path, c.text, "
+    "CASE WHEN c.chunk_id = d.first_chunk_id THEN v.vectors END "
+    "FROM documents d CROSS JOIN vectors v USING (document_key) "
+    "LEFT JOIN chunks c ON c.chunk_id >= d.first_chunk_id "
+    "AND c.chunk_id < d.first_chunk_id + d.chunk_count AND +c.document_key = d.document_key "
     "WHERE d.tenant = ?1 AND d.collection_id = ?2 AND ?3 = 0 ORDER BY d.document_key";
 
 // A document that was replaced again since has another first chunk.
-constexpr std::string_view kDocumentsAddedAfter =
-    "SELECT d.document_key, d.first_chunk_id, d.chunk_count, v.vectors FROM changes h "
-    "CROSS JOIN documents d ON d.tenant = h.tenant AND d.collection_id = h.collection_id "
-    "AND d.id = h.document_id AND d.first_chunk_id = h.added_first_id "
-    "CROSS JOIN vectors v USING (document_key) "
+constexpr std::string_view kChunksAddedAfter =
+    "SELECT d.first_chunk_id, d.chunk_count, c.chunk_id, c.title_path, c.text, "
+    "CASE WHEN c.chunk_id = d.first_chunk_id THEN v.vectors END "
+    "FROM changes h CROSS JOIN documents d ON d.tenant = h.tenant "
+    "AND d.collection_id = h.collection_id AND d.id = h.document_id "
+    "AND d.first_chunk_id = h.added_first_id CROSS JOIN vectors v USING (document_key) "
+    "LEFT JOIN chunks c ON c.chunk_id >= d.first_chunk_id "
+    "AND c.chunk_id < d.first_chunk_id + d.chunk_count AND +c.document_key = d.document_key "
     "WHERE h.tenant = ?1 AND h.collection_id = ?2 AND h.seq > ?3 AND h.added_count > 0 "
     "ORDER BY h.seq";
 
@@ -23,35 +33,38 @@ std::unexpected<Error> damaged() {
   return fail(ErrorCode::kCorrupt, "the store's file is damaged: vectors do not fit the chunks");
 }
 
-struct DocumentVectors {
-  std::int64_t document_key;
-  std::uint64_t first_chunk_id;
-  std::uint64_t chunk_count;
-  std::span<const std::byte> vectors;
-};
+// Puts the rows together again: every document must have all of its chunks, in their order.
+class ChunkRows {
+ public:
+  explicit ChunkRows(std::size_t dimension) : vector_(dimension) {}
 
-Result<> read_chunks(Connection& connection, const DocumentVectors& document, std::size_t dimension,
-                     IndexBatch& batch, const std::function<void()>& flush) {
-  const std::size_t vector_bytes = dimension * sizeof(float);
-  if (document.vectors.size() != document.chunk_count * vector_bytes) return damaged();
-  auto select = connection.prepare(
-      "SELECT title_path, text FROM chunks WHERE chunk_id >= ? AND chunk_id < ? "
-      "AND document_key = ? ORDER BY chunk_id");
-  if (!select) return forward_error(select);
-  select->bind(document.first_chunk_id, document.first_chunk_id + document.chunk_count,
-               document.document_key);
-  std::vector<float> vector(dimension);
-  for (std::uint64_t i = 0; i < document.chunk_count; ++i) {
-    auto row = select->step();
-    if (!row) return forward_error(row);
-    if (!*row) return damaged();
-    const auto bytes = document.vectors.subspan(i * vector_bytes, vector_bytes);
-    std::memcpy(vector.data(), bytes.data(), bytes.size()); // a blob is not aligned
-    batch.add(document.first_chunk_id + i, select->text(0), select->text(1), vector);
-    if (batch.full()) flush();
+  Result<> add(const Statement& row, IndexBatch& batch) {
+    if (next_id_ == end_id_) {
+      next_id_ = row.unsigned_integer(0);
+      end_id_ = next_id_ + row.unsigned_integer(1);
+      const std::span<const std::byte> vectors = row.blob(5);
+      if (vectors.size() != (end_id_ - next_id_) * vector_bytes()) return damaged();
+      vectors_.assign(vectors.begin(), vectors.end());
+      vectors_read_ = 0;
+      if (next_id_ == end_id_) return {};
+    }
+    if (row.unsigned_integer(2) != next_id_) return damaged();
+    std::memcpy(vector_.data(), vectors_.data() + vectors_read_, vector_bytes());
+    vectors_read_ += vector_bytes();
+    batch.add(next_id_++, row.text(3), row.text(4), vector_);
+    return {};
   }
-  return {};
-}
+  Result<> finish() const { return next_id_ == end_id_ ? Result<>{} : damaged(); }
+
+ private:
+  std::size_t vector_bytes() const { return vector_.size() * sizeof(float); }
+
+  std::vector<float> vector_;
+  std::vector<std::byte> vectors_; // of the document
+  std::size_t vectors_read_ = 0;   // bytes
+  std::uint64_t next_id_ = 0;      // of its chunks
+  std::uint64_t end_id_ = 0;
+};
 
 } // namespace
 
@@ -84,17 +97,16 @@ void IndexBatch::clear() {
 Result<> read_added_chunks(Connection& connection, const FeedSource& source,
                            std::uint64_t after_seq, IndexBatch& batch,
                            const std::function<void()>& flush) {
-  auto select = connection.prepare(after_seq == 0 ? kAllDocuments : kDocumentsAddedAfter);
+  auto select = connection.prepare(after_seq == 0 ? kAllChunks : kChunksAddedAfter);
   if (!select) return forward_error(select);
   select->bind(std::string_view(source.tenant), source.collection_id, after_seq);
+  ChunkRows rows(source.dimension);
   while (true) {
     auto row = select->step();
     if (!row) return forward_error(row);
-    if (!*row) return {};
-    const DocumentVectors document{select->integer(0), select->unsigned_integer(1),
-                                   select->unsigned_integer(2), select->blob(3)};
-    auto ok = read_chunks(connection, document, source.dimension, batch, flush);
-    if (!ok) return ok;
+    if (!*row) return rows.finish();
+    if (auto ok = rows.add(*select, batch); !ok) return ok;
+    if (batch.full()) flush();
   }
 }
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -41,14 +42,20 @@ void bind_field_value(Statement& statement, int index, const FieldValue& value);
 // kInvalidField when it is not a JSON object, or nested more than 32 deep.
 Result<std::vector<Field>> parse_metadata(std::string_view metadata_json);
 
-// Writes and deletes a document's rows; inside a write transaction.
+// A row that is to be written.
+struct FieldRow {
+  std::int64_t document_key = 0;
+  const Field* field = nullptr;
+};
+// Both belong inside a write transaction.
+Result<> insert_fields(Connection& connection, std::string_view tenant, std::int64_t collection_id,
+                       std::span<const FieldRow> rows);
 struct FieldOwner {
   std::string_view tenant;
   std::int64_t collection_id = 0;
   std::int64_t document_key = 0;
 };
-Result<> insert_fields(Connection& connection, const FieldOwner& owner,
-                       const std::vector<Field>& fields);
+// A document's rows.
 Result<> delete_fields(Connection& connection, const FieldOwner& owner,
                        const std::vector<Field>& fields);
 

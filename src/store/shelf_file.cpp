@@ -40,8 +40,7 @@ fs::path with_suffix(fs::path path, std::string_view suffix) {
   return path;
 }
 
-Result<Connection> connect(const fs::path& path, bool create,
-                           std::atomic<std::uint64_t>& executed) {
+Result<Connection> connect(const fs::path& path, bool create, StatementCounts& executed) {
   auto connection = Connection::open(
       path, {.create = create, .busy_timeout = kBusyTimeout, .executed = &executed});
   if (!connection) return forward_error(connection);
@@ -95,7 +94,7 @@ struct Connections {
 
 Result<Connections> open_connections(const fs::path& path, std::string_view embedder_id,
                                      std::uint64_t max_bytes, bool create,
-                                     std::atomic<std::uint64_t>& executed) {
+                                     StatementCounts& executed) {
   std::error_code error;
   const auto size_bytes = fs::file_size(path, error);
   if (!error && create && size_bytes > max_bytes) {
@@ -113,7 +112,7 @@ Result<Connections> open_connections(const fs::path& path, std::string_view embe
 } // namespace
 
 Result<ShelfFile> open_shelf_file(const fs::path& path, std::string_view embedder_id,
-                                  std::uint64_t max_bytes, std::atomic<std::uint64_t>& executed) {
+                                  std::uint64_t max_bytes, StatementCounts& executed) {
   const fs::path lock_path = with_suffix(path, ".lock");
   auto lock = FileLock::try_acquire(lock_path);
   const bool alone = lock.has_value();

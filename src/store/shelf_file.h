@@ -31,7 +31,7 @@ struct ShelfFile {
 
 // Errors: kDiskFull, kUnavailable, kConflict (not a shelf of ours, and not alone with it).
 Result<ShelfFile> open_shelf_file(const std::filesystem::path& path, std::string_view embedder_id,
-                                  std::uint64_t max_bytes, std::atomic<std::uint64_t>& executed);
+                                  std::uint64_t max_bytes, StatementCounts& executed);
 
 // For a damaged one whose connections are closed; others that use it keep what they have open.
 void remove_shelf_file(const std::filesystem::path& path);

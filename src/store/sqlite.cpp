@@ -109,7 +109,7 @@ Result<bool> Statement::step() {
   if (bind_error_ != SQLITE_OK) return report(sqlite3_db_handle(handle_), bind_error_);
   if (!started_) {
     started_ = true;
-    if (executed_ != nullptr) executed_->fetch_add(1, std::memory_order_relaxed);
+    count();
   }
   errno = 0; // an older one is not the reason of what fails now
   const int code = sqlite3_step(handle_);
@@ -117,6 +117,12 @@ Result<bool> Statement::step() {
   started_ = false;
   if (code == SQLITE_DONE) return false;
   return report(sqlite3_db_handle(handle_), code);
+}
+
+void Statement::count() const {
+  if (executed_ == nullptr) return;
+  const bool reads = sqlite3_stmt_readonly(handle_) != 0;
+  (reads ? executed_->reads : executed_->writes).fetch_add(1, std::memory_order_relaxed);
 }
 
 Result<> Statement::run() {
@@ -197,7 +203,7 @@ Result<Statement> Connection::prepare_once(std::string_view sql) {
 
 Result<> Connection::execute(const char* sql) {
   const int code = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
-  if (executed_ != nullptr) executed_->fetch_add(1, std::memory_order_relaxed);
+  if (executed_ != nullptr) executed_->writes.fetch_add(1, std::memory_order_relaxed);
   if (code != SQLITE_OK) return report(handle_.get(), code);
   return {};
 }

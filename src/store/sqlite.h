@@ -13,7 +13,6 @@
 // Thread safety: none. A connection and its statements belong to one thread at a time.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -27,6 +26,7 @@
 #include <unordered_map>
 
 #include "base/result.h"
+#include "store/statement_counts.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -44,8 +44,12 @@ class Statement {
   template <typename... Values>
   void bind(const Values&... values) {
     reset();
-    int index = 0;
-    (bind_at(++index, values), ...);
+    bind_from(1, values...);
+  }
+  // Parameters `index` and on of a statement that has not been stepped yet.
+  template <typename... Values>
+  void bind_from(int index, const Values&... values) {
+    (bind_at(index++, values), ...);
   }
   void bind_at(int index, std::string_view text);
   void bind_at(int index, std::span<const std::byte> blob);
@@ -69,13 +73,14 @@ class Statement {
 
  private:
   friend class Connection;
-  Statement(sqlite3_stmt* handle, bool* in_use, std::atomic<std::uint64_t>* executed)
+  Statement(sqlite3_stmt* handle, bool* in_use, StatementCounts* executed)
       : handle_(handle), in_use_(in_use), executed_(executed) {}
   void reset();
+  void count() const;
 
   sqlite3_stmt* handle_;
   bool* in_use_; // the cache entry's flag; null: the statement is this object's own
-  std::atomic<std::uint64_t>* executed_;
+  StatementCounts* executed_;
   int bind_error_ = 0;
   bool started_ = false;
 };
@@ -84,8 +89,8 @@ class Connection {
  public:
   struct Options {
     bool create = false;
-    std::chrono::milliseconds busy_timeout{0};      // 0: fails at once when another process writes
-    std::atomic<std::uint64_t>* executed = nullptr; // counts executed statements; may be null
+    std::chrono::milliseconds busy_timeout{0}; // 0: fails at once when another process writes
+    StatementCounts* executed = nullptr;       // may be null
   };
   // WAL, synchronous=FULL, foreign keys on, automatic checkpoints off (writer.h does them).
   static Result<Connection> open(const std::filesystem::path& path, Options options);
@@ -129,13 +134,13 @@ class Connection {
     std::unique_ptr<sqlite3_stmt, Finalize> handle;
     bool in_use = false;
   };
-  Connection(std::unique_ptr<sqlite3, Close> handle, std::atomic<std::uint64_t>* executed)
+  Connection(std::unique_ptr<sqlite3, Close> handle, StatementCounts* executed)
       : handle_(std::move(handle)), executed_(executed) {}
   Result<> configure(std::chrono::milliseconds busy_timeout);
   Result<sqlite3_stmt*> compile(std::string_view sql, unsigned flags);
 
   std::unique_ptr<sqlite3, Close> handle_; // before cache_: statements are finalized first
-  std::atomic<std::uint64_t>* executed_;
+  StatementCounts* executed_;
   std::unordered_map<std::string_view, std::unique_ptr<Cached>> cache_;
 };
 

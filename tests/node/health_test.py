@@ -28,7 +28,7 @@ REQUIRED_METRICS = {
     "raglan_coalesced_total": {"stage"},
     "raglan_embedding_calls_total": set(),
     "raglan_embedding_batch_size_count": set(),
-    "raglan_store_statements_total": set(),
+    "raglan_store_statements_total": {"kind"},
     "raglan_queue_depth": {"executor"},
     "raglan_http_connections": set(),
     "raglan_http_body_bytes": set(),
