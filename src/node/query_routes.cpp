@@ -1,7 +1,14 @@
 #include "node/query_routes.h"
 
+#include <algorithm>
+#include <span>
 #include <utility>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/json/object.hpp>
 
 #include "base/json_text.h"
@@ -12,8 +19,12 @@
 #include "node/request_scope.h"
 
 namespace raglan::node {
+namespace asio = boost::asio;
 namespace json = boost::json;
 namespace {
+
+// Of one request: enough to share embedding calls, and few beside others' searches.
+constexpr std::size_t kQueriesAtOnce = 16;
 
 http::Response reply_response(const rag::QueryReply& reply, bool explain) {
   http::Response response = http::json_response(200, reply_text(reply, explain));
@@ -79,22 +90,49 @@ std::size_t text_bytes(const rag::QueryReply& reply) {
   return bytes;
 }
 
+// The replies in the requests' order, or the first error.
+net::Task<Result<std::vector<rag::QueryReply>>> run_together(
+    rag::Pipeline& pipeline, std::span<rag::QueryRequest> requests) {
+  const auto executor = co_await asio::this_coro::executor;
+  const auto start = [&](rag::QueryRequest& request) {
+    return asio::co_spawn(executor, pipeline.run(std::move(request)), asio::deferred);
+  };
+  std::vector<rag::QueryReply> replies;
+  while (!requests.empty()) {
+    const auto some = requests.first(std::min(requests.size(), kQueriesAtOnce));
+    requests = requests.subspan(some.size());
+    std::vector<decltype(start(some.front()))> running;
+    for (rag::QueryRequest& request : some) running.push_back(start(request));
+    auto group = asio::experimental::make_parallel_group(std::move(running));
+    auto [order, thrown, results] =
+        co_await group.async_wait(asio::experimental::wait_for_all(), asio::use_awaitable);
+    for (const std::exception_ptr& each : thrown) {
+      if (each) std::rethrow_exception(each);
+    }
+    for (Result<rag::QueryReply>& result : results) {
+      if (!result) co_return std::unexpected(std::move(result.error()));
+      replies.push_back(std::move(*result));
+    }
+  }
+  co_return replies;
+}
+
 net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Request& request) {
   const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
   auto parsed = co_await parse_body(parts, request, parse_search, *deadline);
   if (!parsed) co_return error_reply(parsed.error(), request);
   const bool explain = parsed->requests.front().explain;
-  std::vector<rag::QueryReply> replies;
-  std::size_t bytes = 0;
-  for (rag::QueryRequest& query : parsed->requests) {
-    auto reply = co_await parts.pipeline.run(std::move(query));
+  if (!parsed->was_array) {
+    auto reply = co_await parts.pipeline.run(std::move(parsed->requests.front()));
     if (!reply) co_return error_reply(reply.error(), request);
-    if (!parsed->was_array) co_return reply_response(*reply, explain);
-    bytes += text_bytes(*reply);
-    replies.push_back(std::move(*reply));
+    co_return reply_response(*reply, explain);
   }
-  auto write = [replies = std::move(replies), explain]() -> Result<std::string> {
+  auto replies = co_await run_together(parts.pipeline, parsed->requests);
+  if (!replies) co_return error_reply(replies.error(), request);
+  std::size_t bytes = 0;
+  for (const rag::QueryReply& reply : *replies) bytes += text_bytes(reply);
+  auto write = [replies = std::move(*replies), explain]() -> Result<std::string> {
     std::string text = R"({"results":)";
     char separator = '[';
     for (const rag::QueryReply& reply : replies) {
