@@ -60,22 +60,23 @@ EmbeddingQueue::Ticket EmbeddingQueue::submit(std::vector<std::string> texts,
     callback(Embeddings{embedder_.dimension(), {}, 0});
     return 0;
   }
-  std::unique_ptr<EmbeddingBatcher::Request> request;
-  Result<Ticket> added = fail(ErrorCode::kTooLarge, "too many texts in one embedding request");
-  if (texts.size() <= batcher_.config().max_queued_texts) { // else their tokens are not counted
-    request = make_request(std::move(texts), priority, deadline, std::move(callback));
+  if (texts.size() > batcher_.config().max_queued_texts) { // their tokens are not even counted
+    {
+      const std::lock_guard lock(mutex_);
+      batcher_.count_refusal(ErrorCode::kTooLarge);
+    }
+    callback(fail(ErrorCode::kTooLarge, "too many texts in one embedding request"));
+    return 0;
   }
+  auto request = make_request(std::move(texts), priority, deadline, std::move(callback));
+  Result<Ticket> added = fail(ErrorCode::kDraining, "the server is shutting down");
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) {
-      added = fail(ErrorCode::kDraining, "the server is shutting down");
-    } else if (request) {
-      added = batcher_.add(request);
-    }
+    if (!stopping_) added = batcher_.add(request);
     if (!added) batcher_.count_refusal(added.error().code);
   }
   if (!added) {
-    (request ? request->callback : callback)(forward_error(added));
+    request->callback(forward_error(added));
     return 0;
   }
   wake_.notify_one();

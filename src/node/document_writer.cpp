@@ -28,6 +28,7 @@ Result<Compared> find_unchanged(store::Store& store, const store::CollectionKey&
                                 const ingest::ChunkerConfig& chunker, std::string_view embedder_id,
                                 std::vector<ingest::SourceDocument> sources) {
   std::vector<std::string> ids;
+  ids.reserve(sources.size());
   for (const ingest::SourceDocument& source : sources) ids.push_back(source.id);
   auto stored = store.stored_versions(collection, ids);
   if (!stored) return forward_error(stored);
@@ -148,6 +149,7 @@ net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKe
   }
   if (!group.items.empty()) co_await write_group(write, group.items, refusals_left);
   std::vector<DocumentStatus> statuses;
+  statuses.reserve(items.size());
   for (Item& item : items) statuses.push_back(std::move(item.status));
   co_return statuses;
 }
@@ -161,6 +163,7 @@ net::Task<void> DocumentWriter::skip_unchanged(const Write& write, std::vector<I
   if (pending.empty()) co_return;
   // The work owns what it reads: the request may be cancelled while it runs.
   std::vector<ingest::SourceDocument> sources;
+  sources.reserve(pending.size());
   for (Item* item : pending) sources.push_back(std::move(item->source));
   auto compare = [&store = parts_.store, write, chunker = parts_.chunker,
                   &embedder = parts_.embeddings.embedder(),
