@@ -4,22 +4,17 @@
 #include <span>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/experimental/parallel_group.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/json/object.hpp>
 
 #include "base/json_text.h"
 #include "http/sse.h"
+#include "net/together.h"
 #include "node/body_work.h"
 #include "node/query_json.h"
 #include "node/reply_json.h"
 #include "node/request_scope.h"
 
 namespace raglan::node {
-namespace asio = boost::asio;
 namespace json = boost::json;
 namespace {
 
@@ -93,22 +88,14 @@ std::size_t text_bytes(const rag::QueryReply& reply) {
 // The replies in the requests' order, or the first error.
 net::Task<Result<std::vector<rag::QueryReply>>> run_together(
     rag::Pipeline& pipeline, std::span<rag::QueryRequest> requests) {
-  const auto executor = co_await asio::this_coro::executor;
-  const auto start = [&](rag::QueryRequest& request) {
-    return asio::co_spawn(executor, pipeline.run(std::move(request)), asio::deferred);
-  };
   std::vector<rag::QueryReply> replies;
   while (!requests.empty()) {
     const auto some = requests.first(std::min(requests.size(), kQueriesAtOnce));
     requests = requests.subspan(some.size());
-    std::vector<decltype(start(some.front()))> running;
-    for (rag::QueryRequest& request : some) running.push_back(start(request));
-    auto group = asio::experimental::make_parallel_group(std::move(running));
-    auto [order, thrown, results] =
-        co_await group.async_wait(asio::experimental::wait_for_all(), asio::use_awaitable);
-    for (const std::exception_ptr& each : thrown) {
-      if (each) std::rethrow_exception(each);
-    }
+    std::vector<net::Task<Result<rag::QueryReply>>> running;
+    running.reserve(some.size());
+    for (rag::QueryRequest& request : some) running.push_back(pipeline.run(std::move(request)));
+    auto results = co_await net::together(std::move(running));
     for (Result<rag::QueryReply>& result : results) {
       if (!result) co_return std::unexpected(std::move(result.error()));
       replies.push_back(std::move(*result));

@@ -658,8 +658,8 @@ TEST_F(PipelineTest, ACancelledQuestionLeavesWorkThatRefersToNothingOfIt) {
     }
     question_under_way.cancel();
     EXPECT_EQ(question_under_way.error(), ErrorCode::kClientClosed);
-    // The work that nobody waits for any more is cancelled on its loop, from the answer to the search
-    // within it: each by what the one before posts, and so behind one more settling.
+    // The work that nobody waits for any more is cancelled on its loop, from the answer to the
+    // search within it: each by what the one before posts, and so behind one more settling.
     constexpr int kPosts = 8; // more than there are
     for (int i = 0; i < kPosts; ++i) settle();
     std::exchange(held, nullptr)();
