@@ -9,8 +9,9 @@
 namespace raglan::rag {
 
 net::Task<Result<ComputedAnswer>> AnswerRun::run() {
-  if (generation_)
+  if (generation_) {
     passages_ = co_await stages_.retrieval.find(request_, *generation_, !redis_failed_);
+  }
   if (passages_) layer_ = CacheLayer::kRetrieval;
   const bool answering = request_.mode == QueryMode::kAnswer;
   const bool needs_vector = config_.retrieval.mode != RetrievalMode::kLexical;

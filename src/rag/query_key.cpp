@@ -7,8 +7,8 @@
 namespace raglan::rag {
 namespace {
 
-// Caches may outlive a process. They change with every change of the code that finds other passages
-// in the same collection, or makes other answers of the same passages.
+// Part of the keys, since caches may outlive a process: to be raised with every change of the code
+// that finds other passages in the same collection, or makes other answers of the same passages.
 constexpr std::uint64_t kRetrievalVersion = 1;
 constexpr std::uint64_t kAnswerVersion = 1;
 

@@ -27,17 +27,20 @@ net::Task<ReuseStage::Similar> ReuseStage::find(const QueryRequest& request,
   co_return similar;
 }
 
-void ReuseStage::settle(const QueryRequest& request, std::span<const float> vector,
+void ReuseStage::settle(const QueryRequest& request, std::vector<float> vector,
                         const Similar& similar, const Answer& answer) {
   const Hash128 group = reuse_group(request, keys_);
-  bool same = false;
-  if (similar.question && similar.answer) {
-    same = is_same_answer(*similar.answer, answer);
-    questions_.learn(group, *similar.question, same);
-  }
-  // What an answer that is kept already says needs no second question to be found by.
-  if (same) return;
-  questions_.add(group, scope_of(request.collection), normalise_query(request.query), vector);
+  const bool compared = similar.question && similar.answer;
+  const bool same = compared && is_same_answer(*similar.answer, answer);
+  auto note = [this, group, compared, same, question = similar.question,
+               scope = scope_of(request.collection), text = normalise_query(request.query),
+               vector = std::move(vector)] {
+    if (compared) questions_.learn(group, *question, same);
+    // What an answer that is kept already says needs no second question to be found by.
+    if (!same) questions_.add(group, scope, text, vector);
+  };
+  // It looks at many questions. With the executor full it is left out: nobody's answer needs it.
+  (void)parts_.search(std::move(note));
 }
 
 } // namespace raglan::rag

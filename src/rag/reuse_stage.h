@@ -13,7 +13,7 @@
 
 #include <memory>
 #include <optional>
-#include <span>
+#include <vector>
 
 #include "net/offload.h"
 #include "rag/answer_cache.h"
@@ -49,8 +49,8 @@ class ReuseStage {
   // Nothing similar when the executor is full or the deadline passes: the question goes on alone.
   net::Task<Similar> find(const QueryRequest& request, store::Generation generation,
                           std::vector<float> vector);
-  // The question was computed after all.
-  void settle(const QueryRequest& request, std::span<const float> vector, const Similar& similar,
+  // The question was computed after all: noted on the executor, in a while.
+  void settle(const QueryRequest& request, std::vector<float> vector, const Similar& similar,
               const Answer& answer);
 
   SimilarQuestions& questions() { return questions_; }

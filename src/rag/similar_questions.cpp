@@ -125,7 +125,9 @@ void SimilarQuestions::purge(const cache::Selection& selection) {
 }
 
 SimilarQuestionsStats SimilarQuestions::stats() const {
-  return state_.with([](const State& state) { return state.stats; });
+  SimilarQuestionsStats stats = state_.with([](const State& state) { return state.stats; });
+  stats.reused = reused_;
+  return stats;
 }
 
 } // namespace raglan::rag
