@@ -19,6 +19,7 @@ constexpr std::size_t kDimension = 26;
 class LetterEmbedder final : public model::Embedder {
  public:
   std::string_view id() const override { return "letters"; }
+  std::string_view name() const override { return "fake"; }
   std::size_t dimension() const override { return kDimension; }
   std::size_t max_tokens() const override { return 256; }
   std::size_t count_tokens(std::string_view text) const override { return text.size() / 5 + 1; }

@@ -19,6 +19,7 @@ class CountingEmbedder final : public Embedder {
  public:
   explicit CountingEmbedder(std::string id = "fake") : id_(std::move(id)) {}
   std::string_view id() const override { return id_; }
+  std::string_view name() const override { return "fake"; }
   std::size_t dimension() const override { return 2; }
   std::size_t max_tokens() const override { return 256; }
   std::size_t count_tokens(std::string_view text) const override { return text.size(); }

@@ -14,6 +14,7 @@ namespace {
 class SlowEmbedder final : public Embedder {
  public:
   std::string_view id() const override { return "slow"; }
+  std::string_view name() const override { return "fake"; }
   std::size_t dimension() const override { return 1; }
   std::size_t max_tokens() const override { return 256; }
   std::size_t count_tokens(std::string_view text) const override { return text.size(); }

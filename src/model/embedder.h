@@ -36,7 +36,10 @@ class Embedder {
  public:
   virtual ~Embedder() = default;
   // Changes whenever the same text could get another vector: weights, tokenizer, pooling, prefix.
+  // Where a local model lies and what its folder is called do not change it.
   virtual std::string_view id() const = 0;
+  // What requests and answers call it.
+  virtual std::string_view name() const = 0;
   virtual std::size_t dimension() const = 0;
   // Texts longer than this are cut by the model; the chunker stays below it.
   virtual std::size_t max_tokens() const = 0;

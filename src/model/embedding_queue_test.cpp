@@ -20,6 +20,7 @@ class FakeEmbedder final : public Embedder {
  public:
   explicit FakeEmbedder(bool open = true) : open_(open) {}
   std::string_view id() const override { return "fake"; }
+  std::string_view name() const override { return "fake"; }
   std::size_t dimension() const override { return 2; }
   std::size_t max_tokens() const override { return 256; }
   std::size_t count_tokens(std::string_view text) const override { return text.size(); }

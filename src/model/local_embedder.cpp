@@ -49,7 +49,7 @@ Result<std::string> make_id(const ModelFolder& folder) {
     if (auto ok = hash_file(path, hasher); !ok) return forward_error(ok);
   }
   hasher.add(folder.max_tokens).add(static_cast<std::uint64_t>(folder.pooling));
-  return fmt::format("{}:{}", folder.name, hasher.finish().hex().substr(0, 16));
+  return fmt::format("bert-{}:{}", folder.hidden_size, hasher.finish().hex().substr(0, 16));
 }
 
 ov::AnyMap runtime_options(std::size_t threads) {
@@ -115,6 +115,7 @@ LocalEmbedder::LocalEmbedder(std::unique_ptr<Parts> parts) : parts_(std::move(pa
 LocalEmbedder::~LocalEmbedder() = default;
 
 std::string_view LocalEmbedder::id() const { return parts_->id; }
+std::string_view LocalEmbedder::name() const { return parts_->folder.name; }
 std::size_t LocalEmbedder::dimension() const { return parts_->folder.hidden_size; }
 std::size_t LocalEmbedder::max_tokens() const { return parts_->folder.max_tokens; }
 

@@ -50,6 +50,7 @@ class LocalEmbedder final : public Embedder {
   ~LocalEmbedder() override;
 
   std::string_view id() const override;
+  std::string_view name() const override;
   std::size_t dimension() const override;
   std::size_t max_tokens() const override;
   std::size_t count_tokens(std::string_view text) const override;

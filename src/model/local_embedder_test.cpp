@@ -1,6 +1,10 @@
 #include "model/local_embedder.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 namespace raglan::model {
 namespace {
@@ -25,6 +29,20 @@ TEST(LocalEmbedder, SimilarTextsAreNearer) {
   const auto row = [&](std::size_t i) { return all.subspan(i * 384, 384); };
   EXPECT_NEAR(dot(row(0), row(0)), 1, 1e-4);
   EXPECT_GT(dot(row(0), row(1)), dot(row(0), row(2)) + 0.2f);
+}
+
+TEST(LocalEmbedder, IdIsTheWeightsNotTheFoldersName) {
+  const std::filesystem::path moved =
+      std::filesystem::temp_directory_path() / fmt::format("raglan-moved-model-{}", ::getpid());
+  std::filesystem::create_directory_symlink(kModel, moved);
+  auto here = LocalEmbedder::load(kModel, {});
+  auto there = LocalEmbedder::load(moved, {});
+  std::filesystem::remove(moved);
+  ASSERT_TRUE(here);
+  ASSERT_TRUE(there) << there.error().message;
+  EXPECT_EQ((*here)->id(), (*there)->id());
+  EXPECT_EQ((*here)->name(), "all-MiniLM-L6-v2");
+  EXPECT_EQ((*there)->name(), moved.filename().string());
 }
 
 } // namespace

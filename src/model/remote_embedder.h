@@ -77,6 +77,7 @@ class RemoteEmbedder final : public Embedder {
   ~RemoteEmbedder() override;
 
   std::string_view id() const override { return id_; }
+  std::string_view name() const override { return model_; }
   std::size_t dimension() const override { return dimension_; }
   std::size_t max_tokens() const override { return config_.max_text_tokens; }
   std::size_t count_tokens(std::string_view text) const override;

@@ -20,10 +20,6 @@ struct EmbeddingRequest {
   bool base64 = false;
 };
 
-std::string_view model_name(const model::Embedder& embedder) {
-  return embedder.id().substr(0, embedder.id().rfind(':'));
-}
-
 void add_input(JsonFields& fields, EmbeddingRequest& request, const json::value& value) {
   const json::string* text = value.if_string();
   if (!text) {
@@ -44,12 +40,11 @@ Result<EmbeddingRequest> parse_embedding_request(std::string_view body,
   if (!value) return forward_error(value);
   JsonFields fields(*value, "");
   EmbeddingRequest request;
-  const std::string model = fields.string("model", model_name(embedder), kMaxNameBytes);
-  if (!fields.failed() && model != model_name(embedder)) {
-    return fail(
-        ErrorCode::kNotFound,
-        fmt::format("there is no model of that name; this node has {}", model_name(embedder)),
-        "model");
+  const std::string model = fields.string("model", embedder.name(), kMaxNameBytes);
+  if (!fields.failed() && model != embedder.name()) {
+    return fail(ErrorCode::kNotFound,
+                fmt::format("there is no model of that name; this node has {}", embedder.name()),
+                "model");
   }
   request.base64 = fields.choice("encoding_format", {"float", "base64"}, 0) == 1;
   fields.optional_string("user", kMaxNameBytes);
@@ -89,7 +84,7 @@ net::Task<http::Response> create_embeddings(const OpenAiRouteParts& parts, http:
                                                std::move(wanted));
   if (!reply) co_return error_reply(reply.error(), request);
   const std::size_t vector_bytes = reply->embeddings.values.size() * sizeof(float);
-  auto write = [made = std::move(reply->embeddings), model = model_name(embedder),
+  auto write = [made = std::move(reply->embeddings), model = embedder.name(),
                 base64 = parsed->base64]() -> Result<std::string> {
     return json_text(model::embeddings_reply(made, model, base64));
   };
@@ -112,18 +107,17 @@ void add_openai_routes(http::Router& router, OpenAiRouteParts parts) {
   });
   router.add("GET", "/v1/models", [&embeddings](http::Request&) -> net::Task<http::Response> {
     const json::object body{{"object", "list"},
-                            {"data", json::array{model_json(model_name(embeddings.embedder()))}}};
+                            {"data", json::array{model_json(embeddings.embedder().name())}}};
     co_return http::json_response(200, json_text(body));
   });
-  router.add("GET", "/v1/models/{id}",
-             [&embeddings](http::Request& request) -> net::Task<http::Response> {
-               if (request.path_parameter("id") == model_name(embeddings.embedder())) {
-                 co_return http::json_response(
-                     200, json_text(model_json(model_name(embeddings.embedder()))));
-               }
-               const Error error{ErrorCode::kNotFound, "there is no model of that name", "model"};
-               co_return error_reply(error, request);
-             });
+  router.add(
+      "GET", "/v1/models/{id}", [&embeddings](http::Request& request) -> net::Task<http::Response> {
+        if (request.path_parameter("id") == embeddings.embedder().name()) {
+          co_return http::json_response(200, json_text(model_json(embeddings.embedder().name())));
+        }
+        const Error error{ErrorCode::kNotFound, "there is no model of that name", "model"};
+        co_return error_reply(error, request);
+      });
 }
 
 } // namespace raglan::node

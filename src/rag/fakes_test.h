@@ -19,6 +19,7 @@ namespace raglan::rag {
 class FakeEmbedder final : public model::Embedder {
  public:
   std::string_view id() const override { return "fake"; }
+  std::string_view name() const override { return "fake"; }
   std::size_t dimension() const override { return 2; }
   std::size_t max_tokens() const override { return 256; }
   std::size_t count_tokens(std::string_view text) const override { return 1 + text.size() / 4; }

@@ -1,8 +1,7 @@
 // The embedded store's generation probe: a reading connection of its own that never waits.
 //
-// While nobody writes, a call compares `PRAGMA data_version`, which lies in memory that all
-// processes on the file share; after a write, it reads the collection's row once more. (A counter
-// of this process would be cheaper still, but would not see another process's writes.)
+// While nobody writes, a call compares a few bytes of memory that all processes on the file share
+// (commit_stamp.h); after a write, it reads the collection's row once more.
 #pragma once
 
 #include <cstdint>

@@ -136,8 +136,8 @@ struct EmbeddedStore::Parts {
         writer(std::move(opened.connection),
                {path, config.write_queue, config.checkpoint_bytes, config.change_log_max}, clock),
         leveling(config.upkeep_interval, Upkeep::Priority::kNormal,
-                 [this](const Upkeep::Stopped&) {
-                   shelf.load_wanted(readers);
+                 [this](const Upkeep::Stopped& stopped) {
+                   shelf.load_wanted(readers, stopped);
                    shelf.keep_level(readers);
                  }),
         folding(config.upkeep_interval, Upkeep::Priority::kLow,
@@ -271,6 +271,7 @@ Result<> EmbeddedStore::load_indexes(const std::function<void(LoadProgress)>& pr
     const auto count = [&](std::size_t chunks) {
       total.chunks_loaded += chunks;
       if (progress) progress(total);
+      return true;
     };
     auto index = parts_->shelf.at_least(parts_->readers, key, row, count);
     if (!index && index.error().code != ErrorCode::kNotFound) return forward_error(index);

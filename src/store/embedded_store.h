@@ -7,7 +7,7 @@
 //
 // Writing: one writer thread takes whatever waits in its bounded queue and commits it together
 // (writer.h). Reading: a bounded pool of connections, each used by one thread at a time.
-// Searching: the search reads the collection's committed seq, which costs a `PRAGMA data_version`
+// Searching: the search reads the collection's committed seq, which costs a look at shared memory
 // when nothing changed, brings the index up to it from the change log (live_index.h), and only then
 // searches. An upkeep thread does the same in the background, so that a search rarely finds much to
 // catch up with; it also loads the indexes of collections that this process writes to. Another one,

@@ -198,7 +198,7 @@ TEST_F(EmbeddedStoreTest, AnIndexCatchesUpWithAnyNumberOfDocumentsByOneStatement
     statements.reads = 0;
     IndexBatch batch;
     EXPECT_TRUE(read_added_chunks(*connection, {"default", collection->id, collection->dimension},
-                                  after, batch, [] {}));
+                                  after, batch, [] { return Result<>(); }));
     EXPECT_EQ(statements.reads, 1u);
     ASSERT_EQ(batch.size(), 152u);
     EXPECT_EQ(batch.entries().back().text, "Title\nthree");

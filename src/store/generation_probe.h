@@ -2,7 +2,7 @@
 // and whether the store is well, for readiness.
 //
 //   auto probe = store.generation_probe();         // one for each event loop, kept
-//   auto generation = (*probe)->generation(key);   // about 3 µs while nothing is written
+//   auto generation = (*probe)->generation(key);   // some nanoseconds while nothing is written
 //
 // Thread safety: a probe belongs to one thread at a time. It may outlive its store.
 #pragma once

@@ -96,7 +96,7 @@ void IndexBatch::clear() {
 
 Result<> read_added_chunks(Connection& connection, const FeedSource& source,
                            std::uint64_t after_seq, IndexBatch& batch,
-                           const std::function<void()>& flush) {
+                           const std::function<Result<>()>& flush) {
   auto select = connection.prepare(after_seq == 0 ? kAllChunks : kChunksAddedAfter);
   if (!select) return forward_error(select);
   select->bind(std::string_view(source.tenant), source.collection_id, after_seq);
@@ -106,7 +106,8 @@ Result<> read_added_chunks(Connection& connection, const FeedSource& source,
     if (!row) return forward_error(row);
     if (!*row) return rows.finish();
     if (auto ok = rows.add(*select, batch); !ok) return ok;
-    if (batch.full()) flush();
+    if (!batch.full()) continue;
+    if (auto ok = flush(); !ok) return ok;
   }
 }
 

@@ -46,10 +46,11 @@ struct FeedSource {
 };
 
 // Adds the chunks that are there now and came after `after_seq` (0: all) to `batch`; whenever it is
-// full, `flush` must empty it. kCorrupt when vectors and chunks do not fit together.
+// full, `flush` must empty it, or ends the reading by its error. kCorrupt when vectors and chunks
+// do not fit together.
 Result<> read_added_chunks(Connection& connection, const FeedSource& source,
                            std::uint64_t after_seq, IndexBatch& batch,
-                           const std::function<void()>& flush);
+                           const std::function<Result<>()>& flush);
 // The ids of the chunks that went after `after_seq`, including some that never were in the index.
 Result<std::vector<std::uint64_t>> read_removed_chunks(Connection& connection,
                                                        const FeedSource& source,

@@ -42,10 +42,12 @@ bool exists(Connection& connection, std::int64_t collection_id) {
 // A file that is seen belongs to a collection that has been committed: asking afterwards is safe.
 void sweep_snapshots_of_dropped(const std::filesystem::path& folder, Connection& connection) {
   std::error_code error;
-  for (const auto& file : std::filesystem::directory_iterator(folder, error)) {
-    const auto collection_id = collection_of(file.path());
+  std::error_code ignored;
+  for (std::filesystem::directory_iterator file(folder, error), end; !error && file != end;
+       file.increment(error)) {
+    const auto collection_id = collection_of(file->path());
     if (collection_id && !exists(connection, *collection_id)) {
-      std::filesystem::remove(file.path(), error);
+      std::filesystem::remove(file->path(), ignored);
     }
   }
 }
@@ -73,12 +75,15 @@ void IndexShelf::want(const CollectionKey& key) {
   wanted_.with([&](auto& wanted) { wanted.insert(key); });
 }
 
-void IndexShelf::load_wanted(ReaderPool& readers) {
+void IndexShelf::load_wanted(ReaderPool& readers, const std::function<bool()>& stopped) {
   const auto wanted = wanted_.with([](auto& all) { return std::exchange(all, {}); });
   for (const CollectionKey& key : wanted) {
+    if (stopped()) return;
     // Whatever fails here, the next write asks again.
     auto row = readers.collection(key);
-    if (row && row->dimension > 0) (void)at_least(readers, key, *row);
+    if (row && row->dimension > 0) {
+      (void)at_least(readers, key, *row, [&](std::size_t) { return !stopped(); });
+    }
   }
 }
 

@@ -40,7 +40,8 @@ class IndexShelf {
   // snapshot, and spares the next start the analysis of every text (at 10,000 chunks a second or so
   // against 10 ms).
   void want(const CollectionKey& key);
-  void load_wanted(ReaderPool& readers);
+  // Gives up between two batches of chunks once `stopped` returns true.
+  void load_wanted(ReaderPool& readers, const std::function<bool()>& stopped);
   // Brings the loaded indexes level with the database, and forgets those of deleted collections
   // with their snapshots.
   void keep_level(ReaderPool& readers);

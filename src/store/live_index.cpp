@@ -74,20 +74,22 @@ Result<> LiveIndex::catch_up(Connection& connection, CollectionIndex& index, std
                              const Progress& progress) {
   const std::uint64_t from_seq = index.seq();
   IndexBatch batch;
-  const auto count_batch = [&] {
+  const auto count_batch = [&]() -> Result<> {
     unsaved_chunks_ += batch.size();
-    if (progress) progress(batch.size());
+    const bool go_on = !progress || progress(batch.size());
     batch.clear();
+    if (!go_on) return fail(ErrorCode::kDraining, "loading the index was given up");
+    return {};
   };
   auto ok = read_added_chunks(connection, source_, from_seq, batch, [&] {
     index.apply_ahead(batch.entries());
-    count_batch();
+    return count_batch();
   });
   if (!ok) return ok;
   auto removed = read_removed_chunks(connection, source_, from_seq);
   if (!removed) return forward_error(removed);
   index.apply(batch.entries(), *removed, to_seq);
-  count_batch();
+  (void)count_batch(); // all is there: nothing is left to give up
   unsaved_chunks_ += removed->size();
   return {};
 }

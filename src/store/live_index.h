@@ -39,8 +39,8 @@ struct LogSpan {
 
 class LiveIndex {
  public:
-  // Told how many chunks were loaded since it was last called.
-  using Progress = std::function<void(std::size_t chunks)>;
+  // Told how many chunks were loaded since it was last called; false gives up, with kDraining.
+  using Progress = std::function<bool(std::size_t chunks)>;
 
   LiveIndex(FeedSource source, SnapshotStamp stamp, std::filesystem::path snapshot_path,
             IndexConfig config)

@@ -10,6 +10,8 @@
 
 #include <unistd.h>
 
+#include "store/collection_table.h"
+#include "store/index_feed.h"
 #include "store/store_fixture_test.h"
 #include "store/sweep.h"
 
@@ -64,8 +66,10 @@ class LiveIndexTest : public ::testing::Test {
     Leveled leveled;
     const auto last_seq =
         static_cast<std::uint64_t>(*connection_.query_integer("SELECT seq FROM collections"));
-    auto index = index_->at_least(readers_, last_seq,
-                                  [&](std::size_t chunks) { leveled.loaded_chunks += chunks; });
+    auto index = index_->at_least(readers_, last_seq, [&](std::size_t chunks) {
+      leveled.loaded_chunks += chunks;
+      return true;
+    });
     EXPECT_TRUE(index);
     if (!index) return leveled;
     leveled.seq = (*index)->seq();
@@ -112,9 +116,31 @@ TEST_F(LiveIndexTest, WhoWaitsForAnothersCatchUpNeedsNoReader) {
     });
     while (!returned && (other_id == 0 || !sleeps(other_id))) std::this_thread::yield();
     EXPECT_FALSE(returned);
+    return true;
   };
   EXPECT_TRUE(index_->at_least(readers_, last_seq, catching_up));
   other.join();
+}
+
+TEST_F(LiveIndexTest, LoadingIsGivenUpBetweenBatchesAndCanBeginAgain) {
+  std::string text = "pear";
+  for (std::size_t i = 0; i < IndexBatch::kMaxChunks; ++i) text += "\napple";
+  ASSERT_TRUE(open_store(folder_)->put({"default", "large"}, make_document("a", text)));
+  const auto row = find_collection(connection_, {"default", "large"});
+  ASSERT_TRUE(row);
+  LiveIndex index({"default", row->id, row->dimension}, {7, kSpace.embedder_id, kSpace.dimension},
+                  folder_.path() / "2.index", IndexConfig{});
+  std::vector<std::size_t> told;
+  const auto given_up = index.at_least(readers_, row->seq, [&](std::size_t chunks) {
+    told.push_back(chunks);
+    return false;
+  });
+  EXPECT_EQ(code_of(given_up), ErrorCode::kDraining);
+  EXPECT_EQ(told, std::vector{IndexBatch::kMaxChunks});
+  EXPECT_FALSE(index.loaded());
+  const auto loaded = index.at_least(readers_, row->seq);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ((*loaded)->size(), IndexBatch::kMaxChunks + 1);
 }
 
 TEST_F(LiveIndexTest, AtThePrunedSeqItCatchesUpByTheLog) {

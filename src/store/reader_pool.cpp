@@ -10,10 +10,10 @@ constexpr std::size_t kMaxKnownCollections = 4096;
 } // namespace
 
 Result<CollectionRow> Reader::collection(const CollectionKey& key) {
-  auto version = connection_.query_integer("PRAGMA data_version");
-  if (!version) return forward_error(version);
-  if (*version != data_version_ || known_.size() >= kMaxKnownCollections) known_.clear();
-  data_version_ = *version;
+  auto stamp = connection_.commit_stamp();
+  if (!stamp) return forward_error(stamp);
+  if (*stamp != known_at_ || known_.size() >= kMaxKnownCollections) known_.clear();
+  known_at_ = *stamp;
   if (const auto known = known_.find(key); known != known_.end()) return known->second;
   auto row = find_collection(connection_, key);
   if (row) known_.emplace(key, *row);

@@ -29,14 +29,14 @@ class Reader {
   explicit Reader(Connection connection) : connection_(std::move(connection)) {}
   Connection& connection() { return connection_; }
 
-  // The collection as of the last commit of any process. Rows are kept while `PRAGMA data_version`
-  // stands still: then this reads shared memory only. kNotFound.
+  // The collection as of the last commit of any process. Rows are kept while nothing is
+  // committed: then this reads a few bytes of memory only. kNotFound.
   Result<CollectionRow> collection(const CollectionKey& key);
 
  private:
   Connection connection_;
-  std::int64_t data_version_ = -1;
-  std::map<CollectionKey, CollectionRow> known_; // as of data_version_
+  CommitStamp known_at_;
+  std::map<CollectionKey, CollectionRow> known_; // as of known_at_, or later
 };
 
 class ReaderPool {

@@ -120,14 +120,15 @@ Result<> SnapshotWriter::finish() {
 // snapshot: its rename fails, and it tries again later.
 void sweep_unfinished_snapshots(const std::filesystem::path& folder) {
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename();
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename();
     const auto dash = name.rfind('-');
     const auto dot = name.rfind('.', dash);
     if (!name.ends_with(kTemporarySuffix) || dash == name.npos || dot == name.npos) continue;
     pid_t writer = 0;
     std::from_chars(name.data() + dot + 1, name.data() + dash, writer);
-    if (writer > 0 && ::kill(writer, 0) != 0 && errno == ESRCH) ::unlink(entry.path().c_str());
+    if (writer > 0 && ::kill(writer, 0) != 0 && errno == ESRCH) ::unlink(entry->path().c_str());
   }
 }
 

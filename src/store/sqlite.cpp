@@ -217,6 +217,13 @@ Result<std::int64_t> Connection::query_integer(std::string_view sql) {
   return statement->integer(0);
 }
 
+Result<CommitStamp> Connection::commit_stamp() {
+  if (auto stamp = wal_index_.stamp(handle_.get())) return *stamp;
+  auto version = query_integer("PRAGMA data_version");
+  if (!version) return forward_error(version);
+  return CommitStamp{{static_cast<std::uint64_t>(*version)}};
+}
+
 std::int64_t Connection::last_insert_rowid() const {
   return sqlite3_last_insert_rowid(handle_.get());
 }
@@ -249,7 +256,8 @@ ReadTransaction::ReadTransaction(ReadTransaction&& other) noexcept
 
 // A read transaction that cannot be ended has been ended by SQLite.
 ReadTransaction::~ReadTransaction() {
-  if (connection_ != nullptr && connection_->in_transaction()) (void)connection_->run("COMMIT");
+  if (connection_ == nullptr || !connection_->in_transaction()) return;
+  (void)connection_->run("COMMIT");
 }
 
 } // namespace raglan::store

@@ -26,6 +26,7 @@
 #include <unordered_map>
 
 #include "base/result.h"
+#include "store/commit_stamp.h"
 #include "store/statement_counts.h"
 
 struct sqlite3;
@@ -113,6 +114,9 @@ class Connection {
   // The first column of the first row as a number; kNotFound when there is no row.
   Result<std::int64_t> query_integer(std::string_view sql);
 
+  // Equal to the last one when nothing was committed in between (commit_stamp.h).
+  Result<CommitStamp> commit_stamp();
+
   std::int64_t last_insert_rowid() const;
   // kUnavailable when the database is no longer the file of the path that was opened.
   Result<> check_place() const;
@@ -141,6 +145,7 @@ class Connection {
 
   std::unique_ptr<sqlite3, Close> handle_; // before cache_: statements are finalized first
   StatementCounts* executed_;
+  WalIndex wal_index_;
   std::unordered_map<std::string_view, std::unique_ptr<Cached>> cache_;
 };
 
