@@ -42,7 +42,7 @@ class Engine {
                                               const Progress& progress = {});
   ~Engine();
 
-  const node::Service& service() const { return *service_; }
+  node::Service& service() { return *service_; }
   rag::Pipeline& pipeline() { return service_->pipeline(); }
   void stop();
 

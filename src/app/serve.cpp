@@ -134,11 +134,11 @@ class Serving {
   // What an operator removes from the caches of one node is removed from this one's.
   void follow_purges() {
     if (!redis_) return;
-    rag::Pipeline& pipeline = engine_->pipeline();
+    node::Service& service = engine_->service();
     redis::SubscriberEvents events;
-    events.on_subscribed = [&pipeline] { pipeline.purge_local(); };
-    events.on_message = [&pipeline](std::string_view, std::string_view text) {
-      if (const auto purge = cache::parse_purge(text)) pipeline.purge_local(*purge);
+    events.on_subscribed = [&service] { service.forget_cached(); };
+    events.on_message = [&service](std::string_view, std::string_view text) {
+      if (auto purge = cache::parse_purge(text)) service.follow_purge(std::move(*purge));
     };
     std::vector<std::string> channels{std::string(cache::kPurgeChannel)};
     purges_.emplace(*redis_, redis::SubscriberConfig(), std::move(channels), std::move(events),

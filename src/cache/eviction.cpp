@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "cache/s3_fifo.h"
 
@@ -101,19 +102,23 @@ class Lfu final : public EvictionPolicy {
 
 class Ttl final : public EvictionPolicy {
  public:
-  // From the back: an entry made later usually expires later.
-  void insert(EvictionEntry& entry) override {
-    auto at = order_.end();
-    while (at != order_.begin() && std::prev(at)->expires > entry.expires) --at;
-    order_.insert(at, entry);
-  }
+  void insert(EvictionEntry& entry) override { by_expiry_[entry.expires].push_back(entry); }
   void touch(EvictionEntry&) override {}
   bool touch_matters(const EvictionEntry&) const override { return false; }
-  void erase(EvictionEntry& entry) override { order_.erase(order_.iterator_to(entry)); }
-  EvictionEntry& evict() override { return take_front(order_); }
+  void erase(EvictionEntry& entry) override {
+    const auto at = by_expiry_.find(entry.expires);
+    at->second.erase(at->second.iterator_to(entry));
+    if (at->second.empty()) by_expiry_.erase(at);
+  }
+  EvictionEntry& evict() override {
+    EvictionEntry& entry = by_expiry_.begin()->second.front();
+    erase(entry);
+    return entry;
+  }
 
  private:
-  EntryList order_; // first to expire first
+  // Entries that other nodes made come in no order: a list would have to be searched for each.
+  std::map<MonotonicTime, EntryList> by_expiry_;
 };
 
 } // namespace

@@ -76,7 +76,7 @@ struct LocalCacheStats {
 struct EntryNotes {
   Duration cost{};         // what computing the value took, in time
   std::uint32_t calls = 0; // and in calls of models, searches and the like
-  std::uint64_t scope = 0; // what Selection::scope means: of a tenant's collection, for instance
+  Scope scope = 0;         // that it belongs to
 };
 
 template <typename Value>
@@ -112,8 +112,9 @@ class LocalCache {
     Duration cost{};
   };
 
-  // Nothing when absent, past its grace, or the cache is disabled.
-  Found look_up(const Hash128& key, MonotonicTime now) {
+  // Nothing when absent, past its grace, or the cache is disabled. What expired `useful_for` ago or
+  // longer is found, and counted as a miss: it is for whoever fails to make it anew.
+  Found look_up(const Hash128& key, MonotonicTime now, Duration useful_for) {
     bool expired = false;
     bool uses_full = false;
     Found found = shard(key).read([&](const Shard& shard, Uses& uses) -> Found {
@@ -124,12 +125,17 @@ class LocalCache {
         return {};
       }
       const Entry& entry = at->second;
+      Found found{entry.value, entry.stored, expiry_of(entry), entry.cost};
+      if (found.expires <= now && now - found.expires >= useful_for) {
+        ++uses.misses;
+        return found;
+      }
       uses_full = uses.note(entry, *shard.policy);
       ++uses.hits;
       uses.saved += entry.cost;
       uses.saved_calls += entry.calls;
       uses.age += now - entry.stored;
-      return {entry.value, entry.stored, expiry_of(entry), entry.cost};
+      return found;
     });
     if (expired || uses_full) {
       change(shard(key), [&](Shard& shard) {
@@ -152,16 +158,16 @@ class LocalCache {
 
   // Null also within the grace.
   ValuePtr find(const Hash128& key, MonotonicTime now) {
-    Found found = look_up(key, now);
+    Found found = look_up(key, now, {});
     return now < found.expires ? std::move(found.value) : nullptr;
   }
 
   // Replaces an entry of the same key. `value_bytes` is what the value occupies; it expires the TTL
-  // after `stored`.
-  void insert(const Hash128& key, ValuePtr value, std::size_t value_bytes, MonotonicTime stored,
+  // after `stored`. False when it is not kept: too large, or the cache is disabled.
+  bool insert(const Hash128& key, ValuePtr value, std::size_t value_bytes, MonotonicTime stored,
               EntryNotes notes = {}) {
     const std::size_t bytes = value_bytes + kEntryOverheadBytes;
-    if (!config_.enabled || bytes > shard_bytes_) return;
+    if (!config_.enabled || bytes > shard_bytes_) return false;
     change(shard(key), [&](Shard& shard) {
       if (const auto old = shard.entries.find(key); old != shard.entries.end()) shard.erase(old);
       while (shard.bytes + bytes > shard_bytes_) {
@@ -183,16 +189,17 @@ class LocalCache {
       shard.policy->insert(entry);
       shard.bytes += bytes;
     });
+    return true;
   }
 
-  // Removes entries: how many there were. Looks at each, a shard at a time: for operators.
+  // Removes entries: how many there were. Looks at each, a shard at a time: for operators, and for
+  // an executor, since 100,000 entries take some milliseconds.
   std::size_t purge(const Selection& selection) {
     std::size_t erased = 0;
     for (auto& guarded : shards_) {
       change(guarded, [&](Shard& shard) {
         for (auto at = shard.entries.begin(); at != shard.entries.end();) {
-          const bool goes = (!selection.key || at->first == *selection.key) &&
-                            (!selection.scope || at->second.scope == *selection.scope);
+          const bool goes = selection.fits(at->first, at->second.scope);
           erased += goes ? 1 : 0;
           at = goes ? shard.erase(at) : std::next(at);
         }
@@ -222,7 +229,7 @@ class LocalCache {
     MonotonicTime stored{};
     Duration cost{};
     std::uint32_t calls = 0;
-    std::uint64_t scope = 0;
+    Scope scope = 0;
   };
   struct Shard {
     std::unique_ptr<EvictionPolicy> policy; // of the entries, which outlive it

@@ -48,12 +48,12 @@ TEST(LocalCache, InItsGraceAnEntryIsSeenOnlyByThoseWhoMayServeItStale) {
   Cache cache({.ttl = 10s}, 5s);
   cache.insert(key(1), text("a"), 1, kStart, {.cost = 3s});
   EXPECT_EQ(cache.find(key(1), kStart + 10s), nullptr);
-  const auto stale = cache.look_up(key(1), kStart + 15s - 1ns);
+  const auto stale = cache.look_up(key(1), kStart + 15s - 1ns, {});
   ASSERT_NE(stale.value, nullptr);
   EXPECT_EQ(stale.stored, kStart);
   EXPECT_EQ(stale.expires, kStart + 10s);
   EXPECT_EQ(stale.cost, 3s);
-  EXPECT_EQ(cache.look_up(key(1), kStart + 15s).value, nullptr);
+  EXPECT_EQ(cache.look_up(key(1), kStart + 15s, {}).value, nullptr);
   EXPECT_EQ(cache.stats().entries, 0u);
 }
 
@@ -106,6 +106,31 @@ TEST(LocalCache, APeekIsNeitherCountedNorAUse) {
   EXPECT_EQ(cache.stats().hits + cache.stats().misses, 0u);
   cache.insert(key(3), text("c"), 100, kStart);
   EXPECT_EQ(cache.peek(key(1), kStart).value, nullptr); // 1 was still the least recently used
+}
+
+TEST(LocalCache, WhatIsTooOldToServeIsFoundAndCountedAsAMiss) {
+  Cache cache({.ttl = 10s}, /*grace=*/60s);
+  cache.insert(key(1), text("a"), 1, kStart, {.cost = 1s, .calls = 2});
+  EXPECT_EQ(*cache.look_up(key(1), kStart + 15s - 1ns, 5s).value, "a");
+  EXPECT_EQ(cache.stats().hits, 1u);
+  EXPECT_EQ(*cache.look_up(key(1), kStart + 15s, 5s).value, "a");
+  EXPECT_EQ(cache.find(key(1), kStart + 10s), nullptr);
+  const LocalCacheStats stats = cache.stats();
+  EXPECT_EQ(stats.hits, 1u);
+  EXPECT_EQ(stats.misses, 2u);
+  EXPECT_EQ(stats.saved, Duration(1s));
+  EXPECT_EQ(stats.saved_calls, 2u);
+}
+
+TEST(LocalCache, ErasesATenantsEntries) {
+  Cache cache({});
+  for (std::uint8_t id = 0; id < 6; ++id) {
+    cache.insert(key(id, id), text("a"), 1, kStart, {.scope = Scope{id / 4u} << 32 | id});
+  }
+  EXPECT_EQ(cache.purge({.tenant = 2}), 0u);
+  EXPECT_EQ(cache.purge({.tenant = 1}), 2u);
+  EXPECT_EQ(cache.purge({.scope = 3, .tenant = 1}), 0u);
+  EXPECT_EQ(cache.purge({.tenant = 0}), 4u);
 }
 
 TEST(LocalCache, ErasesOneEntryAScopeOrAll) {

@@ -1,6 +1,6 @@
-// What nodes tell each other when an operator removes cache entries: "query:SCOPE:KEY", in hex,
-// with
-// * for any. Published on kPurgeChannel of Redis after the entries are gone from there.
+// What nodes tell each other when an operator removes cache entries: "query:SCOPE:KEY" in hex, with
+// an asterisk for any key or scope, and with question marks for the collection when all of a
+// tenant's are meant. Published on kPurgeChannel of Redis after the entries are gone from there.
 #pragma once
 
 #include <optional>
@@ -18,7 +18,7 @@ struct PurgeMessage {
   Selection selection;
 };
 
-// "SCOPE:KEY"; part of the names of a cache's entries in Redis, too.
+// "SCOPE:KEY": part of the names of a cache's entries in Redis, or of the pattern they fit.
 std::string selection_text(const Selection& selection);
 
 std::string purge_text(const PurgeMessage& message);

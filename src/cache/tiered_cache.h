@@ -18,7 +18,6 @@
 #include <optional>
 #include <span>
 #include <utility>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/rng.h"
@@ -43,20 +42,6 @@ class TieredCache {
     if (redis != nullptr && config.enabled) {
       shared_.emplace(*redis, SharedTier::Config{.name = std::move(name), .keep = keep});
     }
-  }
-
-  // Removes entries, here and in Redis, for operators: how many there were, one that is in both
-  // counted twice. Other nodes are told. Errors: of Redis; this process' entries are gone even so.
-  net::Task<Result<std::size_t>> purge(std::vector<Selection> selections, Deadline deadline) {
-    std::size_t removed = 0;
-    for (const Selection& selection : selections) removed += local_.purge(selection);
-    if (!shared_) co_return removed;
-    for (const Selection& selection : selections) {
-      auto there = co_await shared_->purge(selection, deadline);
-      if (!there) co_return forward_error(there);
-      removed += *there;
-    }
-    co_return removed;
   }
 
   LocalCache<Value>& local() { return local_; }
@@ -141,8 +126,8 @@ class TieredCache {
   }
 
   // Keeps a value that was computed just now, here and for the other nodes; the claim, if there is
-  // one, ends with that.
-  void publish(const boost::asio::any_io_executor& loop, const Hash128& key, ValuePtr value,
+  // one, ends with that. Whether it is kept here.
+  bool publish(const boost::asio::any_io_executor& loop, const Hash128& key, ValuePtr value,
                EntryNotes notes, Claim claim = {}) {
     if (shared_) {
       SharedEntry entry{Codec::encode(*value), clock_.wall_now(), notes.cost, notes.calls};
@@ -153,7 +138,7 @@ class TieredCache {
                   shared_->put_and_release(key, notes.scope, std::move(entry), std::move(token)));
     }
     const std::size_t bytes = Codec::bytes(*value);
-    local_.insert(key, std::move(value), bytes, clock_.now(), notes);
+    return local_.insert(key, std::move(value), bytes, clock_.now(), notes);
   }
 
  private:
@@ -166,7 +151,8 @@ class TieredCache {
     return token.hex();
   }
 
-  // The entry, now in this process too; nothing when it is older than that, or unreadable.
+  // The entry, now in this process too; nothing when it expires no later than that, or is
+  // unreadable.
   Found take_over(const Hash128& key, std::uint64_t scope, const SharedEntry& entry,
                   MonotonicTime later_than) {
     const MonotonicTime now = clock_.now();
@@ -174,12 +160,14 @@ class TieredCache {
     const Duration age = std::max<Duration>(clock_.wall_now() - entry.stored, Duration::zero());
     const MonotonicTime stored = now - age;
     const MonotonicTime expires = ttl_ == Duration::zero() ? MonotonicTime::max() : stored + ttl_;
-    if (expires <= later_than) return {};
     auto decoded = Codec::decode(entry.value);
     if (!decoded) return {};
     auto value = std::make_shared<const Value>(std::move(*decoded));
+    const bool wanted = expires > later_than;
+    if (!wanted && local_.peek(key, now).value) return {}; // that may be the newer one
     local_.insert(key, value, Codec::bytes(*value), stored,
                   {.cost = entry.cost, .calls = entry.calls, .scope = scope});
+    if (!wanted) return {};
     return {std::move(value), stored, expires, entry.cost};
   }
 

@@ -34,10 +34,13 @@ TEST(LocalEmbedder, SimilarTextsAreNearer) {
 TEST(LocalEmbedder, IdIsTheWeightsNotTheFoldersName) {
   const std::filesystem::path moved =
       std::filesystem::temp_directory_path() / fmt::format("raglan-moved-model-{}", ::getpid());
-  std::filesystem::create_directory_symlink(kModel, moved);
+  std::filesystem::create_directory(moved);
+  for (const auto& entry : std::filesystem::directory_iterator(kModel)) {
+    std::filesystem::create_symlink(entry.path(), moved / entry.path().filename());
+  }
   auto here = LocalEmbedder::load(kModel, {});
   auto there = LocalEmbedder::load(moved, {});
-  std::filesystem::remove(moved);
+  std::filesystem::remove_all(moved);
   ASSERT_TRUE(here);
   ASSERT_TRUE(there) << there.error().message;
   EXPECT_EQ((*here)->id(), (*there)->id());

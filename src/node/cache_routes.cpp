@@ -7,6 +7,8 @@
 #include <boost/json/array.hpp>
 
 #include "base/json_text.h"
+#include "node/body_work.h"
+#include "node/cache_purge.h"
 #include "node/query_json.h"
 #include "node/request_scope.h"
 #include "rag/query_key.h"
@@ -125,26 +127,17 @@ Result<PurgeParameters> purge_parameters(const http::Request& request) {
   return purge;
 }
 
-// One for each collection that is meant; empty scope: for all.
-Result<std::vector<cache::Selection>> selections_of(const PurgeParameters& purge,
-                                                    store::Store& store) {
-  if (!purge.tenant && !purge.collection) return std::vector{cache::Selection{.key = purge.key}};
+cache::Selection selection_of(const PurgeParameters& purge) {
+  cache::Selection selection{.key = purge.key};
   store::CollectionKey collection;
   if (purge.tenant) collection.tenant = *purge.tenant;
-  std::vector<std::string> names;
   if (purge.collection) {
-    names.push_back(*purge.collection);
-  } else {
-    auto known = store.list_collections(collection.tenant);
-    if (!known) return forward_error(known);
-    for (const store::CollectionStats& stats : *known) names.push_back(stats.name);
+    collection.name = *purge.collection;
+    selection.scope = rag::scope_of(collection);
+  } else if (purge.tenant) {
+    selection.tenant = rag::tenant_scope(*purge.tenant);
   }
-  std::vector<cache::Selection> selections;
-  for (std::string& name : names) {
-    collection.name = std::move(name);
-    selections.push_back({.key = purge.key, .scope = rag::scope_of(collection)});
-  }
-  return selections;
+  return selection;
 }
 
 net::Task<http::Response> purge(CacheRouteParts parts, http::Request& request) {
@@ -152,9 +145,6 @@ net::Task<http::Response> purge(CacheRouteParts parts, http::Request& request) {
   if (!deadline) co_return error_reply(deadline.error(), request);
   auto wanted = purge_parameters(request);
   if (!wanted) co_return error_reply(wanted.error(), request);
-  auto select = [&store = parts.store, wanted = *wanted] { return selections_of(wanted, store); };
-  auto selections = co_await net::offload(parts.storage, std::move(select), *deadline, parts.clock);
-  if (!selections) co_return error_reply(selections.error(), request);
   json::object removed;
   Result<> whole;
   const auto count = [&](std::string_view cache, Result<std::size_t> entries) {
@@ -168,13 +158,11 @@ net::Task<http::Response> purge(CacheRouteParts parts, http::Request& request) {
     count(kEmbeddingCache,
           co_await net::offload(parts.storage, std::move(work), *deadline, parts.clock));
   }
-  auto& pipeline = parts.pipeline;
-  if (wanted->selects(kQueryCache)) {
-    for (const auto& selection : *selections) pipeline.similar_questions().purge(selection);
-    count(kQueryCache, co_await pipeline.query_cache().purge(*selections, *deadline));
-  }
-  if (wanted->selects(kRetrievalCache)) {
-    count(kRetrievalCache, co_await pipeline.retrieval_cache().purge(*selections, *deadline));
+  const CachePurgeParts caches{parts.pipeline, parts.storage, parts.clock};
+  for (const std::string_view cache : {kQueryCache, kRetrievalCache}) {
+    if (!wanted->selects(cache)) continue;
+    cache::PurgeMessage message{std::string(cache), selection_of(*wanted)};
+    count(cache, co_await purge_cache(caches, std::move(message), *deadline));
   }
   // An error only now: what can be reached is removed, whatever cannot.
   if (!whole) co_return error_reply(whole.error(), request);
@@ -185,7 +173,13 @@ net::Task<http::Response> purge(CacheRouteParts parts, http::Request& request) {
 net::Task<http::Response> warm(CacheRouteParts parts, http::Request& request) {
   const auto deadline = request_deadline(request, parts.warm_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
-  auto requests = parse_warm(request.body, std::string(store::kDefaultTenant), parts.top_k);
+  const std::size_t body_bytes = request.body.size();
+  auto parse = [body = std::move(request.body), held = request.body_reservation,
+                top_k = parts.top_k] {
+    return parse_warm(body, std::string(store::kDefaultTenant), top_k);
+  };
+  auto requests =
+      co_await work_on_body(body_bytes, parts.bulk, std::move(parse), *deadline, parts.clock);
   if (!requests) co_return error_reply(requests.error(), request);
   const rag::WarmupCount count =
       co_await rag::warm(parts.pipeline, std::move(*requests), *deadline, parts.clock);

@@ -17,9 +17,9 @@ namespace raglan::node {
 
 struct CacheRouteParts {
   rag::Pipeline& pipeline;           // must outlive the router
-  store::Store& store;               // likewise
   model::EmbeddingCache& embeddings; // likewise
-  net::Submit storage;               // where calls that wait for a disk run
+  net::Submit storage;               // where calls that wait for a disk, or take long, run
+  net::Submit bulk;                  // where large bodies are parsed
   const Clock& clock;
   std::uint32_t top_k; // of a question that names none
   Duration request_timeout;

@@ -3,6 +3,8 @@
 #include <boost/json/array.hpp>
 
 #include "base/json_text.h"
+#include "net/detach.h"
+#include "node/cache_purge.h"
 #include "node/document_json.h"
 #include "node/json_fields.h"
 #include "node/query_json.h"
@@ -74,6 +76,8 @@ net::Task<http::Response> remove(CollectionRouteParts parts, http::Request& requ
   auto write = [&store = parts.store, name] { return store.delete_collection(key_of(name)); };
   auto removed = co_await net::offload(parts.storage, std::move(write), *deadline, parts.clock);
   if (!removed) co_return error_reply(removed.error(), request);
+  net::detach(co_await boost::asio::this_coro::executor,
+              purge_deleted({parts.pipeline, parts.storage, parts.clock}, key_of(name)));
   const json::object body{{"name", name}, {"deleted", true}};
   co_return http::json_response(200, json_text(body));
 }

@@ -3,13 +3,15 @@
 
 #include "http/router.h"
 #include "net/offload.h"
+#include "rag/pipeline.h"
 #include "store/store.h"
 
 namespace raglan::node {
 
 struct CollectionRouteParts {
-  store::Store& store; // must outlive the router
-  net::Submit storage; // where its calls run
+  store::Store& store;     // must outlive the router
+  rag::Pipeline& pipeline; // likewise; of its caches a deleted collection's entries are removed
+  net::Submit storage;     // where the store's calls run
   const Clock& clock;
   Duration request_timeout;
 };

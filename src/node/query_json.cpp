@@ -93,6 +93,13 @@ Result<std::vector<rag::QueryRequest>> parse_warm(std::string_view body, const s
   for (const json::value& element : *array) {
     const json::value question = element.is_string() ? json::object{{"query", element}} : element;
     const std::string pointer = fmt::format("/queries/{}", requests.size());
+    // What only says how an answer is sent, or forbids keeping it, makes no sense here.
+    for (const std::string_view name : {"cache", "explain", "stream"}) {
+      if (!question.is_object() || !question.get_object().contains(name)) continue;
+      return fail(ErrorCode::kInvalidField,
+                  fmt::format("'{}' has no meaning for an answer that is only kept", name),
+                  fmt::format("{}/{}", pointer, name));
+    }
     auto parsed = parse_question(question, pointer, tenant, default_top_k);
     if (!parsed) return forward_error(parsed);
     requests.push_back(std::move(parsed->requests.front()));

@@ -27,6 +27,12 @@ http::Response reply_response(const rag::QueryReply& reply, bool explain) {
   return response;
 }
 
+http::Response query_error(const Error& error, const http::Request& request) {
+  http::Response response = error_reply(error, request);
+  if (error.code == ErrorCode::kNotCached) response.headers.set("cache-status", kNotCachedStatus);
+  return response;
+}
+
 // `sources`, then the answer as `delta`s, then `done` with the whole reply. An extractive answer is
 // complete before it starts, so it comes as one delta.
 http::Response stream_response(rag::QueryReply reply, bool explain) {
@@ -74,7 +80,7 @@ net::Task<http::Response> answer_query(const QueryRouteParts& parts, http::Reque
   rag::QueryRequest& query = parsed->requests.front();
   const bool explain = query.explain;
   auto reply = co_await parts.pipeline.run(std::move(query));
-  if (!reply) co_return error_reply(reply.error(), request);
+  if (!reply) co_return query_error(reply.error(), request);
   co_return parsed->stream ? stream_response(std::move(*reply), explain)
                            : reply_response(*reply, explain);
 }
@@ -112,11 +118,12 @@ net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Requ
   const bool explain = parsed->requests.front().explain;
   if (!parsed->was_array) {
     auto reply = co_await parts.pipeline.run(std::move(parsed->requests.front()));
-    if (!reply) co_return error_reply(reply.error(), request);
+    if (!reply) co_return query_error(reply.error(), request);
     co_return reply_response(*reply, explain);
   }
   auto replies = co_await run_together(parts.pipeline, parsed->requests);
-  if (!replies) co_return error_reply(replies.error(), request);
+  if (!replies) co_return query_error(replies.error(), request);
+  std::string cache_status = cache_status_header(*replies);
   std::size_t bytes = 0;
   for (const rag::QueryReply& reply : *replies) bytes += text_bytes(reply);
   auto write = [replies = std::move(*replies), explain]() -> Result<std::string> {
@@ -130,7 +137,9 @@ net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Requ
   };
   auto body = co_await work_on_body(bytes, parts.bulk, std::move(write), *deadline, parts.clock);
   if (!body) co_return error_reply(body.error(), request);
-  co_return http::json_response(200, std::move(*body));
+  http::Response response = http::json_response(200, std::move(*body));
+  response.headers.set("cache-status", std::move(cache_status));
+  co_return response;
 }
 
 } // namespace

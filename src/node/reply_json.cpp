@@ -1,5 +1,6 @@
 #include "node/reply_json.h"
 
+#include <algorithm>
 #include <iterator>
 #include <string_view>
 
@@ -122,9 +123,16 @@ std::string reply_text(const rag::QueryReply& reply, bool explain) {
   return text;
 }
 
+std::string cache_status_header(std::span<const rag::QueryReply> replies) {
+  const auto hits = std::ranges::count_if(replies, [](const rag::QueryReply& reply) {
+    return reply.cache == rag::CacheStatus::kHit || reply.cache == rag::CacheStatus::kStale;
+  });
+  if (hits == std::ssize(replies)) return "raglan; hit";
+  return hits > 0 ? "raglan; fwd=partial" : "raglan; fwd=miss";
+}
+
 std::string cache_status_header(const rag::QueryReply& reply) {
-  // A degraded answer is not kept.
-  const std::string_view stored = reply.answer->degraded_level == 0 ? "; stored" : "";
+  const std::string_view stored = reply.stored ? "; stored" : "";
   const std::string key = reply.key ? fmt::format("; key=\"{}\"", reply.key->hex()) : "";
   switch (reply.cache) {
     case rag::CacheStatus::kHit:

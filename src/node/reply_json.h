@@ -19,5 +19,9 @@ std::string reply_text(const rag::QueryReply& reply, bool explain);
 
 // RFC 9211, e.g. `raglan; hit; key="…"` or `raglan; fwd=miss; stored; key="…"`.
 std::string cache_status_header(const rag::QueryReply& reply);
+// Of several questions in one request: a hit when all were, fwd=partial when some were.
+std::string cache_status_header(std::span<const rag::QueryReply> replies);
+// Of `"cache": "only"`, when there is nothing.
+inline constexpr std::string_view kNotCachedStatus = "raglan; detail=not-cached";
 
 } // namespace raglan::node

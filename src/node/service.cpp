@@ -63,17 +63,20 @@ Service::Service(ServiceConfig config, Parts parts)
                                 .clock = parts_.clock,
                                 .request_timeout = config_.request_timeout,
                                 .write_timeout = config_.write_timeout});
-  add_collection_routes(router_,
-                        {parts_.store, submit_to(storage_), parts_.clock, config_.request_timeout});
+  add_collection_routes(router_, {.store = parts_.store,
+                                  .pipeline = pipeline_,
+                                  .storage = submit_to(storage_),
+                                  .clock = parts_.clock,
+                                  .request_timeout = config_.request_timeout});
   add_openai_routes(router_, {.embeddings = parts_.embeddings,
                               .search = submit_to(search_),
                               .bulk = submit_to(bulk_),
                               .clock = parts_.clock,
                               .request_timeout = config_.request_timeout});
   add_cache_routes(router_, {.pipeline = pipeline_,
-                             .store = parts_.store,
                              .embeddings = parts_.embeddings,
                              .storage = submit_to(storage_),
+                             .bulk = submit_to(bulk_),
                              .clock = parts_.clock,
                              .top_k = config_.pipeline.retrieval.top_k,
                              .request_timeout = config_.request_timeout,
@@ -98,6 +101,19 @@ Result<> Service::check_store() const {
 // The model itself, past the queue: a probe never waits behind more than the batch in progress.
 Result<> Service::check_embedder() const {
   return parts_.model.check(Deadline::after(kCheckTimeout, parts_.clock.now()));
+}
+
+// With the executor full it is done in place: nothing that was removed may be served.
+void Service::on_storage(const std::function<void()>& work) {
+  if (!storage_.try_submit(work)) work();
+}
+
+void Service::follow_purge(cache::PurgeMessage purge) {
+  on_storage([this, purge = std::move(purge)] { pipeline_.purge_local(purge); });
+}
+
+void Service::forget_cached() {
+  on_storage([this] { pipeline_.forget_cached(); });
 }
 
 void Service::register_metrics() {

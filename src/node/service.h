@@ -58,6 +58,11 @@ class Service {
   // For work on an event loop that no request asked for: keeping its caches warm.
   rag::Pipeline& pipeline() { return pipeline_; }
 
+  // What another node has removed from its caches and from Redis; and that such a message may have
+  // been missed.
+  void follow_purge(cache::PurgeMessage purge);
+  void forget_cached();
+
   // Blocking: whether each dependency answers a trivial request, for /ready. By one thread at a
   // time.
   Result<> check_store() const;
@@ -67,6 +72,7 @@ class Service {
   void stop();
 
  private:
+  void on_storage(const std::function<void()>& work);
   void register_metrics();
 
   const ServiceConfig config_;

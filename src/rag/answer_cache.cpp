@@ -17,7 +17,11 @@ AnswerCache::Found AnswerCache::judge(Tiers::Found entry) {
 }
 
 AnswerCache::Found AnswerCache::find(const Hash128& key) {
-  return judge(tiers_.local().look_up(key, clock_.now()));
+  return judge(tiers_.local().look_up(key, clock_.now(), freshness_.stale_while_revalidate));
+}
+
+AnswerCache::Found AnswerCache::peek(const Hash128& key) {
+  return judge(tiers_.local().peek(key, clock_.now()));
 }
 
 net::Task<AnswerCache::Found> AnswerCache::find_shared(Hash128 key,
@@ -53,13 +57,13 @@ AnswerCache::Turn AnswerCache::turn_of(Tiers::Elsewhere elsewhere) {
   return {.claim = std::move(elsewhere.claim), .redis_failed = failed};
 }
 
-void AnswerCache::insert(const boost::asio::any_io_executor& loop, const Hash128& key,
+bool AnswerCache::insert(const boost::asio::any_io_executor& loop, const Hash128& key,
                          const store::CollectionKey& collection,
                          std::shared_ptr<const Answer> answer, const AnswerCost& cost,
                          Claim claim) {
   const cache::EntryNotes notes{
       .cost = cost.elapsed, .calls = cost.calls, .scope = scope_of(collection)};
-  tiers_.publish(loop, key, std::move(answer), notes, std::move(claim));
+  return tiers_.publish(loop, key, std::move(answer), notes, std::move(claim));
 }
 
 } // namespace raglan::rag

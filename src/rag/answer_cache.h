@@ -42,8 +42,10 @@ class AnswerCache {
         clock_(clock),
         tiers_(config, std::string(kName), freshness.grace(), redis, clock) {}
 
-  // In this process.
+  // In this process. One that may only be served on an error counts as a miss.
   Found find(const Hash128& key);
+  // The same, without being counted, or counting as a use.
+  Found peek(const Hash128& key);
   // In Redis.
   net::Task<Found> find_shared(Hash128 key, const store::CollectionKey& collection,
                                Deadline deadline);
@@ -59,7 +61,8 @@ class AnswerCache {
   };
   // For whoever did not find it: looks here once more, since another loop may have kept it
   // meanwhile, then in Redis; while another node computes it, waits for that, but not for more than
-  // half of the time until the deadline.
+  // half of the time until the deadline. What Redis has of use on an error only is in this process
+  // afterwards.
   net::Task<FoundOrTurn> find_or_claim(Hash128 key, const store::CollectionKey& collection,
                                        Deadline deadline);
   // For a refresh of what expires at `known`. Nothing when there is nothing to compute: another
@@ -67,8 +70,8 @@ class AnswerCache {
   net::Task<std::optional<Turn>> claim_refresh(Hash128 key, const store::CollectionKey& collection,
                                                MonotonicTime known, Deadline deadline);
 
-  // An answer computed just now.
-  void insert(const boost::asio::any_io_executor& loop, const Hash128& key,
+  // An answer computed just now: whether it is kept.
+  bool insert(const boost::asio::any_io_executor& loop, const Hash128& key,
               const store::CollectionKey& collection, std::shared_ptr<const Answer> answer,
               const AnswerCost& cost, Claim claim);
 

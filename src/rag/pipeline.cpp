@@ -73,11 +73,11 @@ class Pipeline::Run {
     if (co_await serve(key, found)) co_return Result<>();
     if (request_.cache == CacheMode::kOnly) co_return co_await find_elsewhere(key);
     auto ok = co_await join(key, *generation);
-    if (!ok && found.answer && is_server_fault(ok.error().code)) {
-      take_hit(CacheStatus::kStale, found.answer);
-      ok = Result<>();
-    }
-    co_return ok;
+    if (ok || !is_server_fault(ok.error().code)) co_return ok;
+    auto old = pipeline_.answer_cache_.peek(key).answer; // Redis may have had it
+    if (!old) co_return ok;
+    take_hit(CacheStatus::kStale, std::move(old));
+    co_return Result<>();
   }
 
   // Whether what was found answers the question; it is refreshed when it is time.
@@ -132,6 +132,7 @@ class Pipeline::Run {
     }
     if (!joined) co_return take(std::move(*computed));
     reply_.cache = CacheStatus::kCoalesced;
+    reply_.stored = computed->stored;
     reply_.answer = std::move(computed->answer);
     end_stage("coalesced", asked);
     co_return Result<>();
@@ -144,6 +145,7 @@ class Pipeline::Run {
   }
 
   Result<> take(ComputedAnswer computed) {
+    reply_.stored = computed.stored;
     reply_.answer = std::move(computed.answer);
     reply_.layer = computed.layer;
     take_timings(computed);
@@ -194,9 +196,9 @@ net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
   if (keep) {
     const auto& answer = computed->answer;
     const AnswerCost cost{parts_.clock.now() - began, computed->calls};
-    answer_cache_.insert(co_await boost::asio::this_coro::executor,
-                         query_key(request, answer->generation, keys_), request.collection, answer,
-                         cost, std::move(turn.claim));
+    computed->stored = answer_cache_.insert(
+        co_await boost::asio::this_coro::executor, query_key(request, answer->generation, keys_),
+        request.collection, answer, cost, std::move(turn.claim));
   }
   co_return computed;
 }
@@ -214,20 +216,30 @@ net::Task<Result<ComputedAnswer>> Pipeline::find_or_compute(Hash128 key, QueryRe
   co_return co_await compute(std::move(request), generation, std::move(turn));
 }
 
-void Pipeline::purge_local(const cache::PurgeMessage& purge) {
-  if (purge.cache == AnswerCache::kName) query_cache().local().purge(purge.selection);
-  if (purge.cache == RetrievalStage::kName) retrieval_cache().local().purge(purge.selection);
-  if (purge.cache == AnswerCache::kName) similar_questions().purge(purge.selection);
+std::size_t Pipeline::purge_local(const cache::PurgeMessage& purge) {
+  if (purge.cache == RetrievalStage::kName) return retrieval_cache().local().purge(purge.selection);
+  if (purge.cache != AnswerCache::kName) return 0;
+  similar_questions().purge(purge.selection);
+  return query_cache().local().purge(purge.selection);
 }
 
-void Pipeline::purge_local() {
+void Pipeline::forget_cached() {
   query_cache().local().purge({});
   retrieval_cache().local().purge({});
-  similar_questions().purge({});
+}
+
+net::Task<Result<std::size_t>> Pipeline::purge_shared(cache::PurgeMessage purge,
+                                                      Deadline deadline) {
+  cache::SharedTier* shared = nullptr;
+  if (purge.cache == AnswerCache::kName) shared = query_cache().shared();
+  if (purge.cache == RetrievalStage::kName) shared = retrieval_cache().shared();
+  if (shared == nullptr) co_return std::size_t{0};
+  co_return co_await shared->purge(purge.selection, deadline);
 }
 
 net::Task<Result<bool>> Pipeline::warm(QueryRequest request, Duration horizon) {
   const MonotonicTime now = parts_.clock.now();
+  request.cache = CacheMode::kUse; // its answer is to be kept
   request.background = true;
   request.deadline = request.deadline.capped(kRefreshTimeout, now);
   auto generation =
@@ -236,10 +248,10 @@ net::Task<Result<bool>> Pipeline::warm(QueryRequest request, Duration horizon) {
   const Hash128 key = query_key(request, *generation, keys_);
   const auto known = answer_cache_.tiers().local().peek(key, now);
   if (known.value && known.expires > now + horizon) co_return false;
-  if (known.value && known.expires > now) {
+  if (known.value) {
     auto permit = refreshes_.try_begin(key);
-    if (permit) co_await run_refresh(std::move(*permit), std::move(request), known.expires);
-    co_return permit.has_value();
+    if (!permit) co_return false; // somebody is at it
+    co_return co_await run_refresh(std::move(*permit), std::move(request), known.expires);
   }
   const Deadline deadline = request.deadline;
   auto start = [this, key, request = std::move(request), generation = *generation] {
@@ -257,16 +269,22 @@ void Pipeline::refresh(const boost::asio::any_io_executor& loop, const Hash128& 
   if (!permit) return;
   request.background = true;
   request.deadline = Deadline::after(kRefreshTimeout, parts_.clock.now());
-  net::detach(loop, run_refresh(std::move(*permit), std::move(request), expires));
+  // One that fails is tried again by the next who asks.
+  auto behind = [](net::Task<Result<bool>> run) -> net::Task<void> {
+    (void)co_await std::move(run);
+  };
+  net::detach(loop, behind(run_refresh(std::move(*permit), std::move(request), expires)));
 }
 
-// One that fails is tried again by the next who asks.
-net::Task<void> Pipeline::run_refresh(cache::Refreshes::Permit permit, QueryRequest request,
-                                      MonotonicTime expires) {
+net::Task<Result<bool>> Pipeline::run_refresh(cache::Refreshes::Permit permit, QueryRequest request,
+                                              MonotonicTime expires) {
   request.cache = CacheMode::kRefresh;
   auto turn =
       co_await answer_cache_.claim_refresh(*permit, request.collection, expires, request.deadline);
-  if (turn) (void)co_await compute(std::move(request), std::nullopt, std::move(*turn));
+  if (!turn) co_return false;
+  auto computed = co_await compute(std::move(request), std::nullopt, std::move(*turn));
+  if (!computed) co_return forward_error(computed);
+  co_return true;
 }
 
 } // namespace raglan::rag

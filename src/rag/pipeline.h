@@ -1,7 +1,10 @@
 // A question's way from text to cited answer.
 //
-//   generation → query cache → embed → retrieval cache → search, fuse, read passages → answer
-//                                  ↘ a similar question's answer (rag/reuse_stage.h), if allowed
+//   generation → query cache → retrieval cache → embed → search, fuse, read passages → answer
+//                                                  ↘ a similar question's answer, if allowed
+//
+// What the retrieval cache has needs no search, and without an answer to make of it no vector.
+// A similar question's answer: rag/reuse_stage.h.
 //
 // Questions that are the same to the cache and come while the first of them is being answered share
 // that answer (net/single_flight.h); those that bypass or refresh the cache do not. An answer that
@@ -62,6 +65,7 @@ struct ComputedAnswer {
   StageTimings timings;
   policy::Freshness freshness = policy::Freshness::kFresh; // of one with layer kQuery
   MonotonicTime expires{};                                 // likewise
+  bool stored = false;                                     // in the query cache, now
   std::optional<Reuse> reuse; // it is another question's answer; `layer` is kQuery
 };
 
@@ -83,8 +87,9 @@ class Pipeline {
   // the store reports.
   net::Task<Result<QueryReply>> run(QueryRequest request);
 
-  // Sees to it that the answer is cached and will be for so long. False when it is already. For
-  // work that nobody waits for; without a deadline it has kRefreshTimeout. Errors: as of `run`.
+  // Sees to it that the answer is cached and will be for so long. False when it is already, or
+  // somebody is at it. For work that nobody waits for, which has kRefreshTimeout at most. Errors:
+  // as of `run`.
   net::Task<Result<bool>> warm(QueryRequest request, Duration horizon);
 
   // The questions that are asked most.
@@ -97,10 +102,14 @@ class Pipeline {
   // Answers that are computed again in the background now.
   std::size_t refreshing() const { return refreshes_.running(); }
 
-  // What another node has removed from its caches and from Redis.
-  void purge_local(const cache::PurgeMessage& purge);
-  // All that this process keeps: what another node has removed may have been missed.
-  void purge_local();
+  // Removes entries of the cache of that name from this process: how many. Blocks for some
+  // milliseconds: on an executor.
+  std::size_t purge_local(const cache::PurgeMessage& purge);
+  // Entries of all caches: what another node has removed may have been missed. What was learned of
+  // similar questions stays.
+  void forget_cached();
+  // From Redis, if there is one, and tells the other nodes. Errors: of Redis.
+  net::Task<Result<std::size_t>> purge_shared(cache::PurgeMessage purge, Deadline deadline);
 
   AnswerCache::Tiers& query_cache() { return answer_cache_.tiers(); }
   RetrievalStage::Tiers& retrieval_cache() { return retrieval_.tiers(); }
@@ -121,12 +130,12 @@ class Pipeline {
   // The answer that another loop or node has computed, or else this one's.
   net::Task<Result<ComputedAnswer>> find_or_compute(Hash128 key, QueryRequest request,
                                                     store::Generation generation);
-  // Has the answer, which expires then, computed again on `loop`, unless that is under way here or
-  // on another node.
+  // Has the answer, which expires then, computed again on `loop`, unless that is under way here.
   void refresh(const boost::asio::any_io_executor& loop, const Hash128& key, QueryRequest request,
                MonotonicTime expires);
-  net::Task<void> run_refresh(cache::Refreshes::Permit permit, QueryRequest request,
-                              MonotonicTime expires);
+  // Computes it, unless another node has or is about to: whether it did.
+  net::Task<Result<bool>> run_refresh(cache::Refreshes::Permit permit, QueryRequest request,
+                                      MonotonicTime expires);
 
   PipelineConfig config_;
   Parts parts_;

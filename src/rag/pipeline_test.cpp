@@ -7,58 +7,11 @@
 #include <utility>
 
 #include "net/detach.h"
-#include "net/loop_fixture_test.h"
-#include "rag/fakes_test.h"
+#include "rag/pipeline_fixture_test.h"
 #include "rag/query_key.h"
-#include "rag/warmer.h"
 
 namespace raglan::rag {
 namespace {
-
-class PipelineTest : public net::LoopTest {
- protected:
-  PipelineTest() { store_.add("The vacuum command reclaims storage of dead tuples."); }
-
-  Pipeline& pipeline() {
-    if (!pipeline_) {
-      pipeline_ = std::make_unique<Pipeline>(
-          config_, Pipeline::Parts{store_, embeddings_, submit_, clock_, nullptr, on_stage_});
-    }
-    return *pipeline_;
-  }
-
-  static QueryRequest question(CacheMode cache = CacheMode::kUse) {
-    QueryRequest request;
-    request.query = "what does the vacuum command reclaim?";
-    request.cache = cache;
-    return request;
-  }
-
-  Result<QueryReply> ask(QueryRequest request) {
-    return start(pipeline().run(std::move(request))).get();
-  }
-
-  void settle_refreshes() {
-    while (pipeline().refreshing() != 0) std::this_thread::yield();
-  }
-
-  static ErrorCode code_of(const Result<QueryReply>& reply) {
-    return reply ? ErrorCode::kInternal : reply.error().code;
-  }
-
-  FakeStore store_;
-  FakeEmbedder embedder_;
-  ManualClock clock_;
-  model::EmbeddingQueue queue_{embedder_, {.batch_window = {}}, {}, clock_}; // time stands still
-  model::EmbeddingCache embeddings_{queue_, {.ttl = {}}, nullptr, clock_};
-  net::Submit submit_ = [](std::function<void()> work) {
-    work();
-    return true;
-  };
-  std::function<void(std::string_view, Duration)> on_stage_;
-  PipelineConfig config_;
-  std::unique_ptr<Pipeline> pipeline_;
-};
 
 TEST_F(PipelineTest, AnswersWithSourcesAndThenFromTheCache) {
   const auto first = ask(question());
@@ -182,95 +135,6 @@ TEST_F(PipelineTest, PassagesFoundByWordsAloneAreNotKept) {
   passages.mode = QueryMode::kRetrieve;
   EXPECT_EQ(ask(passages)->layer, std::nullopt);
   EXPECT_EQ(store_.searches, 2);
-}
-
-TEST_F(PipelineTest, AnExpiredAnswerIsServedAndComputedAgainBehind) {
-  const auto first = ask(question());
-  clock_.advance(config_.query_cache.ttl);
-  const auto stale = ask(question());
-  EXPECT_EQ(stale->cache, CacheStatus::kStale);
-  EXPECT_EQ(stale->answer, first->answer);
-  settle_refreshes();
-  const auto second = ask(question());
-  EXPECT_EQ(second->cache, CacheStatus::kHit);
-  EXPECT_NE(second->answer, first->answer);
-  EXPECT_EQ(store_.searches, 2);
-}
-
-TEST_F(PipelineTest, AnAnswerTooOldToServeIsServedWhenTheStoreFails) {
-  const auto first = ask(question());
-  clock_.advance(config_.query_cache.ttl + config_.freshness.stale_while_revalidate);
-  store_.failing = true;
-  const auto stale = ask(question());
-  ASSERT_TRUE(stale);
-  EXPECT_EQ(stale->cache, CacheStatus::kStale);
-  EXPECT_EQ(stale->answer, first->answer);
-  clock_.advance(config_.freshness.stale_if_error - config_.freshness.stale_while_revalidate);
-  EXPECT_EQ(code_of(ask(question())), ErrorCode::kUnavailable);
-  store_.failing = false;
-  EXPECT_EQ(ask(question())->cache, CacheStatus::kMiss);
-}
-
-TEST_F(PipelineTest, OnlyDoesNotServeWhatIsTooOld) {
-  ASSERT_TRUE(ask(question()));
-  clock_.advance(config_.query_cache.ttl + config_.freshness.stale_while_revalidate);
-  EXPECT_EQ(code_of(ask(question(CacheMode::kOnly))), ErrorCode::kNotCached);
-}
-
-TEST_F(PipelineTest, AnAnswerIsRefreshedShortlyBeforeItExpires) {
-  config_.freshness.early_refresh_beta = 100;
-  embedder_.on_embed = [this] { clock_.advance(std::chrono::seconds(10)); }; // dear to compute
-  const auto first = ask(question());
-  clock_.advance(config_.query_cache.ttl - std::chrono::milliseconds(1));
-  EXPECT_EQ(ask(question())->cache, CacheStatus::kHit);
-  settle_refreshes();
-  const auto second = ask(question());
-  EXPECT_EQ(second->cache, CacheStatus::kHit);
-  EXPECT_NE(second->answer, first->answer);
-}
-
-TEST_F(PipelineTest, WarmingAnswersWhatIsNotCachedAndNothingElse) {
-  EXPECT_EQ(start(pipeline().warm(question(), {})).get(), true);
-  EXPECT_EQ(start(pipeline().warm(question(), {})).get(), false);
-  EXPECT_EQ(store_.searches, 1);
-  EXPECT_EQ(ask(question())->cache, CacheStatus::kHit);
-}
-
-TEST_F(PipelineTest, WarmingRefreshesWhatExpiresWithinTheHorizon) {
-  config_.freshness.early_refresh_beta = 0;
-  ASSERT_TRUE(ask(question()));
-  clock_.advance(config_.query_cache.ttl - std::chrono::seconds(10));
-  EXPECT_EQ(start(pipeline().warm(question(), std::chrono::seconds(10) - Duration(1))).get(),
-            false);
-  EXPECT_EQ(start(pipeline().warm(question(), std::chrono::seconds(10))).get(), true);
-  EXPECT_EQ(store_.searches, 2);
-  clock_.advance(std::chrono::seconds(10));
-  EXPECT_EQ(ask(question())->cache, CacheStatus::kHit);
-}
-
-TEST_F(PipelineTest, WarmingAfterAWriteAnswersAgain) {
-  ASSERT_TRUE(ask(question()));
-  ++store_.current.seq;
-  EXPECT_EQ(start(pipeline().warm(question(), {})).get(), true);
-  EXPECT_EQ(ask(question())->cache, CacheStatus::kHit);
-}
-
-TEST_F(PipelineTest, WarmingAListCountsWhatBecameOfEach) {
-  ASSERT_TRUE(ask(question()));
-  QueryRequest other = question();
-  other.top_k = 3;
-  QueryRequest nowhere = question();
-  nowhere.collection.name = "nowhere";
-  std::vector<QueryRequest> list{question(), other, nowhere};
-  embedder_.on_embed = [this] { clock_.advance(std::chrono::seconds(1)); };
-  const Deadline box = Deadline::after(std::chrono::seconds(30), clock_.now());
-  const WarmupCount count = net::run_on(loops_.executor(0), warm(pipeline(), list, box, clock_));
-  EXPECT_EQ(count.cached, 1u);
-  EXPECT_EQ(count.answered, 1u);
-  EXPECT_EQ(count.failed, 1u);
-  EXPECT_EQ(count.left, 0u);
-  clock_.advance(std::chrono::seconds(30));
-  EXPECT_EQ(net::run_on(loops_.executor(0), warm(pipeline(), list, box, clock_)).left, 3u);
 }
 
 TEST_F(PipelineTest, TheQuestionsAskedMostAreKnown) {
@@ -416,100 +280,6 @@ TEST_F(PipelineTest, RetrieveModeComposesNoAnswer) {
   EXPECT_FALSE(reply->answer->text);
   EXPECT_TRUE(reply->answer->found);
   EXPECT_EQ(embedder_.calls, 1);
-}
-
-// Two wordings of a question, near to each other, and experience that says they are the same.
-class ReuseTest : public PipelineTest {
- protected:
-  ReuseTest() {
-    config_.similar_questions = {.enabled = true, .audit_ratio = 0};
-    embedder_.angles = {{"how do I vacuum?", 0}, {"how is a table vacuumed?", 0.2}};
-  }
-
-  Result<QueryReply> ask_kept() { return ask(worded("how do I vacuum?")); }
-  Result<QueryReply> ask_other() { return ask(worded("how is a table vacuumed?")); }
-  // The other wording is computed again and again, and its answer forgotten.
-  void learn(int times) {
-    for (int i = 0; i < times; ++i) {
-      ASSERT_TRUE(ask_kept());
-      ASSERT_TRUE(ask_other());
-      pipeline().query_cache().local().purge({.key = ask_other()->key});
-    }
-  }
-  static QueryRequest worded(std::string text) {
-    QueryRequest request = question();
-    request.query = std::move(text);
-    return request;
-  }
-};
-
-TEST_F(ReuseTest, ASimilarQuestionIsAnsweredForItselfUntilExperienceAllowsReuse) {
-  const auto kept = ask_kept();
-  const auto first = ask_other();
-  EXPECT_EQ(first->cache, CacheStatus::kMiss);
-  EXPECT_FALSE(first->reuse);
-  learn(60);
-  const int searches = store_.searches;
-  const auto reused = ask_other();
-  EXPECT_EQ(reused->cache, CacheStatus::kHit);
-  EXPECT_EQ(reused->layer, CacheLayer::kQuery);
-  ASSERT_TRUE(reused->reuse);
-  EXPECT_NEAR(reused->reuse->similarity, std::cos(0.2), 1e-6);
-  EXPECT_EQ(reused->answer, ask_kept()->answer);
-  EXPECT_EQ(store_.searches, searches);
-  EXPECT_GE(pipeline().similar_questions().stats().reused, 1u);
-}
-
-TEST_F(ReuseTest, AReusedAnswerDoesNotBecomeTheQuestionsOwn) {
-  learn(60);
-  ASSERT_TRUE(ask_other()->reuse);
-  EXPECT_EQ(code_of(ask([] {
-              QueryRequest only = worded("how is a table vacuumed?");
-              only.cache = CacheMode::kOnly;
-              return only;
-            }())),
-            ErrorCode::kNotCached);
-  EXPECT_FALSE(ask(worded("how do I vacuum?"))->reuse);
-}
-
-TEST_F(ReuseTest, NothingIsReusedOverAWriteATenantOrParameters) {
-  learn(60);
-  ASSERT_TRUE(ask_other()->reuse);
-  QueryRequest other = worded("how is a table vacuumed?");
-  other.top_k = 3;
-  EXPECT_FALSE(ask(other)->reuse);
-  other = worded("how is a table vacuumed?");
-  other.collection.tenant = "other";
-  EXPECT_FALSE(ask(other)->reuse);
-  ++store_.current.seq;
-  EXPECT_FALSE(ask_other()->reuse) << "the kept answer is of before the write";
-}
-
-TEST_F(ReuseTest, WhatAsksForAFreshAnswerOrHasItsOwnReusesNone) {
-  learn(60);
-  for (const CacheMode mode : {CacheMode::kBypass, CacheMode::kRefresh}) {
-    QueryRequest fresh = worded("how is a table vacuumed?");
-    fresh.cache = mode;
-    EXPECT_FALSE(ask(fresh)->reuse);
-  }
-  const auto own = ask_other(); // the refresh kept it
-  EXPECT_EQ(own->cache, CacheStatus::kHit);
-  EXPECT_FALSE(own->reuse);
-}
-
-TEST_F(ReuseTest, WarmingComputesAQuestionsOwnAnswer) {
-  learn(60);
-  EXPECT_EQ(start(pipeline().warm(worded("how is a table vacuumed?"), {})).get(), true);
-  const auto warmed = ask_other();
-  EXPECT_EQ(warmed->cache, CacheStatus::kHit);
-  EXPECT_FALSE(warmed->reuse);
-}
-
-TEST_F(ReuseTest, OffNothingIsKept) {
-  config_.similar_questions.enabled = false;
-  ASSERT_TRUE(ask_kept());
-  ASSERT_TRUE(ask_other());
-  EXPECT_EQ(pipeline().similar_questions().stats().questions, 0u);
 }
 
 // Holds the work that goes to the executor until it is let go on.

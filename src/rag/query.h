@@ -79,6 +79,7 @@ struct QueryReply {
   std::optional<CacheLayer> layer;
   std::optional<Reuse> reuse; // with layer kQuery
   std::optional<Hash128> key; // of the query cache, where that was asked
+  bool stored = false;        // computed now, and kept there
   StageTimings timings;
   Duration total{};
 };

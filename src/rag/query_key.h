@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/hash.h"
+#include "cache/selection.h"
 #include "rag/query.h"
 #include "store/types.h"
 
@@ -20,9 +21,10 @@ struct PipelineConfig;
 // "C" and "C++"), and the embedder sees them.
 std::string normalise_query(std::string_view query);
 
-// What the cache entries of a collection have in common, to remove them all
+// What the cache entries of a collection have in common, and those of a tenant, to remove them all
 // (cache/selection.h).
-std::uint64_t scope_of(const store::CollectionKey& collection);
+cache::Scope scope_of(const store::CollectionKey& collection);
+std::uint32_t tenant_scope(std::string_view tenant);
 
 // Everything of the configuration that changes what is found, or the answer; computed once.
 struct ConfigKeys {

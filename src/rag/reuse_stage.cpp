@@ -21,9 +21,13 @@ net::Task<ReuseStage::Similar> ReuseStage::find(const QueryRequest& request,
   similar.question = std::move(**nearest);
   QueryRequest other = request;
   other.query = similar.question->text;
-  const AnswerCache::Found found = parts_.answers.find(query_key(other, generation, keys_));
+  const Hash128 key = query_key(other, generation, keys_);
+  const AnswerCache::Found found = parts_.answers.peek(key);
   if (found.answer && parts_.clock.now() < found.expires) similar.answer = found.answer;
-  if (similar.reusable_answer()) questions_.count_reuse();
+  if (similar.reusable_answer()) {
+    questions_.count_reuse();
+    (void)parts_.answers.find(key); // counts as a hit, and a use of the entry, now that it is one
+  }
   co_return similar;
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cassert>
+#include <mutex>
 #include <utility>
 
 #include "base/rng.h"
@@ -36,61 +38,63 @@ void copy_row(std::vector<float>& rows, std::size_t from, std::size_t to, std::s
 std::optional<SimilarQuestion> SimilarQuestions::find_nearest(const Hash128& group,
                                                               std::span<const float> vector) {
   thread_local Rng rng(random_seed());
-  return state_.with([&](State& state) -> std::optional<SimilarQuestion> {
-    const auto found = state.groups.find(group);
-    if (found == state.groups.end()) return std::nullopt;
-    Group& known = found->second;
-    Question* nearest = nullptr;
-    float highest = kMinSimilarity;
-    for (std::size_t i = 0; i < known.questions.size(); ++i) {
-      const float cosine = dot(&known.vectors[i * vector.size()], vector.data(), vector.size());
-      if (cosine < highest) continue;
-      highest = cosine;
-      nearest = &known.questions[i];
-    }
-    if (nearest == nullptr) return std::nullopt;
-    nearest->used = ++state.clock;
-    const double probability = known.model.probability_same(nearest->evidence, highest);
-    const bool reusable = probability >= 1 - config_.max_error_ratio;
-    return SimilarQuestion{.text = nearest->text,
-                           .similarity = highest,
-                           .reusable = reusable,
-                           .reuse = reusable && rng.uniform() >= config_.audit_ratio};
-  });
+  const std::shared_lock lock(mutex_);
+  const auto found = groups_.find(group);
+  if (found == groups_.end()) return std::nullopt;
+  Group& known = found->second;
+  Question* nearest = nullptr;
+  float highest = kMinSimilarity;
+  for (std::size_t i = 0; i < known.questions.size(); ++i) {
+    const float cosine = dot(&known.vectors[i * vector.size()], vector.data(), vector.size());
+    if (cosine < highest) continue;
+    highest = cosine;
+    nearest = &known.questions[i];
+  }
+  if (nearest == nullptr) return std::nullopt;
+  std::atomic_ref(nearest->used).store(++clock_, std::memory_order_relaxed);
+  const double probability = known.model.probability_same(nearest->evidence, highest);
+  const bool reusable = probability >= 1 - config_.max_error_ratio;
+  return SimilarQuestion{.text = nearest->text,
+                         .similarity = highest,
+                         .reusable = reusable,
+                         .reuse = reusable && rng.uniform() >= config_.audit_ratio};
 }
 
 void SimilarQuestions::learn(const Hash128& group, const SimilarQuestion& nearest, bool same) {
-  state_.with([&](State& state) {
-    SimilarQuestionsStats& stats = state.stats;
-    ++(nearest.reusable ? (same ? stats.audited_same : stats.audited_other)
-                        : (same ? stats.learned_same : stats.learned_other));
-    const auto found = state.groups.find(group);
-    if (found == state.groups.end()) return;
-    Group& known = found->second;
-    const auto question = std::ranges::find(known.questions, nearest.text, &Question::text);
-    if (question == known.questions.end()) return; // made room meanwhile
-    known.model.learn(question->evidence, nearest.similarity, same);
-  });
+  ++(nearest.reusable ? (same ? counts_.audited_same : counts_.audited_other)
+                      : (same ? counts_.learned_same : counts_.learned_other));
+  const std::unique_lock lock(mutex_);
+  const auto found = groups_.find(group);
+  if (found == groups_.end()) return;
+  Group& known = found->second;
+  const auto question = std::ranges::find(known.questions, nearest.text, &Question::text);
+  if (question == known.questions.end()) return; // made room meanwhile
+  known.model.learn(question->evidence, nearest.similarity, same);
 }
 
-void SimilarQuestions::add(const Hash128& group, std::uint64_t scope, std::string text,
+void SimilarQuestions::add(const Hash128& group, cache::Scope scope, std::string text,
                            std::span<const float> vector) {
-  state_.with([&](State& state) {
-    Group& known = state.groups[group];
-    const auto end = known.questions.end();
-    if (std::ranges::find(known.questions, text, &Question::text) != end) return;
-    known.scope = scope;
-    known.vectors.insert(known.vectors.end(), vector.begin(), vector.end());
-    known.questions.push_back({.text = std::move(text), .evidence = {}, .used = ++state.clock});
-    if (++state.stats.questions > config_.max_questions) forget_longest_unused(state);
-  });
+  const std::unique_lock lock(mutex_);
+  Group& known = groups_[group];
+  const auto end = known.questions.end();
+  if (std::ranges::find(known.questions, text, &Question::text) != end) return;
+  known.scope = scope;
+  known.vectors.insert(known.vectors.end(), vector.begin(), vector.end());
+  known.questions.push_back({.text = std::move(text), .evidence = {}, .used = ++clock_});
+  bytes_ += bytes_of(known.questions.back().text, vector.size());
+  ++counts_.questions;
+  while (bytes_ > config_.max_bytes) forget_longest_unused();
 }
 
-void SimilarQuestions::forget_longest_unused(State& state) {
-  auto least_group = state.groups.end();
+std::size_t SimilarQuestions::bytes_of(std::string_view text, std::size_t dimension) {
+  return dimension * sizeof(float) + sizeof(Question) + text.size();
+}
+
+void SimilarQuestions::forget_longest_unused() {
+  auto least_group = groups_.end();
   std::size_t least = 0;
-  std::uint64_t longest_ago = state.clock + 1;
-  for (auto at = state.groups.begin(); at != state.groups.end(); ++at) {
+  std::uint64_t longest_ago = clock_ + 1;
+  for (auto at = groups_.begin(); at != groups_.end(); ++at) {
     const std::vector<Question>& questions = at->second.questions;
     for (std::size_t i = 0; i < questions.size(); ++i) {
       if (questions[i].used >= longest_ago) continue;
@@ -99,35 +103,41 @@ void SimilarQuestions::forget_longest_unused(State& state) {
       least = i;
     }
   }
-  assert(least_group != state.groups.end());
+  assert(least_group != groups_.end());
   Group& group = least_group->second;
   const std::size_t last = group.questions.size() - 1;
   const std::size_t dimension = group.vectors.size() / group.questions.size();
+  bytes_ -= bytes_of(group.questions[least].text, dimension);
   if (least != last) {
     group.questions[least] = std::move(group.questions[last]);
     copy_row(group.vectors, last, least, dimension);
   }
   group.questions.pop_back();
   group.vectors.resize(last * dimension);
-  if (group.questions.empty()) state.groups.erase(least_group);
-  --state.stats.questions;
+  if (group.questions.empty()) groups_.erase(least_group);
+  --counts_.questions;
 }
 
 void SimilarQuestions::purge(const cache::Selection& selection) {
   if (selection.key) return;
-  state_.with([&](State& state) {
-    std::erase_if(state.groups, [&](const auto& at) {
-      const bool goes = !selection.scope || at.second.scope == *selection.scope;
-      if (goes) state.stats.questions -= at.second.questions.size();
-      return goes;
-    });
+  const std::unique_lock lock(mutex_);
+  std::erase_if(groups_, [&](const auto& at) {
+    const Group& group = at.second;
+    if (!selection.fits(group.scope)) return false;
+    const std::size_t dimension = group.vectors.size() / group.questions.size();
+    for (const Question& question : group.questions) bytes_ -= bytes_of(question.text, dimension);
+    counts_.questions -= group.questions.size();
+    return true;
   });
 }
 
 SimilarQuestionsStats SimilarQuestions::stats() const {
-  SimilarQuestionsStats stats = state_.with([](const State& state) { return state.stats; });
-  stats.reused = reused_;
-  return stats;
+  return {.questions = counts_.questions,
+          .reused = counts_.reused,
+          .audited_same = counts_.audited_same,
+          .audited_other = counts_.audited_other,
+          .learned_same = counts_.learned_same,
+          .learned_other = counts_.learned_other};
 }
 
 } // namespace raglan::rag

@@ -12,9 +12,10 @@
 // What is learned belongs to questions and stays over writes; an answer of before a write is never
 // reused, since its key has the generation in it.
 //
-// Each look compares with every question of the group: about a millisecond for 10,000.
-// `find_nearest`, `learn` and `add` belong on an executor and not on an event loop. All groups
-// together have no more than `max_questions`; the one that was not used for longest makes room.
+// Each look compares with every question of the group: about a millisecond for 10,000. Looks go on
+// beside each other. All but `stats` and `count_reuse` belong on an executor and not on an event
+// loop. All groups together have no more than `max_bytes`; the question that was not used for
+// longest makes room.
 //
 // Thread safety: any thread, concurrently.
 #pragma once
@@ -22,12 +23,13 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <shared_mutex>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "base/guarded.h"
 #include "base/hash.h"
 #include "cache/selection.h"
 #include "config/table.h"
@@ -39,7 +41,7 @@ struct SimilarQuestionsConfig {
   bool enabled = false;
   double max_error_ratio = 0.02;
   double audit_ratio = 0.05;
-  std::size_t max_questions = 10'000;
+  std::size_t max_bytes = 32 << 20;
 };
 
 inline void describe(config::Table<SimilarQuestionsConfig>& table) {
@@ -56,10 +58,10 @@ inline void describe(config::Table<SimilarQuestionsConfig>& table) {
              "measure the error")
       .min(0.001);
   table
-      .field("max_questions", &C::max_questions,
-             "questions that are kept, about 2.5 kB each in memory")
-      .min(1)
-      .max(100'000);
+      .bytes("max_bytes", &C::max_bytes,
+             "memory for the questions that are kept, with their vectors: about 2 kB each at 384 "
+             "dimensions")
+      .min(64 * 1024);
 }
 
 // A kept question that is near to the one asked.
@@ -90,23 +92,27 @@ class SimilarQuestions {
 
   // Of that group, the most similar one; nothing below kMinSimilarity. `vector` is of length 1.
   std::optional<SimilarQuestion> find_nearest(const Hash128& group, std::span<const float> vector);
-  // Its answer was reused. Never waits for those who look.
-  void count_reuse() { ++reused_; }
+  // What a question is charged.
+  static std::size_t bytes_of(std::string_view text, std::size_t dimension);
+
+  // Its answer was reused. Never waits.
+  void count_reuse() { ++counts_.reused; }
   // Both questions' answers are there.
   void learn(const Hash128& group, const SimilarQuestion& nearest, bool same);
   // To be found from now on. `scope`: of the collection, to be purged by.
-  void add(const Hash128& group, std::uint64_t scope, std::string text,
+  void add(const Hash128& group, cache::Scope scope, std::string text,
            std::span<const float> vector);
   // A selection with a key removes nothing: an answer is gone, and not what is known of it.
   void purge(const cache::Selection& selection);
 
+  // Never waits.
   SimilarQuestionsStats stats() const;
 
  private:
   struct Question {
     std::string text;
     policy::ReuseEvidence evidence;
-    std::uint64_t used = 0; // State::clock, then
+    std::uint64_t used = 0; // clock_, then; by std::atomic_ref while others may look
   };
   struct Group {
     std::uint64_t scope = 0;
@@ -114,17 +120,23 @@ class SimilarQuestions {
     std::vector<float> vectors; // a row for each question
     policy::ReuseModel model;
   };
-  struct State {
-    std::unordered_map<Hash128, Group> groups;
-    std::uint64_t clock = 0; // counts uses
-    SimilarQuestionsStats stats;
+  struct Counts { // as SimilarQuestionsStats
+    std::atomic<std::size_t> questions = 0;
+    std::atomic<std::uint64_t> reused = 0;
+    std::atomic<std::uint64_t> audited_same = 0;
+    std::atomic<std::uint64_t> audited_other = 0;
+    std::atomic<std::uint64_t> learned_same = 0;
+    std::atomic<std::uint64_t> learned_other = 0;
   };
 
-  static void forget_longest_unused(State& state);
+  void forget_longest_unused();
 
   const SimilarQuestionsConfig config_;
-  Guarded<State> state_;
-  std::atomic<std::uint64_t> reused_ = 0; // SimilarQuestionsStats::reused
+  mutable std::shared_mutex mutex_; // looks share it
+  std::unordered_map<Hash128, Group> groups_;
+  std::size_t bytes_ = 0;                // of all questions
+  std::atomic<std::uint64_t> clock_ = 0; // counts uses
+  Counts counts_;
 };
 
 } // namespace raglan::rag

@@ -21,7 +21,8 @@ const Hash128 kOther = hash128("other");
 constexpr Vector kAsked = {1, 0};
 
 SimilarQuestionsConfig config(std::size_t max_questions = 100) {
-  return {.enabled = true, .audit_ratio = 0, .max_questions = max_questions};
+  const std::size_t each = SimilarQuestions::bytes_of("longest", kAsked.size());
+  return {.enabled = true, .audit_ratio = 0, .max_bytes = max_questions * each};
 }
 
 TEST(SimilarQuestions, TheNearestOfItsGroupIsFound) {

@@ -5,7 +5,7 @@
 //           answers expire, and after a write has made them unreachable.
 //
 // Both work behind everybody who waits for an answer (QueryRequest::background), a few questions at
-// a time, and leave to another node what that is working on.
+// a time. An answer that another node is computing is waited for and not computed again.
 //
 // Thread safety: coroutines of one event loop or several. The pipeline must outlive the loops.
 #pragma once
@@ -44,7 +44,7 @@ inline void describe(config::Table<WarmupConfig>& table) {
   table.field("interval", &C::interval, "how often those questions are looked at")
       .min(std::chrono::milliseconds(100))
       .max(std::chrono::hours(1));
-  table.field("hot_queries", &C::hot_queries, "how many questions are kept warm").max(10'000);
+  table.field("hot_queries", &C::hot_queries, "how many questions are kept warm").max(1'000);
 }
 
 struct WarmupCount {

@@ -1,0 +1,61 @@
+// A pipeline over a store and a model that tests see into, with time that stands still.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "net/loop_fixture_test.h"
+#include "rag/fakes_test.h"
+#include "rag/pipeline.h"
+
+namespace raglan::rag {
+
+class PipelineTest : public net::LoopTest {
+ protected:
+  PipelineTest() { store_.add("The vacuum command reclaims storage of dead tuples."); }
+
+  Pipeline& pipeline() {
+    if (!pipeline_) {
+      pipeline_ = std::make_unique<Pipeline>(
+          config_, Pipeline::Parts{store_, embeddings_, submit_, clock_, nullptr, on_stage_});
+    }
+    return *pipeline_;
+  }
+
+  static QueryRequest question(CacheMode cache = CacheMode::kUse) {
+    QueryRequest request;
+    request.query = "what does the vacuum command reclaim?";
+    request.cache = cache;
+    return request;
+  }
+
+  Result<QueryReply> ask(QueryRequest request) {
+    return start(pipeline().run(std::move(request))).get();
+  }
+
+  void settle_refreshes() {
+    while (pipeline().refreshing() != 0) std::this_thread::yield();
+  }
+
+  static ErrorCode code_of(const Result<QueryReply>& reply) {
+    return reply ? ErrorCode::kInternal : reply.error().code;
+  }
+
+  FakeStore store_;
+  FakeEmbedder embedder_;
+  ManualClock clock_;
+  model::EmbeddingQueue queue_{embedder_, {.batch_window = {}}, {}, clock_}; // time stands still
+  model::EmbeddingCache embeddings_{queue_, {.ttl = {}}, nullptr, clock_};
+  net::Submit submit_ = [](std::function<void()> work) {
+    work();
+    return true;
+  };
+  std::function<void(std::string_view, Duration)> on_stage_;
+  PipelineConfig config_;
+  std::unique_ptr<Pipeline> pipeline_;
+};
+
+} // namespace raglan::rag
