@@ -8,7 +8,7 @@ namespace raglan::rag {
 namespace {
 
 // Changes with every change of what is written.
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::uint32_t kMaxSources = 10'000;
 
 void write_source(ByteWriter& out, const Source& source) {
@@ -44,7 +44,7 @@ Source read_source(ByteReader& in) {
 
 void write_passages(ByteWriter& out, store::Generation generation,
                     const std::vector<Source>& sources) {
-  out.value(kVersion).value(generation.epoch).value(generation.seq);
+  out.value(kVersion).value(generation.epoch).value(generation.seq).value(generation.nonce);
   out.value(static_cast<std::uint32_t>(sources.size()));
   for (const Source& source : sources) write_source(out, source);
 }
@@ -53,6 +53,7 @@ bool read_passages(ByteReader& in, store::Generation& generation, std::vector<So
   if (in.value<std::uint32_t>() != kVersion) return false;
   generation.epoch = in.value<decltype(generation.epoch)>();
   generation.seq = in.value<decltype(generation.seq)>();
+  generation.nonce = in.value<decltype(generation.nonce)>();
   const auto count = in.value<std::uint32_t>();
   if (count > kMaxSources) return false;
   for (std::uint32_t i = 0; i < count && !in.failed(); ++i) sources.push_back(read_source(in));

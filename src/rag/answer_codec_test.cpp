@@ -25,7 +25,7 @@ TEST(AnswerCodec, AnAnswerComesBackAsItWas) {
   Answer answer{.text = "Some text. [1]",
                 .found = true,
                 .sources = {source(), source()},
-                .generation = {9, 4}};
+                .generation = {9, 4, 7}};
   const auto back = AnswerCodec::decode(AnswerCodec::encode(answer));
   ASSERT_TRUE(back);
   EXPECT_EQ(back->text, answer.text);

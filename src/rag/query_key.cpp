@@ -19,7 +19,7 @@ std::string_view bytes_of(const Hash128& hash) {
 void add_search(Hasher& hasher, const QueryRequest& request, store::Generation generation,
                 const ConfigKeys& config) {
   hasher.add(request.collection.tenant).add(request.collection.name);
-  hasher.add(generation.epoch).add(generation.seq);
+  hasher.add(generation.epoch).add(generation.seq).add(generation.nonce);
   hasher.add(normalise_query(request.query)).add(request.top_k).add(request.filter_json);
   hasher.add(bytes_of(config.retrieval));
 }

@@ -12,8 +12,8 @@ namespace raglan::store {
 
 struct CollectionIndex::State {
   Parts parts;
-  std::uint64_t seq = 0;
-  bool ahead = false; // holds more than `seq` says
+  Commit commit;
+  bool ahead = false; // holds more than `commit` says
 };
 
 CollectionIndex::CollectionIndex(std::size_t dimension, IndexConfig config)
@@ -32,8 +32,9 @@ void CollectionIndex::publish(std::shared_ptr<const State> state) {
 }
 
 void CollectionIndex::apply(std::span<const IndexEntry> added,
-                            std::span<const std::uint64_t> removed_chunk_ids, std::uint64_t seq) {
-  add_and_remove(added, removed_chunk_ids, seq);
+                            std::span<const std::uint64_t> removed_chunk_ids, std::uint64_t seq,
+                            std::uint64_t nonce) {
+  add_and_remove(added, removed_chunk_ids, Commit{seq, nonce});
 }
 
 void CollectionIndex::apply_ahead(std::span<const IndexEntry> added) {
@@ -42,14 +43,14 @@ void CollectionIndex::apply_ahead(std::span<const IndexEntry> added) {
 
 void CollectionIndex::add_and_remove(std::span<const IndexEntry> added,
                                      std::span<const std::uint64_t> removed_chunk_ids,
-                                     std::optional<std::uint64_t> seq) {
+                                     std::optional<Commit> commit) {
   // Outside of the lock: the texts' analysis is most of the work.
   std::shared_ptr<const IndexSegment> fresh;
   if (!added.empty()) fresh = IndexSegment::build(added, dimension_);
   const std::lock_guard lock(writing_);
   auto next = std::make_shared<State>(*state());
-  next->seq = seq.value_or(next->seq);
-  next->ahead = !seq;
+  next->commit = commit.value_or(next->commit);
+  next->ahead = !commit;
   if (fresh != nullptr) next->parts.push_back({std::move(fresh), nullptr, nullptr});
   std::vector<std::shared_ptr<Deletions>> own(next->parts.size());
   for (const std::uint64_t chunk_id : removed_chunk_ids) {
@@ -88,7 +89,8 @@ std::optional<CollectionIndex::Folded> CollectionIndex::fold(const std::function
   return Folded{graph};
 }
 
-std::uint64_t CollectionIndex::seq() const { return state()->seq; }
+std::uint64_t CollectionIndex::seq() const { return state()->commit.seq; }
+std::uint64_t CollectionIndex::nonce() const { return state()->commit.nonce; }
 
 std::size_t CollectionIndex::size() const {
   std::size_t rows = 0;
@@ -107,7 +109,8 @@ std::size_t CollectionIndex::graph_size() const {
 SearchResult CollectionIndex::search(const Query& query) const {
   const auto current = state();
   SearchResult result = search_parts(current->parts, config_, dimension_, query);
-  result.generation.seq = current->seq;
+  result.generation.seq = current->commit.seq;
+  result.generation.nonce = current->commit.nonce;
   return result;
 }
 
@@ -117,7 +120,7 @@ Result<> CollectionIndex::save(const std::filesystem::path& path,
   if (current->ahead) return fail(ErrorCode::kConflict, "a change is half applied");
   auto writer = SnapshotWriter::create(path);
   if (!writer) return forward_error(writer);
-  write_index(*writer, stamp, {current->seq, current->parts});
+  write_index(*writer, stamp, {current->commit.seq, current->commit.nonce, current->parts});
   return writer->finish();
 }
 
@@ -131,7 +134,7 @@ Result<std::unique_ptr<CollectionIndex>> CollectionIndex::load(const std::filesy
   auto index = std::make_unique<CollectionIndex>(expected.dimension, config);
   auto loaded = std::make_shared<State>();
   loaded->parts = std::move(snapshot->parts);
-  loaded->seq = snapshot->seq;
+  loaded->commit = {snapshot->seq, snapshot->nonce};
   index->publish(std::move(loaded));
   return index;
 }

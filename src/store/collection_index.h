@@ -86,10 +86,10 @@ class CollectionIndex {
   CollectionIndex(const CollectionIndex&) = delete;
   CollectionIndex& operator=(const CollectionIndex&) = delete;
 
-  // Chunks that come and go with the change `seq`. Removing what is not there is no error; a chunk
-  // that is added again must be removed in the same or an earlier call.
+  // Chunks that come and go with the change `seq` and its nonce (Generation). Removing what is not
+  // there is no error; a chunk that is added again must be removed in the same or an earlier call.
   void apply(std::span<const IndexEntry> added, std::span<const std::uint64_t> removed_chunk_ids,
-             std::uint64_t seq);
+             std::uint64_t seq, std::uint64_t nonce = 0);
   // Some of the chunks that come with a change, ahead of the `apply` that ends it: `seq` stays, and
   // until then the index is not saved, as what replays the change log onto it would add them twice.
   void apply_ahead(std::span<const IndexEntry> added);
@@ -104,11 +104,12 @@ class CollectionIndex {
   std::optional<Folded> fold(const std::function<bool()>& stopped);
 
   std::uint64_t seq() const;
-  std::size_t size() const; // live chunks
+  std::uint64_t nonce() const; // of that change
+  std::size_t size() const;    // live chunks
   // Live chunks that a search finds by a graph.
   std::size_t graph_size() const;
 
-  // `generation.seq` of the result is that of the snapshot searched; the epoch is the store's to
+  // `generation` of the result is that of the snapshot searched; the epoch is the store's to
   // fill.
   SearchResult search(const Query& query) const;
 
@@ -122,10 +123,14 @@ class CollectionIndex {
 
  private:
   struct State;
+  struct Commit {
+    std::uint64_t seq = 0;
+    std::uint64_t nonce = 0;
+  };
 
   void add_and_remove(std::span<const IndexEntry> added,
                       std::span<const std::uint64_t> removed_chunk_ids,
-                      std::optional<std::uint64_t> seq);
+                      std::optional<Commit> commit);
 
   std::shared_ptr<const State> state() const;
   void publish(std::shared_ptr<const State> state);

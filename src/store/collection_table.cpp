@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/rng.h"
 #include "base/utf8.h"
 #include "store/bulk_insert.h"
 #include "store/store.h"
@@ -17,7 +18,8 @@ CollectionRow read_row(const Statement& row) {
           .documents = row.unsigned_integer(4),
           .chunks = row.unsigned_integer(5),
           .seq = row.unsigned_integer(6),
-          .created_at_ms = row.integer(7)};
+          .created_at_ms = row.integer(7),
+          .nonce = row.unsigned_integer(8)};
 }
 
 std::unexpected<Error> no_such_collection() {
@@ -38,7 +40,7 @@ CollectionStats stats_of(const CollectionRow& row, std::uint64_t epoch) {
   return {.name = row.name,
           .documents = row.documents,
           .chunks = row.chunks,
-          .generation = {epoch, row.seq},
+          .generation = {epoch, row.seq, row.nonce},
           .created_at = from_unix_milliseconds(row.created_at_ms),
           .embedder_id = row.embedder_id};
 }
@@ -57,8 +59,8 @@ Result<> check_collection_key(const CollectionKey& key) {
 
 Result<CollectionRow> find_collection(Connection& connection, const CollectionKey& key) {
   auto select = connection.prepare(
-      "SELECT collection_id, name, embedder_id, dimension, documents, chunks, seq, created_at_ms "
-      "FROM collections WHERE tenant = ? AND name = ?");
+      "SELECT collection_id, name, embedder_id, dimension, documents, chunks, seq, created_at_ms, "
+      "nonce FROM collections WHERE tenant = ? AND name = ?");
   if (!select) return forward_error(select);
   select->bind(std::string_view(key.tenant), std::string_view(key.name));
   auto row = select->step();
@@ -70,8 +72,8 @@ Result<CollectionRow> find_collection(Connection& connection, const CollectionKe
 Result<std::vector<CollectionRow>> list_collections(Connection& connection,
                                                     std::string_view tenant) {
   auto select = connection.prepare(
-      "SELECT collection_id, name, embedder_id, dimension, documents, chunks, seq, created_at_ms "
-      "FROM collections WHERE tenant = ? ORDER BY name");
+      "SELECT collection_id, name, embedder_id, dimension, documents, chunks, seq, created_at_ms, "
+      "nonce FROM collections WHERE tenant = ? ORDER BY name");
   if (!select) return forward_error(select);
   select->bind(tenant);
   std::vector<CollectionRow> rows;
@@ -129,13 +131,14 @@ Result<> record_changes(Connection& connection, std::string_view tenant, std::in
   if (changes.empty()) return {};
   static const BulkInsert kInsert(
       "INSERT INTO changes (tenant, collection_id, op, document_id, removed_first_id, "
-      "removed_count, added_first_id, added_count) VALUES",
-      8);
+      "removed_count, added_first_id, added_count, nonce) VALUES",
+      9);
+  const auto nonce = static_cast<std::int64_t>(random_seed());
   auto ok = kInsert.run(connection, changes.size(), [&](Statement& row, int index, std::size_t i) {
     const Change& change = changes[i];
     row.bind_from(index, tenant, collection_id, change.op, change.document_id,
                   change.removed.first_id, change.removed.count, change.added.first_id,
-                  change.added.count);
+                  change.added.count, nonce);
   });
   if (!ok) return ok;
   const std::int64_t seq = connection.last_insert_rowid();
@@ -147,9 +150,9 @@ Result<> record_changes(Connection& connection, std::string_view tenant, std::in
                     static_cast<std::int64_t>(change.removed.count);
   }
   return connection.run(
-      "UPDATE collections SET seq = ?, logged_changes = logged_changes + ?, "
+      "UPDATE collections SET seq = ?, nonce = ?, logged_changes = logged_changes + ?, "
       "documents = documents + ?, chunks = chunks + ? WHERE collection_id = ?",
-      seq, changes.size(), documents_delta, chunks_delta, collection_id);
+      seq, nonce, changes.size(), documents_delta, chunks_delta, collection_id);
 }
 
 } // namespace raglan::store

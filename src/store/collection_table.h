@@ -26,6 +26,7 @@ struct CollectionRow {
   std::uint64_t chunks = 0;
   std::uint64_t seq = 0;
   std::int64_t created_at_ms = 0;
+  std::uint64_t nonce = 0; // of the commit `seq`
 };
 
 // Consecutive chunk ids.

@@ -190,5 +190,36 @@ TEST_F(DamagedFileTest, SnapshotOfAnotherHistoryIsNotUsed) {
   EXPECT_EQ(found_texts(*store, "apple").size(), 32u);
 }
 
+// Caches of other processes hold answers under the lost history's generations, and its snapshot may
+// lie where nobody looks before the new history has come as far, and farther.
+TEST_F(DamagedFileTest, CommitsOfAnotherHistoryAreToldApartInTheSamePlace) {
+  fill();
+  const std::string backup = read_file(folder_.database());
+  Generation lost;
+  {
+    auto store = open_store(folder_);
+    ASSERT_TRUE(store->put({}, make_document("lost", "lost apple")));
+    ASSERT_EQ(found_texts(*store, "lost"), std::set<std::string>{"lost apple"});
+    ASSERT_TRUE(store->save_snapshots());
+    lost = *store->generation({});
+  }
+  std::map<std::filesystem::path, std::string> kept;
+  for (const auto& file : std::filesystem::directory_iterator(snapshots())) {
+    kept[file.path()] = read_file(file.path());
+  }
+  write_file(folder_.database(), backup);
+  for (int commits = 1; commits <= 2; ++commits) {
+    auto store = open_store(folder_);
+    ASSERT_TRUE(store->put({}, make_document("new", fmt::format("new{} apple", commits))));
+    if (commits == 1) EXPECT_EQ(store->generation({})->seq, lost.seq);
+    EXPECT_NE(*store->generation({}), lost);
+    store.reset();
+    for (const auto& [path, content] : kept) write_file(path, content);
+    store = open_store(folder_);
+    EXPECT_TRUE(found_texts(*store, "lost").empty());
+    EXPECT_EQ(found_texts(*store, fmt::format("new{}", commits)).size(), 1u);
+  }
+}
+
 } // namespace
 } // namespace raglan::store

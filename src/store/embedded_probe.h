@@ -25,7 +25,7 @@ class EmbeddedProbe final : public GenerationProbe {
   Result<Generation> generation(const CollectionKey& key) override {
     auto row = reader_.collection(key);
     if (!row) return forward_error(row);
-    return Generation{epoch_, row->seq};
+    return Generation{epoch_, row->seq, row->nonce};
   }
 
   Result<> check() override {

@@ -117,7 +117,7 @@ bool may_be_one_documents_fault(ErrorCode code) {
 struct EmbeddedStore::Parts {
   // What one search needs from the database.
   struct Prepared {
-    std::uint64_t seq = 0; // of the commit that `allowed` belongs to
+    Generation generation; // of the commit that `allowed` belongs to
     std::optional<std::vector<std::uint64_t>> allowed;
     std::shared_ptr<const CollectionIndex> index; // null: nothing was ever written
   };
@@ -155,7 +155,7 @@ struct EmbeddedStore::Parts {
   Result<Prepared> prepare(const SearchRequest& request) {
     auto row = readers.collection(request.collection);
     if (!row) return forward_error(row);
-    Prepared prepared{.seq = row->seq};
+    Prepared prepared{.generation = {epoch, row->seq, row->nonce}};
     if (row->dimension == 0) return prepared;
     if (auto ok = check_query(request, *row, space); !ok) return forward_error(ok);
     if (request.filter) {
@@ -207,7 +207,7 @@ struct EmbeddedStore::Parts {
     if (!snapshot) return forward_error(snapshot);
     auto row = find_collection(connection, request.collection);
     if (!row) return forward_error(row);
-    prepared.seq = row->seq;
+    prepared.generation = {epoch, row->seq, row->nonce};
     auto allowed = matching_chunks(connection, request.collection.tenant, row->id, *request.filter);
     if (!allowed) return forward_error(allowed);
     prepared.allowed = std::move(*allowed);
@@ -410,7 +410,7 @@ Result<SearchResult> EmbeddedStore::search(const SearchRequest& request) {
     auto prepared = parts_->prepare(request);
     if (!prepared) return forward_error(prepared);
     SearchResult result;
-    result.generation.seq = prepared->seq;
+    result.generation = prepared->generation;
     if (prepared->index != nullptr) {
       CollectionIndex::Query query{.vector = request.query_vector,
                                    .text = request.query_text,
@@ -418,13 +418,13 @@ Result<SearchResult> EmbeddedStore::search(const SearchRequest& request) {
                                    .exact = request.exact};
       if (prepared->allowed) query.allowed_chunk_ids = *prepared->allowed;
       result = prepared->index->search(query);
+      result.generation.epoch = parts_->epoch;
     }
-    result.generation.epoch = parts_->epoch;
-    const bool same_commit = !prepared->allowed || result.generation.seq == prepared->seq;
+    const bool same_commit = !prepared->allowed || result.generation == prepared->generation;
     if (same_commit) return result;
     if (attempt < kMaxFilterAttempts) continue;
     // The older of the two: whoever caches the result must not keep it as the newer commit's.
-    result.generation.seq = std::min(result.generation.seq, prepared->seq);
+    result.generation = std::min(result.generation, prepared->generation);
     return result;
   }
 }

@@ -10,7 +10,7 @@ namespace raglan::store {
 namespace {
 
 constexpr std::array<char, 8> kMagic = {'R', 'A', 'G', 'L', 'I', 'D', 'X', '\n'};
-constexpr std::uint32_t kFormat = 1;
+constexpr std::uint32_t kFormat = 2;
 // The only metric there is: inner product of vectors of length 1.
 constexpr std::uint32_t kMetric = 1;
 
@@ -28,6 +28,7 @@ void write_header(SnapshotWriter& writer, const SnapshotStamp& stamp, const Inde
   writer.value(stamp.store_epoch);
   writer.array(std::span<const char>(stamp.embedder_id));
   writer.value(index.seq);
+  writer.value(index.nonce);
   writer.value(std::uint64_t{index.parts.size()});
 }
 
@@ -162,7 +163,9 @@ Result<IndexSnapshot> read_index(SnapshotReader& reader, const SnapshotStamp& ex
   if (!header_fits(reader, expected)) {
     return fail(ErrorCode::kCorrupt, "the snapshot was made for something else");
   }
-  IndexSnapshot index{.seq = reader.value<std::uint64_t>()};
+  IndexSnapshot index;
+  index.seq = reader.value<std::uint64_t>();
+  index.nonce = reader.value<std::uint64_t>();
   const auto parts = reader.value<std::uint64_t>();
   if (parts > kMaxParts) reader.fail_reading();
   for (std::uint64_t i = 0; i < parts && !reader.failed(); ++i) {

@@ -21,6 +21,7 @@ namespace raglan::store {
 
 struct IndexSnapshot {
   std::uint64_t seq = 0;
+  std::uint64_t nonce = 0; // of that commit
   std::vector<IndexSegment::Part> parts;
 };
 

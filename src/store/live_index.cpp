@@ -9,13 +9,28 @@ namespace {
 
 Result<LogSpan> read_log_span(Connection& connection, const FeedSource& source) {
   auto select = connection.prepare(
-      "SELECT pruned_seq, seq FROM collections WHERE tenant = ? AND collection_id = ?");
+      "SELECT pruned_seq, seq, nonce FROM collections WHERE tenant = ? AND collection_id = ?");
   if (!select) return forward_error(select);
   select->bind(std::string_view(source.tenant), source.collection_id);
   auto row = select->step();
   if (!row) return forward_error(row);
   if (!*row) return fail(ErrorCode::kNotFound, "no such collection", "collection");
-  return LogSpan{select->unsigned_integer(0), select->unsigned_integer(1)};
+  return LogSpan{select->unsigned_integer(0), select->unsigned_integer(1),
+                 select->unsigned_integer(2)};
+}
+
+// Whether the collection's history has this commit. When the log does not go back to it: yes.
+bool in_history(Connection& connection, const FeedSource& source, const CollectionIndex& index,
+                const LogSpan& log) {
+  if (index.seq() == log.last_seq) return index.nonce() == log.last_nonce;
+  auto select = connection.prepare(
+      "SELECT nonce FROM changes WHERE tenant = ? AND collection_id = ? AND seq = ?");
+  if (!select) return false;
+  select->bind(std::string_view(source.tenant), source.collection_id, index.seq());
+  auto row = select->step();
+  if (!row) return false;
+  if (!*row) return index.seq() == log.pruned_seq;
+  return select->unsigned_integer(0) == index.nonce();
 }
 
 } // namespace
@@ -35,12 +50,12 @@ Result<std::shared_ptr<const CollectionIndex>> LiveIndex::at_least(ReaderPool& r
   if (!snapshot) return forward_error(snapshot);
   auto log = read_log_span(connection, source_);
   if (!log) return forward_error(log);
-  if (index == nullptr) index = load_snapshot(*log);
+  if (index == nullptr) index = load_snapshot(connection, *log);
   if (index == nullptr || index->seq() < log->pruned_seq) {
     index = std::make_shared<CollectionIndex>(source_.dimension, config_);
   }
   if (index->seq() < log->last_seq) {
-    if (auto ok = catch_up(connection, *index, log->last_seq, progress); !ok) {
+    if (auto ok = catch_up(connection, *index, *log, progress); !ok) {
       // It may have been given some of the chunks: the next search starts over.
       index_.with([](auto& published) { published = nullptr; });
       return forward_error(ok);
@@ -52,7 +67,8 @@ Result<std::shared_ptr<const CollectionIndex>> LiveIndex::at_least(ReaderPool& r
 
 // A snapshot from after the last commit belongs to another history of this file: a restored backup.
 // What cannot be used is deleted: new writes might bring that history to the same seq again.
-std::shared_ptr<CollectionIndex> LiveIndex::load_snapshot(const LogSpan& log) {
+std::shared_ptr<CollectionIndex> LiveIndex::load_snapshot(Connection& connection,
+                                                          const LogSpan& log) {
   auto loaded = CollectionIndex::load(snapshot_path_, stamp_, config_);
   if (!loaded && loaded.error().code == ErrorCode::kNotFound) return nullptr;
   std::string_view reason;
@@ -62,6 +78,8 @@ std::shared_ptr<CollectionIndex> LiveIndex::load_snapshot(const LogSpan& log) {
     reason = "too new";
   } else if ((*loaded)->seq() < log.pruned_seq) {
     reason = "older than the change log";
+  } else if (!in_history(connection, source_, **loaded, log)) {
+    reason = "of another history of the file";
   } else {
     return std::move(*loaded);
   }
@@ -70,7 +88,7 @@ std::shared_ptr<CollectionIndex> LiveIndex::load_snapshot(const LogSpan& log) {
   return nullptr;
 }
 
-Result<> LiveIndex::catch_up(Connection& connection, CollectionIndex& index, std::uint64_t to_seq,
+Result<> LiveIndex::catch_up(Connection& connection, CollectionIndex& index, const LogSpan& log,
                              const Progress& progress) {
   const std::uint64_t from_seq = index.seq();
   IndexBatch batch;
@@ -88,7 +106,7 @@ Result<> LiveIndex::catch_up(Connection& connection, CollectionIndex& index, std
   if (!ok) return ok;
   auto removed = read_removed_chunks(connection, source_, from_seq);
   if (!removed) return forward_error(removed);
-  index.apply(batch.entries(), *removed, to_seq);
+  index.apply(batch.entries(), *removed, log.last_seq, log.last_nonce);
   (void)count_batch(); // all is there: nothing is left to give up
   unsaved_chunks_ += removed->size();
   return {};

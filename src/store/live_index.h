@@ -35,6 +35,7 @@ namespace raglan::store {
 struct LogSpan {
   std::uint64_t pruned_seq = 0;
   std::uint64_t last_seq = 0;
+  std::uint64_t last_nonce = 0; // of the commit last_seq
 };
 
 class LiveIndex {
@@ -70,8 +71,8 @@ class LiveIndex {
   std::shared_ptr<CollectionIndex> mine() const {
     return index_.with([](const auto& index) { return index; });
   }
-  std::shared_ptr<CollectionIndex> load_snapshot(const LogSpan& log);
-  Result<> catch_up(Connection& connection, CollectionIndex& index, std::uint64_t to_seq,
+  std::shared_ptr<CollectionIndex> load_snapshot(Connection& connection, const LogSpan& log);
+  Result<> catch_up(Connection& connection, CollectionIndex& index, const LogSpan& log,
                     const Progress& progress);
 
   const FeedSource source_;

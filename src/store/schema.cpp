@@ -102,8 +102,14 @@ UPDATE collections SET logged_changes =
    WHERE h.tenant = collections.tenant AND h.collection_id = collections.collection_id);
 )sql";
 
+// Each commit of a collection gets a random number (Generation::nonce).
+constexpr const char* kVersion3 = R"sql(
+ALTER TABLE collections ADD COLUMN nonce INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE changes ADD COLUMN nonce INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 // migrations[n] leads from version n to n + 1.
-constexpr std::array kMigrations{kVersion1, kVersion2};
+constexpr std::array kMigrations{kVersion1, kVersion2, kVersion3};
 constexpr auto kCurrentVersion = static_cast<std::int64_t>(kMigrations.size());
 
 Result<> migrate(Connection& connection, std::int64_t version) {

@@ -24,11 +24,14 @@ struct CollectionKey {
   auto operator<=>(const CollectionKey&) const = default;
 };
 
-// What every cache key starts with: the random store epoch, renewed on restore or migration, and
-// the seq of the collection's last change. A higher seq within one epoch is newer.
+// What every cache key starts with: the store's random epoch, renewed on migration, the seq of the
+// collection's last change, and that change's nonce. A higher seq within one epoch is newer. The
+// nonce is random: two histories of one file (a backup was restored, and written to) reach the same
+// seq, and never the same nonce.
 struct Generation {
   std::uint64_t epoch = 0;
   std::uint64_t seq = 0;
+  std::uint64_t nonce = 0;
   auto operator<=>(const Generation&) const = default;
 };
 
