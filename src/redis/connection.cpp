@@ -118,6 +118,7 @@ void Connection::take(Reply reply) {
 }
 
 void Connection::abandon(Request& request) {
+  if (request.abandoned) return; // it was overdue before its caller could say so
   request.abandoned = true;
   --awaited_;
   retire();

@@ -40,7 +40,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Whether the request may go out here and now.
   bool has_room(const Request& request) const;
   void send(const RequestPtr& request);
-  // Nobody waits for this request of ours any more.
+  // Nobody waits for this request of ours any more. It may have been given up before.
   void abandon(Request& request);
   // Ends the requests that are overdue; the time when the next one will be.
   MonotonicTime expire(MonotonicTime now);
