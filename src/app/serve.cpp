@@ -141,7 +141,7 @@ class Serving {
       if (auto purge = cache::parse_purge(text)) service.follow_purge(std::move(*purge));
     };
     std::vector<std::string> channels{std::string(cache::kPurgeChannel)};
-    purges_.emplace(*redis_, redis::SubscriberConfig(), std::move(channels), std::move(events),
+    purges_.emplace(*redis_, settings_.redis_subscriber, std::move(channels), std::move(events),
                     loops_, 0);
   }
 

@@ -124,6 +124,9 @@ Settings::Settings() {
                 "Answers without a language model: the best sentences of the passages.");
   registry_.add("redis", redis, "What nodes share: the second tier of the caches.");
   registry_.add("redis.breaker", redis.breaker, "When Redis is left alone for a while.");
+  registry_.add("redis.subscriber", redis_subscriber,
+                "The connection on which a node hears what an operator removes from the caches.");
+  registry_.add("redis.subscriber", redis_subscriber.backoff, "");
   registry_.add("cache.query", query_cache, "Whole answers, by question and generation.");
   registry_.add("cache.query", freshness, "");
   registry_.add("cache.similar", similar_questions,

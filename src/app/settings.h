@@ -27,6 +27,7 @@
 #include "rag/retrieval_config.h"
 #include "rag/warmer.h"
 #include "redis/config.h"
+#include "redis/subscriber.h"
 #include "store/embedding_shelf.h"
 #include "store/store_config.h"
 
@@ -93,6 +94,7 @@ class Settings {
   rag::RetrievalConfig retrieval;
   rag::ExtractiveConfig extractive;
   redis::ClientConfig redis;
+  redis::SubscriberConfig redis_subscriber;
   cache::LocalCacheConfig query_cache;
   policy::FreshnessConfig freshness;
   rag::SimilarQuestionsConfig similar_questions;

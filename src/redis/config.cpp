@@ -42,6 +42,9 @@ void describe(config::Table<ClientConfig>& table) {
              "the largest reply that is taken; the connection of a larger one is closed")
       .min(1'024)
       .max(512'000'000);
+  // What was stored must be readable: each look at a larger entry would cost a connection.
+  table.rule("max_reply must be at least max_command",
+             [](const C& config) { return config.max_reply_bytes >= config.max_command_bytes; });
 }
 
 } // namespace raglan::redis

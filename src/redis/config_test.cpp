@@ -34,13 +34,20 @@ TEST(RedisConfig, WithoutAnythingThereIsNoRedis) {
 TEST(RedisConfig, TheNotesNamesAreRead) {
   const Loaded loaded(
       "[redis]\nurl = \"redis://cache:6380/1\"\nmax_connections = 7\ntimeout = \"20ms\"\n"
-      "max_reply = \"1MB\"\n[redis.breaker]\nfailure_threshold = 3\n");
+      "max_command = \"500kB\"\nmax_reply = \"1MB\"\n[redis.breaker]\nfailure_threshold = 3\n");
   ASSERT_TRUE(loaded.problems.empty()) << loaded.problems.front().text();
   EXPECT_TRUE(loaded.config.enabled());
   EXPECT_EQ(loaded.config.max_connections, 7u);
   EXPECT_EQ(loaded.config.timeout, milliseconds(20));
   EXPECT_EQ(loaded.config.max_reply_bytes, 1'000'000u);
   EXPECT_EQ(loaded.config.breaker.failure_threshold, 3u);
+}
+
+TEST(RedisConfig, WhatIsStoredMustBeReadable) {
+  const Loaded loaded("[redis]\nmax_reply = \"1MB\"\n");
+  ASSERT_EQ(loaded.problems.size(), 1u);
+  EXPECT_THAT(loaded.problems[0].text(), HasSubstr("max_reply must be at least max_command"));
+  EXPECT_TRUE(Loaded("[redis]\nmax_command = \"1MB\"\nmax_reply = \"1MB\"\n").problems.empty());
 }
 
 TEST(RedisConfig, AWrongUrlIsAProblemThatKeepsTheSecret) {

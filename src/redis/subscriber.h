@@ -41,6 +41,7 @@
 
 namespace raglan::redis {
 
+// The settings `[redis.subscriber]`.
 struct SubscriberConfig {
   std::chrono::milliseconds ping_interval{1'000};
   policy::BackoffConfig backoff;
