@@ -18,6 +18,7 @@ namespace raglan::cache {
 struct SharedEntry {
   std::string value;
   WallTime stored{}; // by the clock of whoever stored it, to the millisecond
+  Duration keep{};   // how long Redis was told to keep it, to the millisecond; zero: for ever
   Duration cost{};
   std::uint32_t calls = 0;
 };

@@ -10,7 +10,11 @@ using namespace std::chrono_literals;
 const Hash128 kKey = hash128("key");
 
 SharedEntry sample() {
-  return {.value = "an answer", .stored = WallTime(1'700'000'000'123ms), .cost = 250ms, .calls = 3};
+  return {.value = "an answer",
+          .stored = WallTime(1'700'000'000'123ms),
+          .keep = 60s,
+          .cost = 250ms,
+          .calls = 3};
 }
 
 TEST(SharedEntry, ComesBackAsItWas) {
@@ -18,6 +22,7 @@ TEST(SharedEntry, ComesBackAsItWas) {
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->value, "an answer");
   EXPECT_EQ(entry->stored, sample().stored);
+  EXPECT_EQ(entry->keep, 60s);
   EXPECT_EQ(entry->cost, 250ms);
   EXPECT_EQ(entry->calls, 3u);
 }

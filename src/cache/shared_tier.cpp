@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cache/purge_message.h"
+#include "net/pause.h"
 #include "redis/lease.h"
 
 namespace raglan::cache {
@@ -18,6 +19,13 @@ std::int64_t milliseconds(Duration duration) {
       1, std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
+// Whether Redis may have carried out the commands, or still may. Of the other errors nothing was
+// sent.
+bool may_have_been_sent(const Error& error) {
+  return error.code == ErrorCode::kDeadlineExceeded || error.code == ErrorCode::kUpstream ||
+         error.code == ErrorCode::kClientClosed;
+}
+
 } // namespace
 
 std::string SharedTier::entry_name(const Hash128& key, std::uint64_t scope) const {
@@ -28,55 +36,117 @@ std::string SharedTier::claim_name(const Hash128& key, std::uint64_t scope) cons
   return fmt::format("raglan:claim:{}:{:016x}:{}", config_.name, scope, key.hex());
 }
 
-std::optional<SharedEntry> SharedTier::read(const Hash128& key, const redis::Reply& reply) {
-  const auto bytes = reply.string();
-  auto entry = bytes ? decode_entry(key, *bytes) : std::nullopt;
-  ++(entry ? hits_ : misses_);
-  return entry;
+void SharedTier::read(const Hash128& key, const redis::Reply& left, const redis::Reply& value,
+                      SharedLookup& into) const {
+  constexpr std::int64_t kNoKey = -2;
+  into.answered = !left.is_error() && !value.is_error();
+  const auto bytes = value.string();
+  into.entry = bytes ? decode_entry(key, *bytes) : std::nullopt;
+  if (!into.entry) return;
+  const bool expires = into.entry->keep > Duration::zero();
+  if (expires && left.integer >= 0) {
+    into.age = into.entry->keep - std::chrono::milliseconds(left.integer);
+  } else if (left.integer != kNoKey) {
+    into.age = client_.clock().wall_now() - into.entry->stored;
+  } // else it came between the two commands
+  into.age = std::max(into.age, Duration::zero());
 }
 
-net::Task<std::optional<SharedEntry>> SharedTier::find(Hash128 key, std::uint64_t scope,
-                                                       Deadline deadline) {
-  redis::Command get("GET", entry_name(key, scope));
-  auto reply = co_await client_.command(std::move(get), deadline);
-  if (!reply) {
-    ++failures_;
-    co_return std::nullopt;
+void SharedTier::note_failure(const Error& error, Deadline deadline) {
+  if (error.code == ErrorCode::kClientClosed) return;
+  const bool late = error.code == ErrorCode::kDeadlineExceeded;
+  if (late && deadline.expired(client_.clock().now())) return;
+  ++failures_;
+}
+
+net::Task<SharedLookup> SharedTier::find(Hash128 key, std::uint64_t scope, Deadline deadline) {
+  std::vector<redis::Command> commands;
+  commands.emplace_back("PTTL", entry_name(key, scope));
+  commands.emplace_back("GET", entry_name(key, scope));
+  auto replies = co_await client_.pipeline(std::move(commands), deadline);
+  SharedLookup found;
+  if (!replies) {
+    note_failure(replies.error(), deadline);
+    co_return found;
   }
-  co_return read(key, *reply);
+  read(key, (*replies)[0], (*replies)[1], found);
+  if (!found.answered) ++failures_;
+  co_return found;
 }
 
 net::Task<SharedLookup> SharedTier::find_or_claim(Hash128 key, std::uint64_t scope,
                                                   std::string token, Deadline deadline) {
   // The claim before the look: whoever gets a claim that another has just released sees the entry
-  // that came before the release.
+  // that came before the release. And how long the entry has left before the entry: one that comes
+  // in between may seem older than it is, and none younger.
   std::vector<redis::Command> commands;
-  commands.emplace_back("SET", claim_name(key, scope), token, "NX", "PX",
-                        milliseconds(config_.claim_time));
+  commands.push_back(
+      redis::Lease::acquire_command(claim_name(key, scope), token, config_.claim_time));
+  commands.emplace_back("PTTL", entry_name(key, scope));
   commands.emplace_back("GET", entry_name(key, scope));
   auto replies = co_await client_.pipeline(std::move(commands), deadline);
   SharedLookup found;
-  if (!replies || (*replies)[0].is_error() || (*replies)[1].is_error()) {
-    ++failures_;
+  if (!replies) {
+    found.may_be_claimed = may_have_been_sent(replies.error());
+    note_failure(replies.error(), deadline);
     co_return found;
   }
-  found.entry = read(key, (*replies)[1]);
-  found.claim = (*replies)[0].is_ok() ? SharedLookup::Claim::kMine : SharedLookup::Claim::kOthers;
+  const redis::Reply& claimed = replies->front();
+  read(key, (*replies)[1], (*replies)[2], found);
+  if (claimed.is_error() || !found.answered) ++failures_; // no memory for a claim, for instance
+  found.may_be_claimed = claimed.is_ok();
+  if (claimed.is_ok()) found.claim = SharedLookup::Claim::kMine;
+  if (claimed.is_nil() && found.answered) found.claim = SharedLookup::Claim::kOthers;
   co_return found;
 }
 
-net::Task<void> SharedTier::put_and_release(Hash128 key, std::uint64_t scope,
-                                            std::optional<SharedEntry> entry, std::string token) {
+net::Task<void> SharedTier::put_and_release(Hash128 key, std::uint64_t scope, SharedEntry entry,
+                                            std::string token) {
+  entry.keep = config_.keep;
+  const std::string bytes = encode_entry(key, entry);
   std::vector<redis::Command> commands;
-  if (entry) {
-    redis::Command& set =
-        commands.emplace_back("SET", entry_name(key, scope), encode_entry(key, *entry));
-    if (config_.keep != Duration::zero()) set.add("PX").add(milliseconds(config_.keep));
+  redis::Command& set = commands.emplace_back("SET", entry_name(key, scope), bytes);
+  if (config_.keep != Duration::zero()) set.add("PX").add(milliseconds(config_.keep));
+  if (!token.empty()) {
+    commands.push_back(redis::Lease::release_script().by_name({claim_name(key, scope)}, {token}));
   }
-  if (!token.empty())
-    commands.emplace_back("EVAL", redis::Lease::kReleaseScript, 1, claim_name(key, scope), token);
   auto replies = co_await client_.pipeline(std::move(commands), Deadline());
-  if (!replies) ++failures_;
+  if (!replies && replies.error().code == ErrorCode::kTooLarge) {
+    ++refused_;
+    refused_bytes_ += bytes.size();
+    co_return co_await release(key, scope, token);
+  }
+  if (!replies) {
+    note_failure(replies.error(), Deadline());
+    co_return co_await release_later(claim_name(key, scope), token);
+  }
+  if (replies->front().is_error()) ++failures_; // no memory, read only, …
+  if (token.empty() || !replies->back().is_error()) co_return;
+  co_await release(key, scope, token); // by the script's text
+}
+
+net::Task<void> SharedTier::release(Hash128 key, std::uint64_t scope, std::string token) {
+  if (token.empty()) co_return;
+  const std::string claim = claim_name(key, scope);
+  if (!co_await try_release(claim, token)) co_await release_later(claim, token);
+}
+
+net::Task<bool> SharedTier::try_release(std::string claim, std::string token) {
+  std::vector<std::string> keys{std::move(claim)};
+  std::vector<std::string> arguments{std::move(token)};
+  auto reply = co_await redis::Lease::release_script().run(client_, std::move(keys),
+                                                           std::move(arguments), Deadline());
+  if (!reply) note_failure(reply.error(), Deadline());
+  co_return reply.has_value();
+}
+
+net::Task<void> SharedTier::release_later(std::string claim, std::string token) {
+  if (token.empty()) co_return;
+  if (++releases_later_ <= kMaxReleasesLater) {
+    const auto waited = co_await net::pause(kReleaseAgain);
+    if (waited) co_await try_release(std::move(claim), std::move(token));
+  }
+  --releases_later_;
 }
 
 net::Task<Result<std::size_t>> SharedTier::purge(Selection selection, Deadline deadline) {

@@ -2,13 +2,20 @@
 //
 // Never an error: whatever is wrong with Redis (down, frozen, slow, full, garbage) is a miss,
 // within the client's time limit, and nothing at all while its breaker is open. Entries expire
-// there by themselves, `keep` after they were stored.
+// there by themselves, `keep` after they were stored, and how old one is follows from how long it
+// still has there (PTTL, in the same round trip): by Redis' clock alone, so that nodes whose clocks
+// differ agree on it. Only of entries that are kept for ever the nodes' own clocks say it.
 //
 // One node computes. Whoever misses may claim the key in the same round trip: one caller of all
 // nodes gets the claim and computes, the others look again a little later (find_or_claim). A claim
-// ends when it is released, with the value or without, or `claim_time` after it was made, so that a
-// node that dies costs the others no more than that. It is a courtesy, not a lock: after a
-// partition or a slow computation two nodes may compute the same, and the later value stays.
+// is a lease (redis/lease.h). It ends when it is released, with the value or without, or
+// `claim_time` after it was made, so that a node that dies costs the others no more than that. It
+// is a courtesy, not a lock: after a partition or a slow computation two nodes may compute the
+// same, and the later value stays.
+//
+// A look that was cut off (cancelled, late, the connection broke) may have made its claim, and
+// nobody would know: whoever looked holds it as if it had (`may_be_claimed`). A release that is not
+// answered is sent once more, kReleaseAgain later, by at most kMaxReleasesLater at a time.
 //
 //   raglan:NAME:SCOPE:KEY          the entry             (all in hex)
 //   raglan:claim:NAME:SCOPE:KEY    the token of whoever computes it
@@ -38,13 +45,18 @@ struct SharedLookup {
     kNobodys, // Redis could not say: everybody for themselves
   };
   std::optional<SharedEntry> entry; // whoever does not want it, because it is old, has the claim
+  Duration age{};                   // of the entry
   Claim claim = Claim::kNobodys;
+  bool may_be_claimed = false; // that token may have the claim, which is to be released then
+  bool answered = false;       // by Redis: that there is an entry, or none
 };
 
 struct SharedTierStats {
-  std::uint64_t hits = 0;
-  std::uint64_t misses = 0;
-  std::uint64_t failures = 0; // of Redis, to look or to store
+  std::uint64_t hits = 0;     // looks that found what was wanted, however often they asked
+  std::uint64_t misses = 0;   // looks that did not; neither, when Redis did not answer
+  std::uint64_t failures = 0; // of Redis, to look, to store or to release; not of who went away
+  std::uint64_t refused = 0;  // entries larger than a command may be: not stored
+  std::uint64_t refused_bytes = 0;
 };
 
 class SharedTier {
@@ -52,35 +64,50 @@ class SharedTier {
   struct Config {
     std::string name; // of the cache: "query"
     Duration keep{};  // zero: for ever, as far as Redis' own memory limit allows
-    Duration claim_time = std::chrono::seconds(15);
+    std::chrono::milliseconds claim_time{15'000};
   };
+  static constexpr std::chrono::milliseconds kReleaseAgain{500};
+  static constexpr std::size_t kMaxReleasesLater = 256;
 
   SharedTier(redis::Client& client, Config config) : client_(client), config_(std::move(config)) {}
 
-  net::Task<std::optional<SharedEntry>> find(Hash128 key, std::uint64_t scope, Deadline deadline);
+  net::Task<SharedLookup> find(Hash128 key, std::uint64_t scope, Deadline deadline);
   net::Task<SharedLookup> find_or_claim(Hash128 key, std::uint64_t scope, std::string token,
                                         Deadline deadline);
-  // Stores the entry, where there is one, and then releases the claim of that token, if it is not
-  // empty. One round trip.
-  net::Task<void> put_and_release(Hash128 key, std::uint64_t scope,
-                                  std::optional<SharedEntry> entry, std::string token);
+  // Stores the entry and then releases the claim of that token, if it is not empty, in one round
+  // trip. An entry that is too large for Redis is not stored, and the claim is released all the
+  // same.
+  net::Task<void> put_and_release(Hash128 key, std::uint64_t scope, SharedEntry entry,
+                                  std::string token);
+  net::Task<void> release(Hash128 key, std::uint64_t scope, std::string token);
+  // Counts a look, once, that Redis answered: whether it found what was wanted.
+  void count(bool found) { ++(found ? hits_ : misses_); }
 
   // Removes entries, and tells all nodes (cache/purge_message.h): how many there were. Walks over
   // all of Redis' keys: for operators. Errors are the client's.
   net::Task<Result<std::size_t>> purge(Selection selection, Deadline deadline);
 
-  SharedTierStats stats() const { return {hits_, misses_, failures_}; }
+  SharedTierStats stats() const { return {hits_, misses_, failures_, refused_, refused_bytes_}; }
 
  private:
   std::string entry_name(const Hash128& key, std::uint64_t scope) const;
   std::string claim_name(const Hash128& key, std::uint64_t scope) const;
-  std::optional<SharedEntry> read(const Hash128& key, const redis::Reply& reply);
+  void read(const Hash128& key, const redis::Reply& left, const redis::Reply& value,
+            SharedLookup& into) const;
+  // Counts it when it is Redis' and not the caller's, whose own deadline that was.
+  void note_failure(const Error& error, Deadline deadline);
+  // False: it is not known whether it stands.
+  net::Task<bool> try_release(std::string claim, std::string token);
+  net::Task<void> release_later(std::string claim, std::string token);
 
   redis::Client& client_;
   const Config config_;
   std::atomic<std::uint64_t> hits_ = 0;
   std::atomic<std::uint64_t> misses_ = 0;
   std::atomic<std::uint64_t> failures_ = 0;
+  std::atomic<std::uint64_t> refused_ = 0;
+  std::atomic<std::uint64_t> refused_bytes_ = 0;
+  std::atomic<std::size_t> releases_later_ = 0; // that wait
 };
 
 } // namespace raglan::cache

@@ -1,8 +1,9 @@
 // A cache of two tiers: this process (cache/local_cache.h), then Redis, which all nodes share
 // (cache/shared_tier.h), where there is one.
 //
-// What Redis has is taken over into the process, with its age. A value is immutable and travels as
-// the bytes that `Codec` makes of it; bytes that it cannot read are a miss.
+// What Redis has is taken over into the process, with its age, which no node's clock decides
+// (cache/shared_tier.h). A value is immutable and travels as the bytes that `Codec` makes of it;
+// bytes that it cannot read are a miss.
 //
 //   struct Codec {
 //     static std::string encode(const Value&);
@@ -16,15 +17,14 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
-#include <span>
 #include <utility>
 
 #include "base/clock.h"
-#include "base/rng.h"
 #include "cache/local_cache.h"
 #include "cache/shared_tier.h"
 #include "net/detach.h"
 #include "net/pause.h"
+#include "redis/lease.h"
 
 namespace raglan::cache {
 
@@ -47,8 +47,9 @@ class TieredCache {
   LocalCache<Value>& local() { return local_; }
   SharedTier* shared() { return shared_ ? &*shared_ : nullptr; }
 
-  // A claim to compute a value for all nodes. Released with the value by `publish`, without one
-  // when it is destroyed.
+  // A claim to compute a value for all nodes, or what may be one: a look that was cut off does not
+  // know. Released with the value by `publish`, without one when it is destroyed, behind whoever
+  // held it.
   class Claim {
    public:
     Claim() = default;
@@ -75,8 +76,7 @@ class TieredCache {
     }
     ~Claim() {
       if (cache_ == nullptr) return;
-      net::detach(loop_,
-                  cache_->shared_->put_and_release(key_, scope_, std::nullopt, std::move(token_)));
+      net::detach(loop_, cache_->shared_->release(key_, scope_, std::move(token_)));
     }
 
    private:
@@ -93,8 +93,8 @@ class TieredCache {
   };
 
   // What Redis has, if that expires later than `later_than`; else nothing, and whose turn it is to
-  // compute it: with kMine and a second tier `claim` is held. While it is another node's, waits for
-  // that until `deadline`, unless `wait` is false.
+  // compute it: with kMine and a second tier `claim` is held, and it may be with kNobodys. While it
+  // is another node's, waits for that until `deadline`, unless `wait` is false.
   struct Elsewhere {
     Found found;
     SharedLookup::Claim turn = SharedLookup::Claim::kMine;
@@ -104,25 +104,28 @@ class TieredCache {
                                      bool wait, Deadline deadline) {
     if (!shared_) co_return Elsewhere();
     const auto loop = co_await boost::asio::this_coro::executor;
-    const std::string token = random_token();
+    const std::string token = redis::Lease::make_token();
     for (Duration pause = kFirstPause;; pause = std::min<Duration>(2 * pause, kLongestPause)) {
       auto looked = co_await shared_->find_or_claim(key, scope, token, deadline);
       Elsewhere elsewhere{.found = {}, .turn = looked.claim, .claim = {}};
-      if (looked.claim == SharedLookup::Claim::kMine) {
-        elsewhere.claim = Claim(*this, loop, key, scope, token);
-      }
-      if (looked.entry) elsewhere.found = take_over(key, scope, *looked.entry, later_than);
+      if (looked.may_be_claimed) elsewhere.claim = Claim(*this, loop, key, scope, token);
+      elsewhere.found = take_over(key, scope, looked, later_than);
       const bool others = looked.claim == SharedLookup::Claim::kOthers;
-      const bool go_on = wait && others && !elsewhere.found.value;
-      if (!go_on || !deadline.allows(pause, clock_.now())) co_return elsewhere;
-      if (auto ok = co_await net::pause(pause); !ok) co_return elsewhere;
+      bool go_on = wait && others && !elsewhere.found.value;
+      go_on = go_on && deadline.allows(pause, clock_.now()) && co_await net::pause(pause);
+      if (go_on) continue;
+      if (looked.answered) shared_->count(elsewhere.found.value != nullptr);
+      co_return elsewhere;
     }
   }
 
   // What Redis has, whenever it expires.
   net::Task<Found> find_shared(Hash128 key, std::uint64_t scope, Deadline deadline) {
-    auto entry = shared_ ? co_await shared_->find(key, scope, deadline) : std::nullopt;
-    co_return entry ? take_over(key, scope, *entry, MonotonicTime::min()) : Found();
+    if (!shared_) co_return Found();
+    const SharedLookup looked = co_await shared_->find(key, scope, deadline);
+    Found found = take_over(key, scope, looked, MonotonicTime::min());
+    if (looked.answered) shared_->count(found.value != nullptr);
+    co_return found;
   }
 
   // Keeps a value that was computed just now, here and for the other nodes; the claim, if there is
@@ -130,7 +133,10 @@ class TieredCache {
   bool publish(const boost::asio::any_io_executor& loop, const Hash128& key, ValuePtr value,
                EntryNotes notes, Claim claim = {}) {
     if (shared_) {
-      SharedEntry entry{Codec::encode(*value), clock_.wall_now(), notes.cost, notes.calls};
+      SharedEntry entry{.value = Codec::encode(*value),
+                        .stored = clock_.wall_now(),
+                        .cost = notes.cost,
+                        .calls = notes.calls};
       // A claim of another key, from before a write, is released for itself.
       std::string token;
       if (claim.cache_ == this && claim.key_ == key) token = std::move(claim).take_token();
@@ -145,20 +151,14 @@ class TieredCache {
   static constexpr std::chrono::milliseconds kFirstPause{2};
   static constexpr std::chrono::milliseconds kLongestPause{50};
 
-  static std::string random_token() {
-    Hash128 token;
-    secure_random(std::as_writable_bytes(std::span(token.bytes)));
-    return token.hex();
-  }
-
-  // The entry, now in this process too; nothing when it expires no later than that, or is
-  // unreadable.
-  Found take_over(const Hash128& key, std::uint64_t scope, const SharedEntry& entry,
+  // The entry, if there is one, now in this process too; nothing when it expires no later than
+  // that, or is unreadable.
+  Found take_over(const Hash128& key, std::uint64_t scope, const SharedLookup& looked,
                   MonotonicTime later_than) {
+    if (!looked.entry) return {};
+    const SharedEntry& entry = *looked.entry;
     const MonotonicTime now = clock_.now();
-    // Clocks differ: what seems to come from the future is new.
-    const Duration age = std::max<Duration>(clock_.wall_now() - entry.stored, Duration::zero());
-    const MonotonicTime stored = now - age;
+    const MonotonicTime stored = now - looked.age;
     const MonotonicTime expires = ttl_ == Duration::zero() ? MonotonicTime::max() : stored + ttl_;
     auto decoded = Codec::decode(entry.value);
     if (!decoded) return {};

@@ -43,6 +43,27 @@ std::vector<telemetry::Registration> register_cache_metrics(
   return registrations;
 }
 
+std::vector<telemetry::Registration> register_shared_cache_metrics(
+    telemetry::MetricRegistry& metrics, std::string_view cache, const cache::SharedTier& tier) {
+  using Stats = cache::SharedTierStats;
+  std::vector<telemetry::Registration> registrations;
+  const auto add = [&](std::string_view name, std::string_view help, telemetry::Labels labels,
+                       std::uint64_t Stats::* member) {
+    labels.insert(labels.begin(), {"cache", std::string(cache)});
+    registrations.push_back(
+        metrics.callback(MetricKind::kCounter, name, help, std::move(labels),
+                         [&tier, member] { return number(tier.stats().*member); }));
+  };
+  add(kRequests, kRequestsHelp, {{"result", "redis"}}, &Stats::hits);
+  add("raglan_cache_redis_failures_total",
+      "Reads, writes and releases of a cache in Redis that failed.", {}, &Stats::failures);
+  add("raglan_cache_redis_refused_total", "Entries that were too large to be stored in Redis.", {},
+      &Stats::refused);
+  add("raglan_cache_redis_refused_bytes_total",
+      "Entries that were too large to be stored in Redis, in bytes.", {}, &Stats::refused_bytes);
+  return registrations;
+}
+
 std::vector<telemetry::Registration> register_embedding_cache_metrics(
     telemetry::MetricRegistry& metrics, const model::EmbeddingCache& cache) {
   using Stats = model::EmbeddingCacheStats;

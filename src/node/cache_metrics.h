@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cache/local_cache.h"
+#include "cache/shared_tier.h"
 #include "model/embedding_cache.h"
 #include "rag/similar_questions.h"
 #include "telemetry/metric_registry.h"
@@ -19,6 +20,11 @@ namespace raglan::node {
 std::vector<telemetry::Registration> register_cache_metrics(
     telemetry::MetricRegistry& metrics, std::string_view cache,
     const std::function<cache::LocalCacheStats()>& stats);
+
+// Of the tier that nodes share, beside those: look-ups that Redis answered (result `redis`; this
+// process' `miss` counts them too, as with `disk`), its failures, the entries too large for it.
+std::vector<telemetry::Registration> register_shared_cache_metrics(
+    telemetry::MetricRegistry& metrics, std::string_view cache, const cache::SharedTier& tier);
 
 // Those, of `embedding`; its look-ups that the disk answered (result `disk`); the texts that
 // another request was embedding; the tokens that were not embedded.

@@ -52,8 +52,10 @@ json::object tiers_json(std::string_view name, auto& tiers) {
   json::object object = local_json(name, tiers.local().stats(), tiers.local().config());
   if (const cache::SharedTier* shared = tiers.shared()) {
     const cache::SharedTierStats there = shared->stats();
-    object["redis"] = {
-        {"hits", there.hits}, {"misses", there.misses}, {"failures", there.failures}};
+    object["redis"] = {{"hits", there.hits},
+                       {"misses", there.misses},
+                       {"failures", there.failures},
+                       {"refused", there.refused}};
   }
   return object;
 }

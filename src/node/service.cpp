@@ -135,6 +135,12 @@ void Service::register_metrics() {
   const auto stats_of = [](auto& tiers) { return [&tiers] { return tiers.local().stats(); }; };
   keep(register_cache_metrics(metrics, "query", stats_of(pipeline_.query_cache())));
   keep(register_cache_metrics(metrics, "retrieval", stats_of(pipeline_.retrieval_cache())));
+  if (const auto* shared = pipeline_.query_cache().shared()) {
+    keep(register_shared_cache_metrics(metrics, "query", *shared));
+  }
+  if (const auto* shared = pipeline_.retrieval_cache().shared()) {
+    keep(register_shared_cache_metrics(metrics, "retrieval", *shared));
+  }
   keep(register_similar_metrics(metrics, pipeline_.similar_questions()));
   keep(register_embedding_cache_metrics(metrics, parts_.embeddings));
   const auto coalesced = [&](std::string stage, std::uint64_t (rag::Pipeline::*count)() const) {

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "redis/connection_pool.h"
+#include "redis/script.h"
 
 namespace raglan::redis {
 namespace {
@@ -20,6 +21,9 @@ bool says_cannot_serve(const Reply& reply) {
   return reply.is_error() && std::ranges::find(kWords, reply.error_word()) != kWords.end();
 }
 
+// That the server does not know a script is an answer: the caller sends the text (script.h).
+bool refuses(const Reply& reply) { return reply.is_error() && !Script::unknown(reply); }
+
 Outcome outcome_of(const Result<Replies>& replies, bool callers_deadline) {
   if (!replies) {
     const auto code = replies.error().code;
@@ -27,14 +31,14 @@ Outcome outcome_of(const Result<Replies>& replies, bool callers_deadline) {
     return policy::outcome_of_error(code);
   }
   if (std::ranges::any_of(*replies, says_cannot_serve)) return Outcome::kFailure;
-  if (std::ranges::any_of(*replies, &Reply::is_error)) return Outcome::kNeutral;
+  if (std::ranges::any_of(*replies, refuses)) return Outcome::kNeutral;
   return Outcome::kSuccess;
 }
 
 void count(ClientShared::Counts& counts, const Result<Replies>& replies) {
   if (replies) {
     for (const auto& reply : *replies) {
-      if (reply.is_error())
+      if (refuses(reply))
         ++(says_cannot_serve(reply) ? counts.unavailable : counts.refused_replies);
     }
     return;

@@ -6,7 +6,6 @@
 
 #include "base/hex.h"
 #include "base/rng.h"
-#include "redis/script.h"
 
 namespace raglan::redis {
 namespace {
@@ -18,25 +17,32 @@ const Script& renew_script() {
   return script;
 }
 
-const Script& release_script() {
-  static const Script script(Lease::kReleaseScript);
-  return script;
-}
+} // namespace
 
-std::string random_token() {
+std::string Lease::make_token() {
   std::array<std::uint8_t, 16> token{};
   secure_random(std::as_writable_bytes(std::span(token)));
   return to_hex(token);
 }
 
-} // namespace
+Command Lease::acquire_command(std::string_view key, std::string_view token,
+                               std::chrono::milliseconds ttl) {
+  return Command("SET", key, token, "NX", "PX", ttl.count());
+}
+
+const Script& Lease::release_script() {
+  static const Script script(
+      "if redis.call('GET', KEYS[1]) == ARGV[1] then "
+      "return redis.call('DEL', KEYS[1]) else return 0 end");
+  return script;
+}
 
 net::Task<Result<std::optional<Lease>>> Lease::try_acquire(Client& client, std::string key,
                                                            std::chrono::milliseconds ttl,
                                                            Deadline deadline) {
-  auto token = random_token();
+  auto token = make_token();
   const auto expires_at = client.clock().now() + ttl;
-  Command set("SET", key, token, "NX", "PX", ttl.count());
+  auto set = acquire_command(key, token, ttl);
   auto reply = co_await client.command(std::move(set), deadline);
   if (!reply) co_return forward_error(reply);
   if (!reply->is_ok()) co_return std::nullopt;

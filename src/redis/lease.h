@@ -33,6 +33,7 @@
 #include <string_view>
 
 #include "redis/client.h"
+#include "redis/script.h"
 
 namespace raglan::redis {
 
@@ -48,11 +49,14 @@ class Lease {
   // False: it had been lost before.
   net::Task<Result<bool>> release(Deadline deadline);
 
-  // Releases KEYS[1], if ARGV[1] is its token: 1, or else 0. For those who release what they hold
-  // in a round trip with other commands.
-  static constexpr std::string_view kReleaseScript =
-      "if redis.call('GET', KEYS[1]) == ARGV[1] then "
-      "return redis.call('DEL', KEYS[1]) else return 0 end";
+  // What leases are made of, for those who take or release one in a round trip with other commands
+  // (cache/shared_tier.h): a token that is nobody else's; the command that takes the lease, "+OK"
+  // when it did and nil when another holds it; and the script that releases KEYS[1] if ARGV[1] is
+  // its token, 1, or else 0.
+  static std::string make_token();
+  static Command acquire_command(std::string_view key, std::string_view token,
+                                 std::chrono::milliseconds ttl);
+  static const Script& release_script();
 
   // From when on another may hold it.
   MonotonicTime expires_at() const { return expires_at_; }

@@ -28,12 +28,17 @@ Command call(std::string_view verb, std::string_view script, const std::vector<s
 
 Script::Script(std::string_view source) : source_(source), sha1_(sha1_of(source)) {}
 
+Command Script::by_name(const std::vector<std::string>& keys,
+                        const std::vector<std::string>& arguments) const {
+  return call("EVALSHA", sha1_, keys, arguments);
+}
+
 net::Task<Result<Reply>> Script::run(Client& client, std::vector<std::string> keys,
                                      std::vector<std::string> arguments, Deadline deadline) const {
   const auto limit = client.time_limit(deadline);
-  auto by_name = call("EVALSHA", sha1_, keys, arguments);
-  auto reply = co_await client.raw_command(std::move(by_name), limit);
-  if (reply && reply->error_word() == "NOSCRIPT") {
+  auto by_its_name = by_name(keys, arguments);
+  auto reply = co_await client.raw_command(std::move(by_its_name), limit);
+  if (reply && unknown(*reply)) {
     auto by_text = call("EVAL", source_, keys, arguments);
     reply = co_await client.raw_command(std::move(by_text), limit);
   }

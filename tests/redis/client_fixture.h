@@ -51,6 +51,14 @@ class RedisTest : public net::LoopTest {
   Result<Reply> run(Command command, std::size_t loop = 0, Deadline deadline = {}) {
     return begin(std::move(command), loop, deadline).get();
   }
+  // Of a coroutine that cannot fail.
+  template <typename T>
+  net::Running<T> begin(net::Task<T> task, std::size_t loop = 0) {
+    return start(as_result(std::move(task)), loop);
+  }
+  net::Running<void> begin(net::Task<void> task, std::size_t loop = 0) {
+    return start(as_result(std::move(task)), loop);
+  }
   // What GET finds: the text, "(nil)", or the error's name.
   std::string get(std::string_view key, std::size_t loop = 0) {
     const auto reply = run(Command("GET", key), loop);
@@ -59,6 +67,16 @@ class RedisTest : public net::LoopTest {
   }
 
   std::unique_ptr<Client> client_;
+
+ private:
+  template <typename T>
+  static net::Task<Result<T>> as_result(net::Task<T> task) {
+    co_return co_await std::move(task);
+  }
+  static net::Task<Result<>> as_result(net::Task<void> task) {
+    co_await std::move(task);
+    co_return Result<>();
+  }
 };
 
 inline std::optional<ErrorCode> code_of(const Result<Reply>& result) {

@@ -33,6 +33,7 @@ TEST_F(RedisScript, ItsTextTravelsOnce) {
   EXPECT_EQ(commands(), 2u) << "EVALSHA, EVAL";
   EXPECT_EQ(join("b", 1)->string(), "b4");
   EXPECT_EQ(commands(), 3u);
+  EXPECT_EQ(client().stats().refused_replies, 0u) << "that it is not known is no refusal";
   EXPECT_EQ(run(Command("SCRIPT", "EXISTS", kJoin.sha1()))->elements[0].integer, 1);
 }
 

@@ -1,5 +1,8 @@
-// A cache's second tier: one claim among all nodes, and an entry that is never missed.
+// A cache's second tier: one claim among all nodes, an entry that is never missed, and what of all
+// that is left when Redis does not answer.
 #include "cache/shared_tier.h"
+
+#include <future>
 
 #include "client_fixture.h"
 #include "fake_server.h"
@@ -8,69 +11,252 @@
 namespace raglan::cache {
 namespace {
 
+using http::RawPeer;
+using http::RawServer;
 using redis::Command;
+using redis::eventually;
+using redis::FakeConnection;
+using redis::patient;
+using redis::RealServer;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
 using Claim = SharedLookup::Claim;
 
 class SharedTierTest : public redis::RedisTest {
  protected:
-  SharedLookup look(SharedTier& tier, const std::string& token) {
-    return *start(as_result(tier.find_or_claim(kKey, kScope, token, Deadline()))).get();
-  }
-  void put_and_release(SharedTier& tier, std::optional<SharedEntry> entry,
-                       const std::string& token) {
-    start(as_result(tier.put_and_release(kKey, kScope, std::move(entry), token))).get();
-  }
+  // What detached coroutines use outlives them.
+  ~SharedTierTest() override { loops_.stop(); }
 
-  static SharedEntry entry() { return {.value = "the answer", .cost = std::chrono::seconds(1)}; }
+  void connect_tier(const redis::ClientConfig& config) {
+    connect(config);
+    tier_.emplace(client(), SharedTier::Config{.name = "query", .keep = minutes(1)});
+  }
+  SharedTier& tier() { return *tier_; }
+
+  SharedLookup look(const std::string& token) {
+    return *begin(tier().find_or_claim(kKey, kScope, token, Deadline())).get();
+  }
+  void put_and_release(SharedEntry entry, const std::string& token) {
+    begin(tier().put_and_release(kKey, kScope, std::move(entry), token)).get();
+  }
+  void release(const std::string& token) { begin(tier().release(kKey, kScope, token)).get(); }
+
+  static SharedEntry entry(std::string value = "the answer") {
+    return {.value = std::move(value), .cost = seconds(1)};
+  }
+  std::int64_t exists(const std::string& name) { return run(Command("EXISTS", name))->integer; }
+  static std::string entry_name() { return "raglan:query:0000000000000007:" + kKey.hex(); }
+  static std::string claim_name() { return "raglan:claim:query:0000000000000007:" + kKey.hex(); }
 
   static inline const Hash128 kKey = Hasher().add("key").finish();
   static constexpr std::uint64_t kScope = 7;
 
- private:
-  template <typename T>
-  static net::Task<Result<T>> as_result(net::Task<T> task) {
-    co_return co_await std::move(task);
-  }
-  static net::Task<Result<>> as_result(net::Task<void> task) {
-    co_await std::move(task);
-    co_return Result<>();
-  }
+  std::optional<SharedTier> tier_;
 };
 
 TEST_F(SharedTierTest, OneOfAllComputesUntilItReleases) {
-  redis::RealServer server;
-  connect(redis::patient(server.url()));
-  SharedTier tier(client(), {.name = "query", .keep = std::chrono::minutes(1)});
-  EXPECT_EQ(look(tier, "mine").claim, Claim::kMine);
-  EXPECT_EQ(look(tier, "another's").claim, Claim::kOthers);
-  put_and_release(tier, std::nullopt, "another's");
-  EXPECT_EQ(look(tier, "another's").claim, Claim::kOthers) << "who has no claim releases none";
-  put_and_release(tier, std::nullopt, "mine");
-  EXPECT_EQ(look(tier, "another's").claim, Claim::kMine);
-  put_and_release(tier, entry(), "another's");
-  EXPECT_EQ(look(tier, "mine").entry->value, "the answer");
-  EXPECT_EQ(tier.stats().hits, 1u);
+  RealServer server;
+  connect_tier(patient(server.url()));
+  EXPECT_EQ(look("mine").claim, Claim::kMine);
+  EXPECT_EQ(look("another's").claim, Claim::kOthers);
+  release("another's");
+  EXPECT_EQ(look("another's").claim, Claim::kOthers) << "who has no claim releases none";
+  release("mine");
+  EXPECT_EQ(look("another's").claim, Claim::kMine);
+  put_and_release(entry(), "another's");
+  EXPECT_EQ(exists(claim_name()), 0);
+  EXPECT_EQ(look("mine").entry->value, "the answer");
+  EXPECT_EQ(tier().stats().failures, 0u);
 }
 
-// The worst moment: the entry comes and the claim on it goes between the two commands of a look.
+TEST_F(SharedTierTest, AServerThatForgotTheScriptIsToldItAgain) {
+  RealServer server;
+  connect_tier(patient(server.url()));
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(look("mine").claim, Claim::kMine);
+    put_and_release(entry(), "mine");
+    EXPECT_EQ(exists(claim_name()), 0);
+    run(Command("SCRIPT", "FLUSH"));
+  }
+  EXPECT_EQ(client().stats().refused_replies, 0u);
+  EXPECT_EQ(tier().stats().failures, 0u);
+}
+
+// The worst moment: the entry comes and the claim on it goes between the commands of a look.
 TEST_F(SharedTierTest, ALookNeverMissesAnEntryAndGetsItsClaim) {
-  http::RawServer server([&](http::RawPeer& peer) {
-    redis::FakeConnection connection(peer);
+  RawServer server([&](RawPeer& peer) {
+    FakeConnection connection(peer);
     connection.log_in();
     for (bool published = false;; published = true) {
       const auto words = connection.read_command();
       if (words.empty()) break;
-      const bool claim = words[0] == "SET";
-      if (claim && published) peer.send("+OK\r\n");
-      if (!claim && published) connection.send_string(encode_entry(kKey, entry()));
-      if (!published) peer.send("$-1\r\n"); // neither an entry nor a claim to be had
+      if (words[0] == "GET" && published) {
+        connection.send_string(encode_entry(kKey, entry()));
+      } else if (words[0] == "PTTL") {
+        peer.send(published ? ":60000\r\n" : ":-2\r\n");
+      } else {
+        peer.send(published ? "+OK\r\n" : "$-1\r\n"); // neither an entry nor a claim to be had
+      }
     }
   });
-  connect(redis::patient(redis::redis_url(server)));
-  SharedTier tier(client(), {.name = "query"});
-  const SharedLookup found = look(tier, "mine");
+  connect_tier(patient(redis::redis_url(server)));
+  const SharedLookup found = look("mine");
   EXPECT_TRUE(found.entry.has_value());
   EXPECT_EQ(found.claim, Claim::kOthers);
+}
+
+// Takes the commands of a look and answers nothing.
+class SilentServer {
+ public:
+  std::string url() const { return redis::redis_url(server_); }
+  void await_look() { asked_.get_future().wait(); }
+
+ private:
+  void serve(RawPeer& peer) {
+    FakeConnection connection(peer);
+    connection.log_in();
+    for (int i = 0; i < 3; ++i) connection.read_command();
+    if (peer.number == 0) asked_.set_value();
+    peer.wait_for_close();
+  }
+
+  std::promise<void> asked_;
+  RawServer server_{[this](RawPeer& peer) { serve(peer); }}; // ends before the promise
+};
+
+TEST_F(SharedTierTest, ALookThatIsNotAnsweredMayHaveTheClaim) {
+  SilentServer silent;
+  auto config = patient(silent.url());
+  config.timeout = milliseconds(100);
+  connect_tier(config);
+  const SharedLookup found = look("mine");
+  EXPECT_EQ(found.claim, Claim::kNobodys);
+  EXPECT_TRUE(found.may_be_claimed);
+  EXPECT_FALSE(found.answered);
+  EXPECT_EQ(tier().stats().failures, 1u);
+}
+
+TEST_F(SharedTierTest, ALookThatIsCancelledMayHaveTheClaimAndIsNoFailure) {
+  SilentServer silent;
+  connect_tier(patient(silent.url()));
+  auto looking = begin(tier().find_or_claim(kKey, kScope, "mine", Deadline()));
+  silent.await_look();
+  looking.cancel();
+  const auto found = looking.get();
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->claim, Claim::kNobodys);
+  EXPECT_TRUE(found->may_be_claimed);
+  EXPECT_EQ(tier().stats().failures, 0u);
+  EXPECT_EQ(client().stats().breaker.consecutive_failures, 0u);
+}
+
+TEST_F(SharedTierTest, ACallersOwnDeadlineIsNoFailure) {
+  SilentServer silent;
+  connect_tier(patient(silent.url()));
+  const auto deadline = redis::within(milliseconds(20));
+  begin(tier().find_or_claim(kKey, kScope, "mine", deadline)).get();
+  EXPECT_EQ(tier().stats().failures, 0u);
+}
+
+TEST_F(SharedTierTest, ALookThatWasNeverSentHasNoClaim) {
+  connect_tier(patient("unix:///nonexistent/redis.sock"));
+  const SharedLookup found = look("mine");
+  EXPECT_EQ(found.claim, Claim::kNobodys);
+  EXPECT_FALSE(found.may_be_claimed);
+  EXPECT_EQ(tier().stats().failures, 1u);
+}
+
+TEST_F(SharedTierTest, AReleaseThatIsNotAnsweredIsSentAgain) {
+  std::promise<std::string> again;
+  RawServer server([&](RawPeer& peer) {
+    FakeConnection connection(peer);
+    connection.log_in();
+    const auto words = connection.read_command();
+    if (peer.number == 1) again.set_value(words.empty() ? "" : words.back());
+    if (peer.number == 1) peer.send(":1\r\n");
+    peer.wait_for_close();
+  });
+  auto config = patient(redis::redis_url(server));
+  config.timeout = milliseconds(100);
+  connect_tier(config);
+  release("mine");
+  EXPECT_EQ(again.get_future().get(), "mine");
+  EXPECT_EQ(tier().stats().failures, 1u);
+}
+
+TEST_F(SharedTierTest, AnEntryThatIsTooLargeIsNotStoredAndItsClaimEnds) {
+  RealServer server;
+  auto config = patient(server.url());
+  config.max_command_bytes = 2'000;
+  connect_tier(config);
+  ASSERT_EQ(look("mine").claim, Claim::kMine);
+  put_and_release(entry(std::string(2'000, 'x')), "mine");
+  EXPECT_EQ(exists(claim_name()), 0);
+  EXPECT_EQ(exists(entry_name()), 0);
+  EXPECT_EQ(tier().stats().refused, 1u);
+  EXPECT_GT(tier().stats().refused_bytes, 2'000u);
+  EXPECT_EQ(tier().stats().failures, 0u);
+}
+
+TEST_F(SharedTierTest, AnEntryThatRedisHasNoRoomForIsAFailureAndItsClaimEnds) {
+  RealServer server;
+  connect_tier(patient(server.url()));
+  ASSERT_EQ(look("mine").claim, Claim::kMine);
+  run(Command("CONFIG", "SET", "maxmemory", 1));
+  put_and_release(entry(), "mine");
+  EXPECT_EQ(tier().stats().failures, 1u);
+  EXPECT_EQ(exists(claim_name()), 0);
+  EXPECT_EQ(exists(entry_name()), 0);
+  EXPECT_EQ(look("mine").claim, Claim::kNobodys) << "there is no room for a claim, either";
+  EXPECT_EQ(tier().stats().failures, 2u);
+}
+
+TEST_F(SharedTierTest, AFullRedisStillAnswersWithWhatItHas) {
+  RealServer server;
+  connect_tier(patient(server.url()));
+  put_and_release(entry(), "");
+  run(Command("CONFIG", "SET", "maxmemory", 1));
+  const SharedLookup found = look("mine");
+  EXPECT_TRUE(found.answered);
+  ASSERT_TRUE(found.entry.has_value());
+  EXPECT_EQ(found.entry->value, "the answer");
+}
+
+TEST_F(SharedTierTest, AnEntryIsAsOldAsRedisSays) {
+  RealServer server;
+  connect_tier(patient(server.url()));
+  const auto find = [&] { return *begin(tier().find(kKey, kScope, Deadline())).get(); };
+  for (const auto wrong : {std::chrono::hours(-24), std::chrono::hours(24)}) {
+    SharedEntry stored = entry();
+    stored.stored = SystemClock::instance().wall_now() + wrong;
+    put_and_release(stored, "");
+    EXPECT_LT(find().age, seconds(30));
+    run(Command("PEXPIRE", entry_name(), 20'000));
+    EXPECT_GE(find().age, seconds(40)) << "of the minute that it is kept";
+    EXPECT_GE(look("mine").age, seconds(40));
+  }
+}
+
+TEST_F(SharedTierTest, APurgeRemovesWhatItSelectsAndSaysHowMuch) {
+  RealServer server;
+  connect_tier(patient(server.url()));
+  for (const std::uint64_t scope : {1, 2, 3}) {
+    begin(tier().put_and_release(kKey, scope, entry(), "")).get();
+  }
+  const auto purge = [&](const Selection& selection) {
+    return start(tier().purge(selection, Deadline())).get();
+  };
+  EXPECT_EQ(purge({.scope = 2}), 1u);
+  EXPECT_EQ(purge({.scope = 2}), 0u);
+  EXPECT_TRUE(begin(tier().find(kKey, 1, Deadline())).get()->entry.has_value());
+  EXPECT_FALSE(begin(tier().find(kKey, 2, Deadline())).get()->entry.has_value());
+  constexpr Scope kOfTenantFive = Scope{5} << 32 | 1;
+  begin(tier().put_and_release(kKey, kOfTenantFive, entry(), "")).get();
+  EXPECT_EQ(purge({.tenant = 5}), 1u);
+  EXPECT_EQ(purge({.key = kKey}), 2u);
+  server.kill();
+  EXPECT_FALSE(purge({}).has_value());
 }
 
 } // namespace
