@@ -15,7 +15,6 @@ using policy::BreakerState;
 using testing::HasSubstr;
 
 constexpr milliseconds kTimeout(200);
-constexpr seconds kSlack(5); // of a busy machine
 
 ClientConfig impatient(const std::string& url) {
   auto config = patient(url);
@@ -33,13 +32,24 @@ ClientConfig recovering(const std::string& url) {
 
 class RedisOutage : public RedisTest {
  protected:
-  // Runs `count` commands at once, over both loops; each must fail within the timeout.
-  void expect_all_fail(std::size_t count) {
+  // Runs `count` commands at once, over both loops; each must fail. How long they took.
+  Duration expect_all_fail(std::size_t count) {
     const auto began = SystemClock::instance().now();
     std::vector<net::Running<Reply>> running;
     for (std::size_t i = 0; i < count; ++i) running.push_back(begin(Command("GET", "key"), i % 2));
     for (auto& command : running) EXPECT_TRUE(command.error().has_value());
-    EXPECT_LT(SystemClock::instance().now() - began, kTimeout + kSlack);
+    return SystemClock::instance().now() - began;
+  }
+  // Of many at once none waits for the timeout twice: not after another, not to connect and then
+  // for the answer. A busy machine may make one round late, and hardly five.
+  void expect_one_timeout_for_all(const std::function<void()>& begin_round) {
+    auto fastest = Duration::max();
+    for (int round = 0; round < 5 && fastest >= 2 * kTimeout; ++round) {
+      begin_round();
+      fastest = std::min(fastest, expect_all_fail(100));
+    }
+    EXPECT_GE(fastest, kTimeout / 2);
+    EXPECT_LT(fastest, 2 * kTimeout);
   }
   bool works_again() {
     return eventually([&] { return get("key", 0) == "value" && get("key", 1) == "value"; });
@@ -101,6 +111,30 @@ TEST_F(RedisOutage, AFrozenServerCostsTheTimeoutAndThenNothing) {
   const auto refused = client().stats().refused_by_breaker;
   expect_all_fail(100);
   EXPECT_EQ(client().stats().refused_by_breaker, refused + 100) << "not even asked";
+  server.thaw();
+}
+
+TEST_F(RedisOutage, EveryCommandToAFrozenServerWaitsForOneTimeout) {
+  RealServer server;
+  auto config = impatient(server.url());
+  config.breaker.failure_threshold = 1'000'000;
+  connect(config);
+  expect_one_timeout_for_all([&] {
+    server.thaw();
+    EXPECT_TRUE(eventually([&] { return run(Command("PING"), 0).has_value(); }));
+    EXPECT_TRUE(eventually([&] { return run(Command("PING"), 1).has_value(); }));
+    server.freeze();
+  });
+  server.thaw();
+}
+
+TEST_F(RedisOutage, ConnectingToAFrozenServerCostsNoMoreThanTheTimeout) {
+  RealServer server;
+  auto config = impatient(server.url());
+  config.breaker.failure_threshold = 1'000'000;
+  connect(config);
+  server.freeze();
+  expect_one_timeout_for_all([] {});
   server.thaw();
 }
 
