@@ -2,8 +2,8 @@
 // only the rest is begun, as one piece of work.
 //
 //   BatchFlight<VectorPtr> flights;
-//   // Task<Result<std::vector<VectorPtr>>>: one value per position of `keys` it is given, in
-//   order. auto start = [this, texts](std::vector<std::size_t> positions) { return embed(…); };
+//   // A Task<Result<std::vector<VectorPtr>>>: a value for each position, in their order.
+//   auto start = [this, texts](std::vector<std::size_t> positions) { return embed(…); };
 //   std::size_t joined = 0;
 //   auto vectors = co_await flights.run(keys, urgency, start, deadline, clock, joined);
 //
@@ -13,8 +13,9 @@
 // cancelled and its keys are free at once; keys never outlive their work, however that ends.
 //
 // A batch lands as a whole: whoever waits for one of its keys waits for all of them, and shares its
-// error. What only says that the batch was too large, or that whoever began it had less time, does
-// not concern a caller that joined: it begins that part again.
+// error. Errors that need not concern a caller that joined make it begin its part again: that
+// whoever began the batch had less time; and, where the batch had other keys as well, what these
+// may have caused: that it was too large, that there was no room for it, that one was refused.
 //
 // Work has an urgency, and a caller joins only work that is at least as urgent as its own: a
 // question must not wait in the queue of an ingest for the sake of one text that both have.
@@ -64,7 +65,7 @@ class BatchFlight {
         auto waited = co_await await_landing(seat.flight, deadline, clock);
         if (!waited) co_return forward_error(waited);
         const Result<Values>& landed = **waited;
-        if (!landed && !seat.own && is_its_own_fault(landed.error())) {
+        if (!landed && !seat.own && may_be_others_fault(landed.error(), seat)) {
           missing.insert(missing.end(), seat.positions.begin(), seat.positions.end());
           continue;
         }
@@ -91,8 +92,8 @@ class BatchFlight {
     const boost::asio::any_io_executor executor;
     const int urgency;
     boost::asio::cancellation_signal cancel; // used on `executor`
+    std::vector<Hash128> keys;               // complete before anybody else sees the flight
     // Under the lock of flights_.
-    std::vector<Hash128> keys;
     std::vector<Completion<Landed>> waiters; // those that left among them
     std::size_t waiting = 0;
     Landed landed; // null while the work goes on
@@ -124,8 +125,16 @@ class BatchFlight {
     const std::vector<Seat> taken;
   };
 
-  static bool is_its_own_fault(const Error& error) {
-    return error.code == ErrorCode::kDeadlineExceeded || error.code == ErrorCode::kTooLarge;
+  // Whether a caller that joined may fare better by itself.
+  static bool may_be_others_fault(const Error& error, const Seat& seat) {
+    const bool has_others = seat.positions.size() < seat.flight->keys.size();
+    switch (error.code) {
+      case ErrorCode::kDeadlineExceeded: return true;
+      case ErrorCode::kTooLarge:
+      case ErrorCode::kOverloaded:
+      case ErrorCode::kInvalidField: return has_others;
+      default: return false;
+    }
   }
 
   static Seat& seat_in(const FlightPtr& flight, std::vector<Seat>& seats) {

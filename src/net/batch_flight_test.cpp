@@ -140,8 +140,9 @@ TEST_F(BatchFlightTest, AnErrorIsSharedAndNotKept) {
   EXPECT_EQ(flights_.in_flight(), 0u);
 }
 
-TEST_F(BatchFlightTest, ABatchThatIsTooLargeDoesNotConcernWhoWantsAPartOfIt) {
-  for (const ErrorCode code : {ErrorCode::kTooLarge, ErrorCode::kDeadlineExceeded}) {
+TEST_F(BatchFlightTest, WhatOtherKeysOfABatchMayHaveCausedDoesNotConcernWhoWantsAPartOfIt) {
+  for (const ErrorCode code : {ErrorCode::kTooLarge, ErrorCode::kDeadlineExceeded,
+                               ErrorCode::kInvalidField, ErrorCode::kOverloaded}) {
     begun_.with([](auto& begun) { begun.clear(); });
     auto first = ask({{1, 2, 3}});
     auto second = ask({{4, 2, 1}}, 1);
@@ -152,6 +153,20 @@ TEST_F(BatchFlightTest, ABatchThatIsTooLargeDoesNotConcernWhoWantsAPartOfIt) {
     EXPECT_EQ(await_begun(3).back(), (Numbers{2, 1}));
     finish(2, Numbers{20, 10});
     EXPECT_EQ(second.get().value_or(Numbers{}), (Numbers{40, 20, 10}));
+  }
+}
+
+TEST_F(BatchFlightTest, WhoWantsAllOfABatchSharesItsErrorAndDoesNotRepeatIt) {
+  for (const ErrorCode code :
+       {ErrorCode::kTooLarge, ErrorCode::kInvalidField, ErrorCode::kOverloaded}) {
+    begun_.with([](auto& begun) { begun.clear(); });
+    auto first = ask({{1, 2}});
+    auto second = ask({{2, 1}}, 1);
+    await_begun(1);
+    finish(0, fail(code, "x"));
+    EXPECT_EQ(first.error(), code);
+    EXPECT_EQ(second.error(), code);
+    EXPECT_EQ(await_begun(1), (Works{{1, 2}}));
   }
 }
 

@@ -1,15 +1,20 @@
 // Coalescing: callers that ask for the same key at the same time share one piece of work.
 //
 //   SingleFlight<std::shared_ptr<const Answer>> answers;
-//   auto start = [this, request] { return compute(request); };  // Task<Result<…>>; owns its
-//   request bool joined = false; auto answer = co_await answers.run(key, start, deadline, clock,
-//   joined);
+//   // A Task<Result<…>>; it owns its request.
+//   auto start = [this, request] { return compute(request); };
+//   bool joined = false;
+//   auto answer = co_await answers.run(key, urgency, start, deadline, clock, joined);
 //
 // The first caller starts the work, as a coroutine of its own on the caller's loop; whoever comes
 // before it has ended joins. All get a copy of its result, or of its error. The work belongs to
 // none of them: a caller that is cancelled, or whose deadline passes, leaves alone, and the work
 // goes on for the others; when the last one has left it is cancelled (asio's terminal cancellation)
 // and its key is free at once. A key never outlives its work, however that ends.
+//
+// Work has the urgency of whoever started it, and a caller joins only work that is at least as
+// urgent as itself: a user must not wait behind what is done in the background. Otherwise it starts
+// work of its own, which whoever comes later joins; the less urgent work goes on for its callers.
 //
 // Work that ended with kDeadlineExceeded, because whoever started it had less time, is started
 // again by joined callers that have time left.
@@ -45,10 +50,10 @@ class SingleFlight {
   // `start()` returns a Task<Result<T>>; it is kept for as long as the task runs. `joined` says
   // whether the result is another caller's work.
   template <typename Start>
-  Task<Result<T>> run(Hash128 key, Start start, Deadline deadline, const Clock& clock,
+  Task<Result<T>> run(Hash128 key, int urgency, Start start, Deadline deadline, const Clock& clock,
                       bool& joined) {
     while (true) {
-      auto result = co_await wait(key, start, deadline, clock, joined);
+      auto result = co_await wait(key, urgency, start, deadline, clock, joined);
       const bool others_deadline =
           !result && result.error().code == ErrorCode::kDeadlineExceeded && joined;
       if (!others_deadline || deadline.expired(clock.now())) co_return result;
@@ -64,25 +69,28 @@ class SingleFlight {
 
  private:
   struct Flight {
-    explicit Flight(boost::asio::any_io_executor loop) : executor(std::move(loop)) {}
+    Flight(boost::asio::any_io_executor loop, int how_urgent)
+        : executor(std::move(loop)), urgency(how_urgent) {}
     const boost::asio::any_io_executor executor;
+    const int urgency;
     boost::asio::cancellation_signal cancel; // used on `executor`
     // Under the lock of flights_.
     std::vector<Completion<T>> waiters; // those that left among them
     std::size_t waiting = 0;
+    bool landed = false;
   };
   using FlightPtr = std::shared_ptr<Flight>;
   using Flights = std::unordered_map<Hash128, FlightPtr>;
 
   template <typename Start>
-  Task<Result<T>> wait(Hash128 key, const Start& start, Deadline deadline, const Clock& clock,
-                       bool& joined) {
+  Task<Result<T>> wait(Hash128 key, int urgency, const Start& start, Deadline deadline,
+                       const Clock& clock, bool& joined) {
     const auto executor = co_await boost::asio::this_coro::executor;
     const Duration patience = deadline.remaining(clock.now());
     if (patience == Duration::zero()) co_return too_late();
     FlightPtr flight;
     auto begin = [&](const Completion<T>& done) {
-      flight = join(key, executor, done, joined);
+      flight = join(key, urgency, executor, done, joined);
       if (!joined) launch(key, flight, start);
       return patience;
     };
@@ -91,12 +99,12 @@ class SingleFlight {
     co_return result;
   }
 
-  FlightPtr join(const Hash128& key, const boost::asio::any_io_executor& executor,
+  FlightPtr join(const Hash128& key, int urgency, const boost::asio::any_io_executor& executor,
                  const Completion<T>& done, bool& joined) {
     return flights_.with([&](Flights& flights) {
       FlightPtr& flight = flights[key];
-      joined = flight != nullptr;
-      if (!joined) flight = std::make_shared<Flight>(executor);
+      joined = flight && flight->urgency >= urgency;
+      if (!joined) flight = std::make_shared<Flight>(executor, urgency);
       joined_total_ += joined ? 1 : 0;
       flight->waiters.push_back(done);
       ++flight->waiting;
@@ -106,19 +114,20 @@ class SingleFlight {
 
   // The last one to leave cancels the work, if it has not ended.
   void leave(const Hash128& key, const FlightPtr& flight) {
-    const bool abandoned = flights_.with(
-        [&](Flights& flights) { return --flight->waiting == 0 && forget(flights, key, flight); });
+    const bool abandoned = flights_.with([&](Flights& flights) {
+      if (--flight->waiting > 0 || flight->landed) return false;
+      forget(flights, key, flight);
+      return true;
+    });
     if (!abandoned) return;
     boost::asio::post(flight->executor,
                       [flight] { flight->cancel.emit(boost::asio::cancellation_type::terminal); });
   }
 
-  // Whether the key was still this flight's.
-  static bool forget(Flights& flights, const Hash128& key, const FlightPtr& flight) {
+  // More urgent work may have taken the key over.
+  static void forget(Flights& flights, const Hash128& key, const FlightPtr& flight) {
     const auto found = flights.find(key);
-    if (found == flights.end() || found->second != flight) return false;
-    flights.erase(found);
-    return true;
+    if (found != flights.end() && found->second == flight) flights.erase(found);
   }
 
   template <typename Start>
@@ -128,6 +137,7 @@ class SingleFlight {
       if (thrown || !result) result = fail(ErrorCode::kInternal, "internal error");
       auto waiters = flights_.with([&](Flights& flights) {
         forget(flights, key, flight);
+        flight->landed = true;
         return std::exchange(flight->waiters, {});
       });
       for (const Completion<T>& waiter : waiters) waiter.deliver(*result);

@@ -24,18 +24,20 @@ class SingleFlightTest : public LoopTest {
   };
 
   // Starts or joins, from loop `loop`; returns when that has been done.
-  Running<int> ask(std::size_t loop = 0, std::uint8_t number = 1, Deadline deadline = {}) {
-    return start(run(number, deadline), loop);
+  Running<int> ask(std::size_t loop = 0, std::uint8_t number = 1, Deadline deadline = {},
+                   int urgency = 1) {
+    return start(run(number, deadline, urgency), loop);
   }
+  Running<int> ask_in_background(std::size_t loop = 0) { return ask(loop, 1, {}, 0); }
   static Hash128 key(std::uint8_t number) {
     Hash128 key;
     key.bytes[0] = number;
     return key;
   }
-  Task<Result<int>> run(std::uint8_t number, Deadline deadline) {
+  Task<Result<int>> run(std::uint8_t number, Deadline deadline, int urgency) {
     bool joined = false;
     auto begin = [this] { return work_(); };
-    auto result = co_await flights_.run(key(number), begin, deadline, clock_, joined);
+    auto result = co_await flights_.run(key(number), urgency, begin, deadline, clock_, joined);
     if (joined) ++joined_;
     co_return result;
   }
@@ -149,7 +151,7 @@ TEST_F(SingleFlightTest, ADeadlineEndsItsOwnCallersWaitOnly) {
     bool joined = false;
     auto begin = [this] { return work_(); };
     const Deadline deadline = Deadline::after(1ms, clock.now());
-    co_return co_await flights_.run(key(1), begin, deadline, clock, joined);
+    co_return co_await flights_.run(key(1), 1, begin, deadline, clock, joined);
   };
   auto second = start(impatient());
   EXPECT_EQ(second.error(), ErrorCode::kDeadlineExceeded);
@@ -169,6 +171,58 @@ TEST_F(SingleFlightTest, WhoHasTimeLeftStartsAgainWhatAnothersDeadlineEnded) {
   EXPECT_EQ(second.get().value_or(-1), 5);
 }
 
+TEST_F(SingleFlightTest, WhoIsUrgentIsNotHeldByWhatIsLessUrgent) {
+  auto background = ask_in_background();
+  await_begun(1);
+  auto urgent = ask();
+  await_begun(2);
+  auto also_urgent = ask();
+  auto more_background = ask_in_background();
+  settle();
+  finish(7, 1);
+  EXPECT_EQ(urgent.get().value_or(-1), 7);
+  EXPECT_EQ(also_urgent.get().value_or(-1), 7); // whoever comes later joins the urgent work
+  EXPECT_EQ(more_background.get().value_or(-1), 7);
+  EXPECT_EQ(joined_, 2);
+  EXPECT_EQ(flights_.in_flight(), 0u);
+  finish(8, 0);
+  EXPECT_EQ(background.get().value_or(-1), 8); // went on for its own caller
+  EXPECT_EQ(work_.begun, 2);
+}
+
+TEST_F(SingleFlightTest, WorkThatLostItsKeyToUrgentWorkLeavesTheKeyAloneWhenItEnds) {
+  auto background = ask_in_background();
+  await_begun(1);
+  auto urgent = ask();
+  await_begun(2);
+  finish(8, 0);
+  EXPECT_EQ(background.get().value_or(-1), 8);
+  EXPECT_EQ(flights_.in_flight(), 1u);
+  auto joins = ask();
+  settle();
+  finish(7, 1);
+  EXPECT_EQ(urgent.get().value_or(-1), 7);
+  EXPECT_EQ(joins.get().value_or(-1), 7);
+  EXPECT_EQ(work_.begun, 2);
+}
+
+TEST_F(SingleFlightTest, WorkThatLostItsKeyIsCancelledWhenItsLastCallerLeaves) {
+  auto background = ask_in_background();
+  await_begun(1);
+  auto urgent = ask(1);
+  await_begun(2);
+  background.cancel();
+  EXPECT_EQ(background.error(), ErrorCode::kClientClosed);
+  settle();
+  settle();
+  std::promise<bool> cancelled;
+  loops_.post(0, [&] { cancelled.set_value(work_.waits.at(0).cancelled()); });
+  EXPECT_TRUE(cancelled.get_future().get());
+  EXPECT_EQ(flights_.in_flight(), 1u);
+  loops_.post(1, [this] { work_.waits.at(1).deliver(5); });
+  EXPECT_EQ(urgent.get().value_or(-1), 5);
+}
+
 TEST_F(SingleFlightTest, AfterTheDeadlineNothingIsStarted) {
   const Deadline deadline = Deadline::after(1h, clock_.now());
   clock_.advance(1h);
@@ -183,7 +237,7 @@ TEST_F(SingleFlightTest, WorkThatThrowsIsAnErrorAndLeavesNoKey) {
       throw std::runtime_error("x");
       co_return 1;
     };
-    co_return co_await flights_.run(Hash128{}, begin, Deadline(), clock_, joined);
+    co_return co_await flights_.run(Hash128{}, 1, begin, Deadline(), clock_, joined);
   };
   EXPECT_EQ(start(throwing()).error(), ErrorCode::kInternal);
   EXPECT_EQ(flights_.in_flight(), 0u);

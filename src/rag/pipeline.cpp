@@ -23,6 +23,9 @@ CacheStatus status_of(CacheMode mode) {
   return CacheStatus::kMiss;
 }
 
+// A user does not join what is done in the background, whose texts wait behind everybody's.
+int urgency_of(const QueryRequest& request) { return request.background ? 0 : 1; }
+
 // Of RFC 5861's errors: ours, and not the question's.
 bool is_server_fault(ErrorCode code) {
   switch (code) {
@@ -115,8 +118,8 @@ class Pipeline::Run {
       return pipeline.find_or_compute(key, request, generation);
     };
     bool joined = false;
-    auto computed =
-        co_await pipeline_.answers_.run(key, std::move(start), request_.deadline, clock_, joined);
+    auto computed = co_await pipeline_.answers_.run(key, urgency_of(request_), std::move(start),
+                                                    request_.deadline, clock_, joined);
     if (!computed) co_return forward_error(computed);
     if (computed->reuse) {
       take_hit(CacheStatus::kHit, computed->answer);
@@ -254,11 +257,13 @@ net::Task<Result<bool>> Pipeline::warm(QueryRequest request, Duration horizon) {
     co_return co_await run_refresh(std::move(*permit), std::move(request), known.expires);
   }
   const Deadline deadline = request.deadline;
+  const int urgency = urgency_of(request);
   auto start = [this, key, request = std::move(request), generation = *generation] {
     return find_or_compute(key, request, generation);
   };
   bool joined = false;
-  auto computed = co_await answers_.run(key, std::move(start), deadline, parts_.clock, joined);
+  auto computed =
+      co_await answers_.run(key, urgency, std::move(start), deadline, parts_.clock, joined);
   if (!computed) co_return forward_error(computed);
   co_return computed->layer != CacheLayer::kQuery;
 }

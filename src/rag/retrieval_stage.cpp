@@ -8,6 +8,8 @@
 namespace raglan::rag {
 namespace {
 
+constexpr int kUrgency = 0; // all searches wait in one queue, whoever asks
+
 store::SearchRequest search_request(const QueryRequest& request, const RetrievalConfig& config,
                                     std::vector<float> query_vector) {
   store::SearchRequest search;
@@ -41,8 +43,8 @@ net::Task<Result<RetrievalStage::Passages>> RetrievalStage::run(
   auto start = [this, request, vector = std::move(query_vector)] {
     return search(request, vector);
   };
-  co_return co_await searches_.run(retrieval_key(request, *generation, keys_), std::move(start),
-                                   request.deadline, parts_.clock, joined);
+  co_return co_await searches_.run(retrieval_key(request, *generation, keys_), kUrgency,
+                                   std::move(start), request.deadline, parts_.clock, joined);
 }
 
 net::Task<Result<RetrievalStage::Passages>> RetrievalStage::search(

@@ -1,5 +1,8 @@
 #include "rag/warmer.h"
 
+#include <semaphore>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "net/detach.h"
@@ -35,6 +38,25 @@ TEST_F(Warming, WarmingAfterAWriteAnswersAgain) {
   ++store_.current.seq;
   EXPECT_EQ(start(pipeline().warm(question(), {})).get(), true);
   EXPECT_EQ(ask(question())->cache, CacheStatus::kHit);
+}
+
+TEST_F(Warming, AUserDoesNotWaitForWhatWarmingBegan) {
+  std::counting_semaphore<> go_on{0};
+  embedder_.on_embed = [&, first = true]() mutable {
+    if (std::exchange(first, false)) go_on.acquire();
+  };
+  QueryRequest other = question();
+  other.query = "what keeps the embedder busy?";
+  auto busy = start(pipeline().run(other));
+  while (embedder_.calls == 0) std::this_thread::yield();
+  auto warming = start(pipeline().warm(question(), {}));
+  while (queue_.stats().queued_texts < 1) settle();
+  auto user = start(pipeline().run(question()), 1);
+  while (queue_.stats().queued_texts < 2) settle(); // the question's text again, before ingest's
+  go_on.release();
+  EXPECT_EQ(user.get()->cache, CacheStatus::kMiss);
+  EXPECT_TRUE(warming.get());
+  EXPECT_TRUE(busy.get());
 }
 
 TEST_F(Warming, WarmingAListCountsWhatBecameOfEach) {
