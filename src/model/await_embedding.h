@@ -12,9 +12,9 @@
 // question waits for the texts of other questions only, ingest for those of both.
 //
 // `executor` does what takes time: counting the tokens of texts that are to be embedded, and
-// hashing where there are more than kMaxHashedInPlaceBytes of text; few short texts may join in
-// place
-// (`join_in_place`). Errors: those of model/await_queue.h. A shelf that fails is a miss.
+// hashing where there are more than kMaxHashedInPlaceBytes of text; for few short texts it may be
+// the caller's own thread (`join_in_place`). Errors: those of model/await_queue.h. A shelf that
+// fails is a miss.
 //
 // Thread safety: any event loop, concurrently. The cache must outlive the executor's work and the
 // loops' last coroutine.

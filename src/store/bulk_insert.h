@@ -2,11 +2,11 @@
 // statements stay prepared.
 //
 //   static const BulkInsert kInsert("INSERT INTO texts (document_key, text) VALUES", 2);
-//   auto ok = kInsert.run(connection, rows.size(), [&](Statement& statement, int index, size_t row)
-//   {
+//   auto bind = [&](Statement& statement, int index, size_t row) {
 //     statement.bind_at(index, rows[row].key);
 //     statement.bind_at(index + 1, rows[row].text);
-//   });
+//   };
+//   auto ok = kInsert.run(connection, rows.size(), bind);
 //
 // n rows take n/32 statements and at most ten more.
 //
