@@ -10,14 +10,15 @@
 namespace raglan::model {
 namespace {
 
-using TextVectors = std::vector<TextVectorPtr>;
+// A null vector: not known yet.
+using TextOutcomes = std::vector<TextOutcome>;
 
 constexpr std::size_t kLookupBytes = 32; // a look-up takes as long as hashing so many bytes
 
-std::vector<std::size_t> absent(const TextVectors& vectors) {
+std::vector<std::size_t> absent(const TextOutcomes& outcomes) {
   std::vector<std::size_t> rows;
-  for (std::size_t row = 0; row < vectors.size(); ++row) {
-    if (!vectors[row]) rows.push_back(row);
+  for (std::size_t row = 0; row < outcomes.size(); ++row) {
+    if (outcomes[row] && !*outcomes[row]) rows.push_back(row);
   }
   return rows;
 }
@@ -44,25 +45,28 @@ class Lookup {
   std::vector<Hash128> missing_keys() const { return pick(keys_, missing_); }
 
   void find_in_memory();
-  // The vectors of some of the missing keys, from wherever they come; a flight's work. `executor`
+  // What becomes of some of the missing keys, from wherever it comes; a flight's work. `executor`
   // by value: it may outlive the request's.
-  static net::Task<Result<TextVectors>> fetch(std::shared_ptr<Lookup> lookup, net::Submit executor,
-                                              std::vector<std::size_t> positions);
+  static net::Task<Result<TextOutcomes>> fetch(std::shared_ptr<Lookup> lookup, net::Submit executor,
+                                               std::vector<std::size_t> positions);
   // Of all missing keys.
-  void take(TextVectors found);
+  void take(TextOutcomes found);
   EmbeddingReply reply();
 
  private:
-  net::Task<Result<>> read_shelf(const std::vector<Hash128>& keys, TextVectors& vectors);
+  net::Task<Result<>> read_shelf(const std::vector<Hash128>& keys, TextOutcomes& outcomes);
   net::Task<Result<>> embed(const net::Submit& executor, std::span<const std::size_t> rows,
-                            TextVectors& vectors);
+                            TextOutcomes& outcomes);
+  // Keeps what was made of the texts `wanted`, whose keys these are.
+  void keep(Embeddings made, Duration took, std::span<const std::size_t> wanted,
+            std::span<const Hash128> keys, TextOutcomes& outcomes);
 
   EmbeddingCache& cache_;
   EmbeddingRequest request_;
   std::vector<std::size_t> row_of_; // of each text, in the next three
   std::vector<std::size_t> texts_;  // the first of its key
   std::vector<Hash128> keys_;       // distinct
-  TextVectors vectors_;
+  TextOutcomes outcomes_;
   std::vector<std::size_t> missing_; // rows
   std::size_t computed_texts_ = 0;
   std::size_t computed_tokens_ = 0;
@@ -78,42 +82,42 @@ void Lookup::find_in_memory() {
     if (row < keys_.size()) continue;
     texts_.push_back(text);
     keys_.push_back(key);
-    vectors_.push_back(cache_.find(key));
+    outcomes_.emplace_back(cache_.find(key));
   }
-  missing_ = absent(vectors_);
+  missing_ = absent(outcomes_);
 }
 
-net::Task<Result<TextVectors>> Lookup::fetch(std::shared_ptr<Lookup> lookup, net::Submit executor,
-                                             std::vector<std::size_t> positions) {
+net::Task<Result<TextOutcomes>> Lookup::fetch(std::shared_ptr<Lookup> lookup, net::Submit executor,
+                                              std::vector<std::size_t> positions) {
   std::vector<std::size_t> rows;
   for (const std::size_t position : positions) rows.push_back(lookup->missing_[position]);
   const std::vector<Hash128> keys = pick(lookup->keys_, rows);
-  TextVectors vectors;
+  TextOutcomes outcomes;
   // Again: another request's may have landed since.
-  for (const Hash128& key : keys) vectors.push_back(lookup->cache_.find(key));
-  if (auto ok = co_await lookup->read_shelf(keys, vectors); !ok) co_return forward_error(ok);
-  if (auto ok = co_await lookup->embed(executor, rows, vectors); !ok) co_return forward_error(ok);
-  co_return vectors;
+  for (const Hash128& key : keys) outcomes.emplace_back(lookup->cache_.find(key));
+  if (auto ok = co_await lookup->read_shelf(keys, outcomes); !ok) co_return forward_error(ok);
+  if (auto ok = co_await lookup->embed(executor, rows, outcomes); !ok) co_return forward_error(ok);
+  co_return outcomes;
 }
 
-net::Task<Result<>> Lookup::read_shelf(const std::vector<Hash128>& keys, TextVectors& vectors) {
-  const std::vector<std::size_t> wanted = absent(vectors);
+net::Task<Result<>> Lookup::read_shelf(const std::vector<Hash128>& keys, TextOutcomes& outcomes) {
+  const std::vector<std::size_t> wanted = absent(outcomes);
   if (wanted.empty() || !cache_.has_shelf()) co_return Result<>();
   auto read = [&cache = cache_, tenant = request_.tenant,
-               keys = pick(keys, wanted)]() -> Result<TextVectors> {
+               keys = pick(keys, wanted)]() -> Result<std::vector<TextVectorPtr>> {
     return cache.find_on_shelf(tenant, keys);
   };
   const Deadline patience = request_.deadline.capped(kShelfPatience, cache_.clock().now());
   auto found =
       co_await net::offload(cache_.read_shelf(), std::move(read), patience, cache_.clock());
   if (!found && found.error().code == ErrorCode::kClientClosed) co_return forward_error(found);
-  for (std::size_t i = 0; found && i < wanted.size(); ++i) vectors[wanted[i]] = (*found)[i];
+  for (std::size_t i = 0; found && i < wanted.size(); ++i) outcomes[wanted[i]] = (*found)[i];
   co_return Result<>();
 }
 
 net::Task<Result<>> Lookup::embed(const net::Submit& executor, std::span<const std::size_t> rows,
-                                  TextVectors& vectors) {
-  const std::vector<std::size_t> wanted = absent(vectors);
+                                  TextOutcomes& outcomes) {
+  const std::vector<std::size_t> wanted = absent(outcomes);
   if (wanted.empty()) co_return Result<>();
   cache_.count_misses(wanted.size());
   std::vector<std::string> texts;
@@ -126,23 +130,38 @@ net::Task<Result<>> Lookup::embed(const net::Submit& executor, std::span<const s
   auto made = co_await await_queue(cache_.queue(), executor, std::move(texts), request_.priority,
                                    request_.deadline, cache_.clock());
   if (!made) co_return forward_error(made);
-  const Duration took = cache_.clock().now() - begun;
-  TextVectors computed;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    auto vector = std::make_shared<TextVector>();
-    const auto first = made->values.begin() + static_cast<std::ptrdiff_t>(i * made->dimension);
-    vector->values.assign(first, first + static_cast<std::ptrdiff_t>(made->dimension));
-    vector->tokens = made->row_tokens[i];
-    computed.push_back(vectors[wanted[i]] = std::move(vector));
-  }
-  cache_.insert(request_.tenant, keys, computed, took / static_cast<Duration::rep>(wanted.size()));
-  computed_texts_ += wanted.size();
-  computed_tokens_ += made->tokens;
+  keep(std::move(*made), cache_.clock().now() - begun, wanted, keys, outcomes);
   co_return Result<>();
 }
 
-void Lookup::take(TextVectors found) {
-  for (std::size_t i = 0; i < missing_.size(); ++i) vectors_[missing_[i]] = std::move(found[i]);
+void Lookup::keep(Embeddings made, Duration took, std::span<const std::size_t> wanted,
+                  std::span<const Hash128> keys, TextOutcomes& outcomes) {
+  std::vector<Hash128> computed_keys;
+  std::vector<TextVectorPtr> computed;
+  auto refusal = made.refused.begin();
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (refusal != made.refused.end() && refusal->row == i) {
+      outcomes[wanted[i]] = std::unexpected(std::move(refusal->error));
+      ++refusal;
+      continue;
+    }
+    auto vector = std::make_shared<TextVector>();
+    const auto first = made.values.begin() + static_cast<std::ptrdiff_t>(i * made.dimension);
+    vector->values.assign(first, first + static_cast<std::ptrdiff_t>(made.dimension));
+    vector->tokens = made.row_tokens[i];
+    computed_keys.push_back(keys[i]);
+    computed.emplace_back(std::move(vector));
+    outcomes[wanted[i]] = computed.back();
+  }
+  computed_texts_ += computed.size();
+  computed_tokens_ += made.tokens;
+  if (computed.empty()) return;
+  const Duration cost = took / static_cast<Duration::rep>(computed.size());
+  cache_.insert(request_.tenant, computed_keys, computed, cost);
+}
+
+void Lookup::take(TextOutcomes found) {
+  for (std::size_t i = 0; i < missing_.size(); ++i) outcomes_[missing_[i]] = std::move(found[i]);
 }
 
 EmbeddingReply Lookup::reply() {
@@ -151,8 +170,15 @@ EmbeddingReply Lookup::reply() {
   embeddings.dimension = cache_.embedder().dimension();
   embeddings.values.reserve(row_of_.size() * embeddings.dimension);
   embeddings.row_tokens.reserve(row_of_.size());
-  for (const std::size_t row : row_of_) {
-    const TextVector& vector = *vectors_[row];
+  for (std::size_t text = 0; text < row_of_.size(); ++text) {
+    const TextOutcome& outcome = outcomes_[row_of_[text]];
+    if (!outcome) {
+      embeddings.refused.push_back({text, outcome.error()});
+      embeddings.values.resize(embeddings.values.size() + embeddings.dimension);
+      embeddings.row_tokens.push_back(0);
+      continue;
+    }
+    const TextVector& vector = **outcome;
     embeddings.values.insert(embeddings.values.end(), vector.values.begin(), vector.values.end());
     embeddings.row_tokens.push_back(vector.tokens);
     embeddings.tokens += vector.tokens;
@@ -164,23 +190,25 @@ EmbeddingReply Lookup::reply() {
 
 net::Task<Result<EmbeddingReply>> embed_all(EmbeddingCache& cache, const net::Submit& executor,
                                             EmbeddingRequest request) {
-  const std::size_t texts = request.texts.size();
   auto made = co_await await_queue(cache.queue(), executor, std::move(request.texts),
                                    request.priority, request.deadline, cache.clock());
   if (!made) co_return forward_error(made);
+  const std::size_t texts = made->rows() - made->refused.size();
   const std::size_t tokens = made->tokens;
   co_return EmbeddingReply{std::move(*made), texts, tokens};
+}
+
+Result<EmbeddingReply> whole_or_refused(EmbeddingReply reply) {
+  auto& refused = reply.embeddings.refused;
+  if (!refused.empty()) return std::unexpected(std::move(refused.front().error));
+  return reply;
 }
 
 // A question does not join what ingest began.
 int urgency_of(EmbeddingPriority priority) { return priority == EmbeddingPriority::kQuery ? 1 : 0; }
 
-} // namespace
-
-net::Task<Result<EmbeddingReply>> await_embedding(EmbeddingCache& cache,
-                                                  const net::Submit& executor,
-                                                  EmbeddingRequest request) {
-  if (request.bypass) co_return co_await embed_all(cache, executor, std::move(request));
+net::Task<Result<EmbeddingReply>> find_or_embed(EmbeddingCache& cache, const net::Submit& executor,
+                                                EmbeddingRequest request) {
   const auto lookup = std::make_shared<Lookup>(cache, std::move(request));
   const Deadline deadline = lookup->request().deadline;
   if (lookup->hashed_bytes() <= kMaxHashedInPlaceBytes) {
@@ -208,6 +236,18 @@ net::Task<Result<EmbeddingReply>> await_embedding(EmbeddingCache& cache,
     lookup->take(std::move(*found));
   }
   co_return lookup->reply();
+}
+
+} // namespace
+
+net::Task<Result<EmbeddingReply>> await_embedding(EmbeddingCache& cache,
+                                                  const net::Submit& executor,
+                                                  EmbeddingRequest request) {
+  const bool partial = request.partial;
+  auto reply = request.bypass ? co_await embed_all(cache, executor, std::move(request))
+                              : co_await find_or_embed(cache, executor, std::move(request));
+  if (!reply || partial) co_return reply;
+  co_return whole_or_refused(std::move(*reply));
 }
 
 } // namespace raglan::model

@@ -8,6 +8,9 @@
 // as one request. Whatever that brings is kept for all. A request whose texts are all in memory
 // neither waits nor leaves its thread.
 //
+// A text that the embedder refuses fails the requests that have it, and no other: of texts that are
+// embedded together the good ones are kept. A `partial` request is not failed by it but told.
+//
 // Work that others wait for goes on when this caller is cancelled or late (net/batch_flight.h). A
 // question waits for the texts of other questions only, ingest for those of both.
 //
@@ -34,7 +37,8 @@ struct EmbeddingRequest {
   std::vector<std::string> texts; // may repeat
   EmbeddingPriority priority = EmbeddingPriority::kQuery;
   Deadline deadline;
-  bool bypass = false; // the cache, both ways, and texts in flight
+  bool bypass = false;  // the cache, both ways, and texts in flight
+  bool partial = false; // texts that are refused are told by `Embeddings::refused`
 };
 
 struct EmbeddingReply {

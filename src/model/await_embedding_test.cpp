@@ -34,6 +34,7 @@ class CountingEmbedder final : public Embedder {
     if (failure_) return fail(*failure_, "the fake fails");
     Embeddings made{.dimension = 2};
     for (const std::string_view text : texts) {
+      if (text == "bad") return fail(ErrorCode::kInvalidField, "the fake refuses a text");
       made.values.push_back(static_cast<float>(text.size()));
       made.values.push_back(static_cast<float>(text.front()));
     }
@@ -296,6 +297,51 @@ TEST_F(AwaitEmbeddingTest, AFailureIsSharedAndNotKept) {
   embedder_.fail_with(std::nullopt);
   expect_vectors(embed({"text"}).get(), {"text"});
   EXPECT_EQ(embedder_.take_calls().size(), 2u);
+}
+
+TEST_F(AwaitEmbeddingTest, ARefusedTextFailsItsRequestAndTheOthersAreKept) {
+  EXPECT_EQ(embed({"a", "bad", "cc"}).error(), ErrorCode::kInvalidField);
+  embedder_.take_calls();
+  expect_vectors(embed({"a", "cc"}).get(), {"a", "cc"});
+  EXPECT_TRUE(embedder_.take_calls().empty());
+  EXPECT_EQ(embed(cache_, {.texts = {"a", "bad"}, .bypass = true}).error(),
+            ErrorCode::kInvalidField);
+}
+
+TEST_F(AwaitEmbeddingTest, APartialRequestIsToldWhatIsRefused) {
+  for (const bool bypass : {false, true}) {
+    const auto reply =
+        embed(cache_, {.texts = {"bad", "a", "bad", "cc"}, .bypass = bypass, .partial = true})
+            .get();
+    ASSERT_TRUE(reply) << reply.error().message;
+    ASSERT_EQ(reply->embeddings.refused.size(), 2u);
+    EXPECT_EQ(reply->embeddings.refused[0].row, 0u);
+    EXPECT_EQ(reply->embeddings.refused[1].row, 2u);
+    EXPECT_EQ(reply->embeddings.refused[1].error.code, ErrorCode::kInvalidField);
+    EXPECT_EQ(reply->embeddings.values, (std::vector<float>{0, 0, 1, 'a', 0, 0, 2, 'c'}));
+    EXPECT_EQ(reply->embeddings.tokens, 3u + 4);
+    EXPECT_EQ(reply->computed_texts, 2u);
+    EXPECT_EQ(reply->computed_tokens, 3u + 4);
+  }
+}
+
+TEST_F(AwaitEmbeddingTest, WhoSharesTextsWithARefusedOneDoesNotFailWithIt) {
+  embedder_.set_open(false);
+  auto leader = embed({"bad", "shared"});
+  embedder_.await_calls(1);
+  auto shares = embed({"shared"}, 1);
+  auto shares_bad = embed({"bad"}, 1);
+  auto also_new = embed({"new", "shared"}, 1);
+  while (cache_.flights().in_flight() < 3) settle(1);
+  settle(1);
+  embedder_.set_open(true);
+  EXPECT_EQ(leader.error(), ErrorCode::kInvalidField);
+  expect_vectors(shares.get(), {"shared"});
+  EXPECT_EQ(shares_bad.error(), ErrorCode::kInvalidField);
+  expect_vectors(also_new.get(), {"new", "shared"});
+  const auto calls = embedder_.take_calls();
+  EXPECT_EQ(std::ranges::count(calls, Texts{"shared"}), 1);
+  EXPECT_EQ(std::ranges::count(calls, Texts{"bad"}), 1);
 }
 
 TEST_F(AwaitEmbeddingTest, MuchTextIsHashedOnTheExecutor) {

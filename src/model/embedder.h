@@ -14,12 +14,21 @@
 
 namespace raglan::model {
 
+// A text that the embedder refuses to make a vector of.
+struct Refusal {
+  std::size_t row = 0;
+  Error error;
+};
+
 // `rows` vectors of `dimension` floats, row by row, each of length 1.
 struct Embeddings {
   std::size_t dimension = 0;
   std::vector<float> values;
   std::size_t tokens = 0;                // over all texts, special tokens included
   std::vector<std::size_t> row_tokens{}; // of each text; empty when its maker does not tell
+  // Rows without a vector, which are zeros, in their order. Embedders refuse all texts of a call
+  // together; EmbeddingQueue finds out which they mean.
+  std::vector<Refusal> refused{};
   std::size_t rows() const { return dimension == 0 ? 0 : values.size() / dimension; }
 };
 

@@ -170,6 +170,7 @@ void EmbeddingBatcher::settle(std::span<const Row> rows, const EmbeddingBatch& r
   stats_.tokens += report.tokens;
   if (!made) ++stats_.failed;
   lane(report.priority).call_took = report.elapsed;
+  const bool refused = !made && made.error().code == ErrorCode::kInvalidField && rows.size() == 1;
   std::size_t counted = 0;
   for (const Row& row : rows) counted += row.request->tokens[row.text];
   const double metered_per_token =
@@ -177,6 +178,10 @@ void EmbeddingBatcher::settle(std::span<const Row> rows, const EmbeddingBatch& r
   for (std::size_t i = 0; i < rows.size(); ++i) {
     auto& [request, text] = rows[i];
     --request->running;
+    if (refused) {
+      request->result.refused.push_back({text, made.error()});
+      request->result.row_tokens[text] = 0;
+    }
     if (!made) continue;
     const double metered = static_cast<double>(request->tokens[text]) * metered_per_token;
     request->result.row_tokens[text] = static_cast<std::size_t>(std::llround(metered));
@@ -187,14 +192,23 @@ void EmbeddingBatcher::settle(std::span<const Row> rows, const EmbeddingBatch& r
   for (std::size_t i = 0; i < rows.size(); ++i) {
     Request* const request = rows[i].request;
     if (i + 1 < rows.size() && rows[i + 1].request == request) continue;
-    if (!made) {
+    if (!made && !refused) {
       finish_request(*request, std::unexpected(made.error()), outcomes);
     } else if (request->done()) {
+      std::ranges::sort(request->result.refused, {}, &Refusal::row);
       const auto& tokens = request->result.row_tokens;
       request->result.tokens = std::accumulate(tokens.begin(), tokens.end(), std::size_t{0});
       finish_request(*request, std::move(request->result), outcomes);
     }
   }
+}
+
+void EmbeddingBatcher::drop_answered(std::vector<Row>& rows) {
+  std::erase_if(rows, [this](const Row& row) {
+    if (row.request->callback) return false;
+    if (--row.request->running == 0) requests_.erase(row.request->ticket);
+    return true;
+  });
 }
 
 void EmbeddingBatcher::finish(const Batch& batch, MonotonicTime now) {

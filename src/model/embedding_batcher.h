@@ -88,9 +88,10 @@ struct EmbeddingBatch {
   Duration elapsed{};     // in the embedder
 };
 
-// How often calls for so many texts may be refused (kInvalidField) and be made again by halves
-// before all that is left fails: enough to find two texts at fault, and far from a call for every
-// text when the fault is in the settings.
+// How often calls for so many texts may be refused (kInvalidField) in a row, without one that
+// succeeds, and be made again by halves, before what is refused next fails as a whole: enough to
+// find any texts at fault among good ones, and far from a call for every text when the fault is in
+// the settings.
 constexpr std::size_t refusals_allowed(std::size_t texts) {
   return 2 * static_cast<std::size_t>(std::bit_width(texts)) + 2;
 }
@@ -162,10 +163,13 @@ class EmbeddingBatcher {
   // When `take` may give more than it just did, should nothing else happen before;
   // MonotonicTime::max() when it never will.
   MonotonicTime next_start(MonotonicTime now) const;
-  // What one call of the embedder made of some rows of a batch.
+  // What one call of the embedder made of some rows of a batch. A row that is refused alone is told
+  // in its request's result; any other error is that of all the rows' requests.
   void settle(std::span<const Row> rows, const EmbeddingBatch& report, Result<Embeddings> made,
               Outcomes& outcomes);
-  // After all of its rows have been settled, some of whose requests are no more.
+  // Removes the rows of requests that are answered: nobody wants them any more.
+  void drop_answered(std::vector<Row>& rows);
+  // After all of its rows have been settled or dropped, some of whose requests are no more.
   void finish(const Batch& batch, MonotonicTime now);
 
   void count_refusal(ErrorCode code) {

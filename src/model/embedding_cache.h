@@ -39,6 +39,8 @@ struct TextVector {
   std::size_t tokens = 0; // of the text, special ones included
 };
 using TextVectorPtr = std::shared_ptr<const TextVector>;
+// Of a text in flight: its vector, or why it is refused one.
+using TextOutcome = Result<TextVectorPtr>;
 
 struct EmbeddingCacheStats {
   // Its misses are those of both tiers; its saved calls the requests that nothing was computed for.
@@ -78,7 +80,7 @@ class EmbeddingCache {
 
   bool has_shelf() const { return shelf_ != nullptr; }
   const net::Submit& read_shelf() const { return read_shelf_; }
-  net::BatchFlight<TextVectorPtr>& flights() { return flights_; }
+  net::BatchFlight<TextOutcome>& flights() { return flights_; }
 
   void count_misses(std::size_t texts) { misses_.add(texts); }
   void count_coalesced(std::size_t texts) { coalesced_.add(texts); }
@@ -96,7 +98,7 @@ class EmbeddingCache {
   cache::Shelf* const shelf_;
   const Clock& clock_;
   cache::LocalCache<TextVector> memory_;
-  net::BatchFlight<TextVectorPtr> flights_;
+  net::BatchFlight<TextOutcome> flights_;
   std::optional<runtime::Executor> reads_; // with a shelf
   net::Submit read_shelf_;
   telemetry::Counter misses_;

@@ -143,32 +143,36 @@ void EmbeddingQueue::run() {
 }
 
 void EmbeddingQueue::run_batch(const Batch& batch) {
-  std::size_t refusals_left = refusals_allowed(batch.rows.size());
+  const std::size_t most_refusals = refusals_allowed(batch.rows.size());
+  std::size_t refusals = 0;               // since the last call that succeeded
   std::vector<Rows> parts = {batch.rows}; // the next one last
   while (!parts.empty()) {
-    const Rows rows = parts.back();
+    const Rows rows = std::move(parts.back());
     parts.pop_back();
     EmbeddingBatch report;
     Result<Embeddings> made = call(batch, rows, report);
     const bool refused = !made && made.error().code == ErrorCode::kInvalidField;
-    if (refused && rows.size() > 1 && refusals_left > 0) {
-      --refusals_left;
-      const Rows first = rows.first(rows.size() / 2);
-      parts.push_back(rows.subspan(first.size()));
-      parts.push_back(first);
-      continue;
+    const bool halved = refused && rows.size() > 1 && refusals < most_refusals;
+    refusals = refused ? refusals + 1 : 0;
+    if (halved) {
+      const auto middle = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() / 2);
+      parts.emplace_back(middle, rows.end());
+      parts.emplace_back(rows.begin(), middle);
     }
     Outcomes outcomes;
     {
       const std::lock_guard lock(mutex_);
-      batcher_.settle(rows, report, std::move(made), outcomes);
+      if (!halved) batcher_.settle(rows, report, std::move(made), outcomes);
+      for (Rows& part : parts) batcher_.drop_answered(part);
+      std::erase_if(parts, [](const Rows& part) { return part.empty(); });
       if (parts.empty()) batcher_.finish(batch, clock_.now());
     }
     deliver(outcomes);
   }
 }
 
-Result<Embeddings> EmbeddingQueue::call(const Batch& batch, Rows rows, EmbeddingBatch& report) {
+Result<Embeddings> EmbeddingQueue::call(const Batch& batch, const Rows& rows,
+                                        EmbeddingBatch& report) {
   std::vector<std::string_view> texts;
   texts.reserve(rows.size());
   report = {.priority = batch.priority,

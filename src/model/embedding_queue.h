@@ -7,12 +7,15 @@
 //
 // Texts of one request and of concurrent requests share a batch. Nothing waits while the queue is
 // idle. When the embedder refuses one of a batch's texts (kInvalidField), the batch is called for
-// again by halves, until the texts at fault are alone: the others' requests do not fail with them.
+// again by halves until the texts at fault are alone: among n, one of them costs 2·log2(n) calls
+// more. They are named in the result (Embeddings::refused), and no other text fails with them; what
+// was embedded is not embedded again. Halves that nobody waits for any more are not called for.
 //
 // Each submit gets exactly one call of its callback: with the vectors, or with
-//   kOverloaded (that priority's share is full), kTooLarge (the request could never fit),
-//   kDeadlineExceeded (before its last text was started), kClientClosed (cancelled),
-//   kDraining (stopped), or the embedder's own error.
+//   kInvalidField (everything was refused: it is not for single texts), kOverloaded (that
+//   priority's share is full), kTooLarge (the request could never fit), kDeadlineExceeded (before
+//   its last text was started), kClientClosed (cancelled), kDraining (stopped), or the embedder's
+//   own error.
 // Refusals, cancellations and empty requests are called back by the calling thread, before `submit`
 // or `cancel` returns; what still waits when the queue stops, by the thread that stops it;
 // everything else by a thread of the queue. A callback must not block, and must not stop or destroy
@@ -61,7 +64,7 @@ class EmbeddingQueue {
  private:
   using Batch = EmbeddingBatcher::Batch;
   using Outcomes = EmbeddingBatcher::Outcomes;
-  using Rows = std::span<const EmbeddingBatcher::Row>;
+  using Rows = std::vector<EmbeddingBatcher::Row>;
 
   std::unique_ptr<EmbeddingBatcher::Request> make_request(std::vector<std::string> texts,
                                                           EmbeddingPriority priority,
@@ -70,7 +73,7 @@ class EmbeddingQueue {
   void run();
   void run_batch(const Batch& batch);
   // One call of the embedder; `report` is filled in.
-  Result<Embeddings> call(const Batch& batch, Rows rows, EmbeddingBatch& report);
+  Result<Embeddings> call(const Batch& batch, const Rows& rows, EmbeddingBatch& report);
 
   Embedder& embedder_;
   const Observer observer_;

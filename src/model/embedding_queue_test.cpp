@@ -108,6 +108,16 @@ Submitted submit(EmbeddingQueue& queue, Texts texts, EmbeddingPriority priority 
   return submitted;
 }
 
+void expect_refused(const Result<Embeddings>& made, const std::vector<std::size_t>& rows) {
+  ASSERT_TRUE(made) << made.error().message;
+  std::vector<std::size_t> refused;
+  for (const Refusal& refusal : made->refused) {
+    EXPECT_EQ(refusal.error.code, ErrorCode::kInvalidField);
+    refused.push_back(refusal.row);
+  }
+  EXPECT_EQ(refused, rows);
+}
+
 std::string text(char letter, std::size_t tokens_with_special) {
   return std::string(tokens_with_special - 2, letter);
 }
@@ -469,10 +479,62 @@ TEST(EmbeddingQueue, ARefusedTextFailsItsRequestAlone) {
   Submitted bad = submit(queue, {"good", "bad"});
   for (const char* text : {"d", "e", "f"}) good.push_back(submit(queue, {text}));
   embedder.open();
-  for (Submitted& each : good) EXPECT_TRUE(each.get());
-  EXPECT_EQ(bad.get().error().code, ErrorCode::kInvalidField);
-  EXPECT_EQ(submit(queue, {"bad"}).get().error().code, ErrorCode::kInvalidField);
+  for (Submitted& each : good) {
+    const auto made = each.get();
+    ASSERT_TRUE(made);
+    EXPECT_TRUE(made->refused.empty());
+  }
+  expect_refused(bad.get(), {1});
+  expect_refused(submit(queue, {"bad"}).get(), {0});
   EXPECT_EQ(queue.stats().queued_texts, 0u);
+}
+
+TEST(EmbeddingQueue, ARefusedTextIsNamedAndTheOthersAreEmbeddedOnce) {
+  FakeEmbedder embedder;
+  embedder.refuse("bad");
+  EmbeddingQueue queue(embedder, no_window());
+  const auto made = submit(queue, {"a", "b", "c", "d", "e", "bad", "f", "g"}).get();
+  expect_refused(made, {5});
+  EXPECT_EQ(made->values,
+            (std::vector<float>{1, 'a', 1, 'b', 1, 'c', 1, 'd', 1, 'e', 0, 0, 1, 'f', 1, 'g'}));
+  EXPECT_EQ(made->tokens, 7u * 3);
+  queue.stop();
+  const auto calls = embedder.calls();
+  EXPECT_EQ(calls.size(), 1 + 2 * 3u); // and 2·log2(8) more
+  std::size_t embedded = 0;
+  for (const Texts& call : calls) {
+    if (std::ranges::find(call, "bad") == call.end()) embedded += call.size();
+  }
+  EXPECT_EQ(embedded, 7u);
+}
+
+TEST(EmbeddingQueue, AnyTextsAtFaultAreFoundAmongGoodOnes) {
+  FakeEmbedder embedder;
+  embedder.refuse("bad");
+  embedder.limits.tokens = 1000;
+  EmbeddingQueue queue(embedder, no_window());
+  Texts texts(100, "good");
+  const std::vector<std::size_t> at_fault{0, 10, 11, 40, 41, 42, 70, 98, 99};
+  for (const std::size_t text : at_fault) texts[text] = "bad";
+  expect_refused(submit(queue, texts).get(), at_fault);
+}
+
+TEST(EmbeddingQueue, WhatNobodyWaitsForAnyMoreIsNotCalledFor) {
+  FakeEmbedder embedder(false);
+  embedder.refuse("bad");
+  EmbeddingQueue queue(embedder, no_window());
+  Submitted running = submit(queue, {"r"});
+  embedder.await_calls(1);
+  Submitted leaves = submit(queue, {"a", "bad", "b", "c"});
+  Submitted stays = submit(queue, {"d", "e"});
+  embedder.release_one();
+  embedder.await_calls(2);
+  EXPECT_TRUE(queue.cancel(leaves.ticket));
+  embedder.open();
+  EXPECT_TRUE(stays.get());
+  queue.stop();
+  EXPECT_EQ(embedder.calls(),
+            (std::vector<Texts>{{"r"}, {"bad", "a", "b", "c", "d", "e"}, {"d", "e"}}));
 }
 
 TEST(EmbeddingQueue, RefusalsThatAreNotTheTextsFaultEndSoon) {
@@ -481,7 +543,7 @@ TEST(EmbeddingQueue, RefusalsThatAreNotTheTextsFaultEndSoon) {
   EmbeddingQueue queue(embedder, no_window());
   EXPECT_EQ(submit(queue, Texts(100, "a")).get().error().code, ErrorCode::kInvalidField);
   queue.stop();
-  EXPECT_LE(embedder.calls().size(), 40u);
+  EXPECT_LE(embedder.calls().size(), refusals_allowed(100) + 2);
 }
 
 TEST(EmbeddingQueue, TokensAreThoseThatTheEmbedderMeters) {

@@ -127,7 +127,6 @@ net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKe
     }
   }
   co_await skip_unchanged(write, items);
-  std::size_t refusals_left = model::refusals_allowed(items.size());
   Group group;
   for (Item& item : items) {
     if (item.pending) co_await prepare(write, item);
@@ -138,16 +137,16 @@ net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKe
       continue;
     }
     if (group.has_no_room_for(item, batch_)) {
-      co_await write_group(write, group.items, refusals_left);
+      co_await write_group(write, group.items);
       group = Group();
     }
     group.add(item);
     if (group.is_full(batch_)) {
-      co_await write_group(write, group.items, refusals_left);
+      co_await write_group(write, group.items);
       group = Group();
     }
   }
-  if (!group.items.empty()) co_await write_group(write, group.items, refusals_left);
+  if (!group.items.empty()) co_await write_group(write, group.items);
   std::vector<DocumentStatus> statuses;
   statuses.reserve(items.size());
   for (Item& item : items) statuses.push_back(std::move(item.status));
@@ -201,9 +200,9 @@ net::Task<void> DocumentWriter::prepare(const Write& write, Item& item) {
   }
 }
 
-net::Task<Result<std::vector<float>>> DocumentWriter::embed(const Write& write,
-                                                            std::vector<std::string> texts) {
-  std::vector<float> vectors;
+net::Task<Result<model::Embeddings>> DocumentWriter::embed(const Write& write,
+                                                           std::vector<std::string> texts) {
+  model::Embeddings all{.dimension = parts_.embeddings.embedder().dimension(), .values = {}};
   const std::size_t texts_at_once = std::max(kChunksPerGroup, batch_.texts);
   for (std::size_t first = 0; first < texts.size(); first += texts_at_once) {
     const std::size_t last = std::min(texts.size(), first + texts_at_once);
@@ -211,53 +210,65 @@ net::Task<Result<std::vector<float>>> DocumentWriter::embed(const Write& write,
     model::EmbeddingRequest request{.tenant = write.collection.tenant,
                                     .texts = std::vector<std::string>(at(first), at(last)),
                                     .priority = model::EmbeddingPriority::kIngest,
-                                    .deadline = write.deadline};
+                                    .deadline = write.deadline,
+                                    .partial = true};
     auto reply =
         co_await model::await_embedding(parts_.embeddings, parts_.bulk, std::move(request));
     if (!reply) co_return forward_error(reply);
-    const std::vector<float>& values = reply->embeddings.values;
-    vectors.insert(vectors.end(), values.begin(), values.end());
+    model::Embeddings& made = reply->embeddings;
+    all.values.insert(all.values.end(), made.values.begin(), made.values.end());
+    for (model::Refusal& refusal : made.refused) {
+      all.refused.push_back({first + refusal.row, std::move(refusal.error)});
+    }
   }
-  co_return vectors;
+  co_return all;
 }
 
-net::Task<void> DocumentWriter::write_group(const Write& write, std::span<Item*> group,
-                                            std::size_t& refusals_left) {
+// Those that have all of their vectors; the others have failed.
+std::vector<DocumentWriter::Item*> DocumentWriter::take_vectors(std::span<Item*> group,
+                                                                model::Embeddings made) {
+  std::vector<Item*> embedded;
+  std::size_t row = 0;
+  auto refusal = made.refused.begin();
+  for (Item* item : group) {
+    const std::size_t first = row;
+    row += item->prepared.chunks.size();
+    bool refused = false;
+    for (; refusal != made.refused.end() && refusal->row < row; ++refusal) {
+      if (!std::exchange(refused, true)) item->fail(std::move(refusal->error));
+    }
+    if (refused) continue;
+    const std::span<const float> values = made.values;
+    ingest::attach_vectors(item->prepared,
+                           values.subspan(first * made.dimension, (row - first) * made.dimension));
+    embedded.push_back(item);
+  }
+  return embedded;
+}
+
+net::Task<void> DocumentWriter::write_group(const Write& write, std::span<Item*> group) {
   std::vector<std::string> texts;
   for (const Item* item : group) {
     for (const store::Chunk& chunk : item->prepared.chunks) {
       texts.push_back(ingest::embedding_text(item->prepared.document, chunk));
     }
   }
-  auto vectors = co_await embed(write, std::move(texts));
-  const bool refused = !vectors && vectors.error().code == ErrorCode::kInvalidField;
-  if (refused && group.size() > 1 && refusals_left > 0) { // a text of one of them is at fault
-    --refusals_left;
-    const auto half = group.first(group.size() / 2);
-    co_await write_group(write, half, refusals_left);
-    co_await write_group(write, group.subspan(half.size()), refusals_left);
+  auto made = co_await embed(write, std::move(texts));
+  if (!made) {
+    for (Item* item : group) item->fail(made.error());
     co_return;
   }
-  if (!vectors) {
-    for (Item* item : group) item->fail(vectors.error());
-    co_return;
-  }
-  const std::size_t dimension = parts_.embeddings.embedder().dimension();
+  const std::vector<Item*> embedded = take_vectors(group, std::move(*made));
+  if (embedded.empty()) co_return;
   std::vector<store::PreparedDocument> documents;
-  std::span<const float> rest = *vectors;
-  for (Item* item : group) {
-    const std::size_t count = item->prepared.chunks.size() * dimension;
-    ingest::attach_vectors(item->prepared, rest.first(count));
-    rest = rest.subspan(count);
-    documents.push_back(std::move(item->prepared));
-  }
+  for (Item* item : embedded) documents.push_back(std::move(item->prepared));
   using States = std::vector<Result<store::WriteState>>;
   auto put = [&store = parts_.store, write, documents = std::move(documents)]() -> Result<States> {
     return store.put_many(write.collection, documents);
   };
   auto states = co_await net::offload(parts_.storage, std::move(put), write.deadline, parts_.clock);
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    Item& item = *group[i];
+  for (std::size_t i = 0; i < embedded.size(); ++i) {
+    Item& item = *embedded[i];
     item.pending = false;
     if (!states) {
       item.fail(states.error());

@@ -62,11 +62,10 @@ class DocumentWriter {
 
   net::Task<void> prepare(const Write& write, Item& item);
   net::Task<void> skip_unchanged(const Write& write, std::vector<Item>& items);
-  // A text that the embedder refuses fails its document alone: the group is tried again by halves,
-  // `refusals_left` times in all.
-  net::Task<void> write_group(const Write& write, std::span<Item*> group,
-                              std::size_t& refusals_left);
-  net::Task<Result<std::vector<float>>> embed(const Write& write, std::vector<std::string> texts);
+  // A text that the embedder refuses fails its document alone.
+  net::Task<void> write_group(const Write& write, std::span<Item*> group);
+  static std::vector<Item*> take_vectors(std::span<Item*> group, model::Embeddings made);
+  net::Task<Result<model::Embeddings>> embed(const Write& write, std::vector<std::string> texts);
 
   Parts parts_;
   const model::BatchLimits batch_;
