@@ -21,7 +21,10 @@ TEST(Refreshes, NoMoreThanSoManyRunAtATime) {
   Refreshes refreshes(2);
   auto first = refreshes.try_begin(hash128("a"));
   const auto second = refreshes.try_begin(hash128("b"));
+  EXPECT_FALSE(refreshes.try_begin(hash128("b"))); // is under way: not one too many
+  EXPECT_EQ(refreshes.refused(), 0u);
   EXPECT_FALSE(refreshes.try_begin(hash128("c")));
+  EXPECT_EQ(refreshes.refused(), 1u);
   EXPECT_EQ(refreshes.running(), 2u);
   first.reset();
   EXPECT_TRUE(refreshes.try_begin(hash128("c")));

@@ -484,6 +484,23 @@ TEST_F(ShelvedEmbeddingTest, ReadsThatCannotBeQueuedAreMisses) {
   EXPECT_EQ(embedder_.take_calls().size(), 1u);
 }
 
+TEST_F(ShelvedEmbeddingTest, ReadsThatWaitAndThoseThatAreRefusedAreCounted) {
+  shelf_.set_hangs(true);
+  const auto cache = restarted();
+  std::vector<Reply> replies;
+  replies.push_back(embed(*cache, {.texts = {"running"}}));
+  while (shelf_.reads == 0) settle();
+  for (std::size_t i = 0; i < EmbeddingCache::kMaxQueuedReads + 3; ++i) {
+    replies.push_back(embed(*cache, {.texts = {"text " + std::to_string(i)}}));
+  }
+  while (cache->stats().rejected_reads < 3) settle();
+  EXPECT_EQ(cache->stats().queued_reads, EmbeddingCache::kMaxQueuedReads);
+  shelf_.set_hangs(false);
+  for (Reply& reply : replies) EXPECT_TRUE(reply.get());
+  EXPECT_EQ(cache->stats().rejected_reads, 3u);
+  EXPECT_EQ(cache->stats().queued_reads, 0u);
+}
+
 TEST_F(ShelvedEmbeddingTest, ARequestThatIsCancelledWhileItReadsIsOver) {
   shelve({"text"});
   shelf_.set_hangs(true);

@@ -93,6 +93,8 @@ EmbeddingCacheStats EmbeddingCache::stats() const {
                             .shelf_hits = shelf_hits_.value(),
                             .coalesced = coalesced_.value(),
                             .saved_tokens = saved_tokens_.value()};
+  if (reads_) stats.queued_reads = reads_->queued();
+  if (reads_) stats.rejected_reads = reads_->rejected();
   stats.memory.misses = misses_.value();
   stats.memory.saved_calls = saved_calls_.value();
   return stats;

@@ -45,9 +45,11 @@ using TextOutcome = Result<TextVectorPtr>;
 struct EmbeddingCacheStats {
   // Its misses are those of both tiers; its saved calls the requests that nothing was computed for.
   cache::LocalCacheStats memory;
-  std::uint64_t shelf_hits = 0;   // texts that were not in memory
-  std::uint64_t coalesced = 0;    // texts that another request was embedding
-  std::uint64_t saved_tokens = 0; // that were asked for and not computed, for whichever reason
+  std::uint64_t shelf_hits = 0;     // texts that were not in memory
+  std::uint64_t coalesced = 0;      // texts that another request was embedding
+  std::uint64_t saved_tokens = 0;   // that were asked for and not computed, for whichever reason
+  std::size_t queued_reads = 0;     // of the shelf, now
+  std::uint64_t rejected_reads = 0; // of the shelf: too many were queued
 };
 
 class EmbeddingCache {

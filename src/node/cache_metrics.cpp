@@ -80,6 +80,12 @@ std::vector<telemetry::Registration> register_embedding_cache_metrics(
       {{"stage", "embedding"}}, &Stats::coalesced);
   add("raglan_cache_saved_tokens_total", "Tokens that were not embedded, because of the cache.",
       {{"cache", "embedding"}}, &Stats::saved_tokens);
+  if (!cache.has_shelf()) return registrations;
+  add("raglan_queue_rejected_total", "Tasks refused because the executor's queue was full.",
+      {{"executor", "shelf"}}, &Stats::rejected_reads);
+  registrations.push_back(metrics.callback(
+      MetricKind::kGauge, "raglan_queue_depth", "Tasks that wait for an executor.",
+      {{"executor", "shelf"}}, [&cache] { return number(cache.stats().queued_reads); }));
   return registrations;
 }
 

@@ -129,6 +129,10 @@ void Service::register_metrics() {
                          "Tasks refused because the executor's queue was full.", labels,
                          [executor] { return static_cast<double>(executor->rejected()); }));
   }
+  registrations_.push_back(metrics.callback(
+      MetricKind::kCounter, "raglan_queue_rejected_total",
+      "Tasks refused because the executor's queue was full.", {{"executor", "refresh"}},
+      [this] { return static_cast<double>(pipeline_.refused_refreshes()); }));
   const auto keep = [this](std::vector<telemetry::Registration> made) {
     std::ranges::move(made, std::back_inserter(registrations_));
   };

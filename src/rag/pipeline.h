@@ -101,6 +101,8 @@ class Pipeline {
 
   // Answers that are computed again in the background now.
   std::size_t refreshing() const { return refreshes_.running(); }
+  // Those that were not, because too many were.
+  std::uint64_t refused_refreshes() const { return refreshes_.refused(); }
 
   // Removes entries of the cache of that name from this process: how many. Blocks for some
   // milliseconds: on an executor.

@@ -127,7 +127,9 @@ class Probes(NodeTest):
         stages = {dict(pairs)["stage"] for name, pairs in samples if name == "raglan_stage_duration_seconds_count"}
         self.assertLessEqual({"embed", "retrieve", "answer"}, stages)
         executors = {dict(pairs)["executor"] for name, pairs in samples if name == "raglan_queue_depth"}
-        self.assertLessEqual({"search", "storage", "extraction", "store", "inference"}, executors)
+        self.assertLessEqual({"search", "storage", "extraction", "store", "inference", "shelf"}, executors)
+        refusing = {dict(pairs)["executor"] for name, pairs in samples if name == "raglan_queue_rejected_total"}
+        self.assertLessEqual({"search", "inference", "shelf", "refresh"}, refusing)
 
     def test_requests_are_counted_by_route_and_code(self):
         def count(route, code):
