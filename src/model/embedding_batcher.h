@@ -51,7 +51,8 @@ struct EmbeddingQueueConfig {
 inline void describe(config::Table<EmbeddingQueueConfig>& table) {
   table
       .field("batch_window", &EmbeddingQueueConfig::batch_window,
-             "how long a batch that is not full waits for company while requests overlap")
+             "how long a batch that is not full waits for company while requests overlap; beside "
+             "calls under way a quarter of a call, where that is longer, at most 50ms")
       .max(std::chrono::milliseconds(1000));
   table
       .field("max_queued_texts", &EmbeddingQueueConfig::max_queued_texts,
@@ -83,7 +84,7 @@ struct EmbeddingBatch {
   EmbeddingPriority priority = EmbeddingPriority::kQuery;
   std::size_t requests = 0;
   std::size_t texts = 0;
-  std::size_t tokens = 0; // as the embedder metered them, else as they were counted
+  std::size_t tokens = 0; // as the embedder metered them, else as they were counted; 0 if it failed
   Duration waited{};      // of the request that waited longest
   Duration elapsed{};     // in the embedder
 };

@@ -187,6 +187,7 @@ Result<Embeddings> EmbeddingQueue::call(const Batch& batch, const Rows& rows,
   Result<Embeddings> made = embedder_.embed(texts, batch.deadline);
   report.elapsed = clock_.now() - begun;
   if (made && made->tokens > 0) report.tokens = made->tokens;
+  if (!made) report.tokens = 0;
   if (observer_) observer_(report);
   return made;
 }

@@ -207,6 +207,22 @@ class Batches(RemoteTest):
         documents[17]["text"] = "an overlong text " * 600  # one chunk of more tokens than it takes at all
         states = [document["state"] for document in self.put(node, documents).json["documents"]]
         self.assertEqual(states, ["failed" if number == 17 else "indexed" for number in range(40)])
+        # 40 20 10 5 2 1, of which the last is at fault, and what was left aside: 1 3 5 10, and 20 as 10 10: the
+        # provider takes about 16 of them.
+        self.assertEqual(provider.embedding_calls(), 13)
+        node.stop()
+
+    def test_one_of_a_thousand_texts_is_refused_in_few_calls_and_no_text_is_paid_for_twice(self):
+        provider = self.start_provider(max_batch_tokens=5000)
+        node = self.start_node(provider, "embedding.dimensions=384", "ingest.chunk_tokens=8000")
+        documents = [{"id": f"d{number}", "text": f"text {number}"} for number in range(1000)]
+        documents[17]["text"] = "an overlong text " * 1200
+        states = [document["state"] for document in self.put(node, documents).json["documents"]]
+        self.assertEqual(states, ["failed" if number == 17 else "indexed" for number in range(1000)])
+        # 1000 500 250 125 62 31 15 7 3 1, and what was left aside: 2 4 8 16 31 63 125 250 500.
+        self.assertEqual(provider.embedding_calls(), 19)
+        self.assertEqual(provider.stats()["texts"], 999)
+        self.assertEqual(self.metric(node, "raglan_embedding_tokens_total"), provider.stats()["tokens"])
         node.stop()
 
 
