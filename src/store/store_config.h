@@ -77,7 +77,7 @@ inline void describe(config::Table<StoreConfig>& table) {
       .field("upkeep_interval", &StoreConfig::upkeep_interval,
              "how often changes of other processes are looked for in the background")
       .min(milliseconds(10))
-      .max(milliseconds(1000));
+      .max(std::chrono::hours(1));
 }
 
 } // namespace raglan::store

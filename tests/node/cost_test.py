@@ -3,12 +3,13 @@
 
 import json
 import unittest
+from collections import Counter
 
 from handbook import HANDBOOK
 from harness import PATIENCE_SECONDS
 from remote_embedding_test import RemoteTest, ask_many
 
-MOST_READS_OF_A_WRITE = 9  # 7, and the node's look at what it wrote, before or after it has answered
+READS_OF_A_WRITE = 9  # 2 of them are the node's look at what it wrote
 
 
 class CostTest(RemoteTest):
@@ -17,8 +18,8 @@ class CostTest(RemoteTest):
         self.provider = self.start_provider()
 
     def start_node(self, *extra):
-        # The node's own look-outs for other processes' writes are statements too: as few as may be.
-        return super().start_node(self.provider, "embedding.dimensions=384", "store.upkeep_interval=1s", *extra)
+        # The node's own look-outs for other processes' writes are statements too: there are none.
+        return super().start_node(self.provider, "embedding.dimensions=384", "store.upkeep_interval=1h", *extra)
 
     def counts(self, node):
         """Calls of the model, statements that read, statements that write; so far."""
@@ -26,15 +27,28 @@ class CostTest(RemoteTest):
         self.assertEqual(calls, self.provider.embedding_calls())
         return calls, *(node.metric("raglan_store_statements_total", kind=kind) for kind in ("read", "write"))
 
-    def cost(self, node, request, attempts=5):
-        """What one `request(attempt)` costs: the least of some, as upkeep may add to any."""
+    def costs(self, node, request, attempts=5):
+        """What each `request(attempt)` costs: calls; statements that read, that write."""
         costs = []
         for attempt in range(attempts):
             before = self.counts(node)
             reply = request(attempt)
             self.assertEqual(reply.status, 200, reply.text)
-            costs.append(tuple(after - earlier for after, earlier in zip(self.counts(node), before)))
-        return tuple(min(column) for column in zip(*costs))
+            calls, *statements = (after - earlier for after, earlier in zip(self.counts(node), before))
+            costs.append((calls, tuple(statements)))
+        return costs
+
+    def statements(self, costs):
+        """Of all attempts but one at most: the writer, idle for a second, may have looked around during that."""
+        usual, times = Counter(statements for _, statements in costs).most_common(1)[0]
+        self.assertGreaterEqual(times, len(costs) - 1, costs)
+        return usual
+
+    def cost(self, node, request):
+        """What `request(attempt)` costs, every time."""
+        costs = self.costs(node, request)
+        self.assertEqual(len({calls for calls, _ in costs}), 1, costs)
+        return costs[0][0], *self.statements(costs)
 
 
 class EmbeddingCalls(CostTest):
@@ -100,9 +114,7 @@ class Costs(CostTest):
         ]
 
     def assert_cost_of_writing(self, writes, request):
-        calls, reads, written = self.cost(self.node, request)
-        self.assertEqual((calls, written), (1, writes))
-        self.assertLessEqual(reads, MOST_READS_OF_A_WRITE)
+        self.assert_cost(1, READS_OF_A_WRITE, writes, request)
 
     def test_a_document(self):
         node = self.node
@@ -121,9 +133,10 @@ class Costs(CostTest):
     def test_a_question(self):
         ask = lambda n, **fields: self.node.query(f"Who climbs stair {n} of the lighthouse?", **fields)
         self.assert_cost(1, 1, 0, lambda n: ask(n, mode="retrieve"))
-        calls, reads, writes = self.cost(self.node, lambda n: ask(100 + n))
-        self.assertLessEqual(calls, 2)  # the question, and those sentences of its passages that are new
-        self.assertEqual((reads, writes), (1, 0))
+        costs = self.costs(self.node, lambda n: ask(100 + n))
+        # The question, and those sentences of its passages that are new.
+        self.assertLessEqual(max(calls for calls, _ in costs), 2, costs)
+        self.assertEqual(self.statements(costs), (1, 0))
         self.assert_cost(0, 0, 0, lambda n: ask(100 + n))  # from the cache
         self.assert_cost(0, 1, 0, lambda n: ask(100 + n, cache="refresh"))
 
@@ -133,9 +146,10 @@ class Costs(CostTest):
         self.assert_cost(1, 5, 0, lambda n: search(f"tower {n}", filter={"topic": "buildings"}))
         self.assert_cost(0, 0, 0, lambda n: search(f"lamp {n}"))
         self.provider.set(latency="20ms")
-        calls, reads, writes = self.cost(self.node, lambda n: search([f"{word} {n}" for word in "abcdefghijklmnop"]))
-        self.assertLessEqual(calls, 3)  # the first one leaves at once; 16 one after the other
-        self.assertEqual((reads, writes), (16, 0))
+        costs = self.costs(self.node, lambda n: search([f"{word} {n}" for word in "abcdefghijklmnop"]))
+        # The first one leaves at once; 16 one after the other. How the rest meet is a matter of time.
+        self.assertLessEqual(sorted(calls for calls, _ in costs)[len(costs) // 2], 3, costs)
+        self.assertEqual(self.statements(costs), (16, 0))
 
     def test_a_search_catches_up_with_any_number_of_documents(self):
         def write_and_search(n):
@@ -144,7 +158,7 @@ class Costs(CostTest):
 
         calls, reads, _ = self.cost(self.node, write_and_search)
         self.assertEqual(calls, 2)
-        self.assertLessEqual(reads, MOST_READS_OF_A_WRITE + 9)  # of what came, of what went, and of the search
+        self.assertLessEqual(reads, READS_OF_A_WRITE + 9)  # of what came, of what went, and of the search
 
 
 if __name__ == "__main__":
