@@ -14,13 +14,13 @@
 #include "app/warmup_list.h"
 #include "base/json_text.h"
 #include "base/log.h"
+#include "cache/purge_follower.h"
 #include "http/server.h"
 #include "net/descriptor_limit.h"
 #include "net/detach.h"
 #include "node/node.h"
 #include "node/query_json.h"
 #include "node/request_metrics.h"
-#include "redis/subscriber.h"
 #include "telemetry/resource_usage.h"
 
 namespace raglan::app {
@@ -135,14 +135,12 @@ class Serving {
   void follow_purges() {
     if (!redis_) return;
     node::Service& service = engine_->service();
-    redis::SubscriberEvents events;
-    events.on_subscribed = [&service] { service.forget_cached(); };
-    events.on_message = [&service](std::string_view, std::string_view text) {
-      if (auto purge = cache::parse_purge(text)) service.follow_purge(std::move(*purge));
+    cache::PurgeFollower::Events events{
+        .on_purge =
+            [&service](cache::PurgeMessage purge) { service.follow_purge(std::move(purge)); },
+        .on_missed = [&service] { service.forget_cached(); },
     };
-    std::vector<std::string> channels{std::string(cache::kPurgeChannel)};
-    purges_.emplace(*redis_, settings_.redis_subscriber, std::move(channels), std::move(events),
-                    loops_, 0);
+    purges_.emplace(*redis_, settings_.redis_subscriber, std::move(events), loops_, 0);
   }
 
   void give_up(const Error& error) {
@@ -199,7 +197,7 @@ class Serving {
   net::EventLoops loops_{settings_.loops}; // after what its requests use
   std::unique_ptr<redis::Client> redis_;   // used by requests, until the loops stand still
   std::vector<telemetry::Registration> redis_metrics_;
-  std::optional<redis::Subscriber> purges_;
+  std::optional<cache::PurgeFollower> purges_;
   std::atomic<bool> loaded_ = false;
   std::atomic<bool> failed_ = false;
 };

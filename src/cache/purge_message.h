@@ -1,6 +1,7 @@
 // What nodes tell each other when an operator removes cache entries: "query:SCOPE:KEY" in hex, with
 // an asterisk for any key or scope, and with question marks for the collection when all of a
-// tenant's are meant. Published on kPurgeChannel of Redis after the entries are gone from there.
+// tenant's are meant. Published on kPurgeChannel of Redis after the entries are gone from there,
+// with a number before it (cache/purge_follower.h).
 #pragma once
 
 #include <optional>
@@ -12,6 +13,7 @@
 namespace raglan::cache {
 
 inline constexpr std::string_view kPurgeChannel = "raglan:purge";
+inline constexpr std::string_view kPurgeCountKey = "raglan:purges"; // how many there were
 
 struct PurgeMessage {
   std::string cache; // its name

@@ -26,6 +26,14 @@ bool may_have_been_sent(const Error& error) {
          error.code == ErrorCode::kClientClosed;
 }
 
+// Publishes ARGV[2] on ARGV[1] with its number, which KEYS[1] counts (cache/purge_follower.h).
+const redis::Script& tell_script() {
+  static const redis::Script script(
+      "local n = redis.call('INCR', KEYS[1])\n"
+      "return redis.call('PUBLISH', ARGV[1], n .. ' ' .. ARGV[2])");
+  return script;
+}
+
 } // namespace
 
 std::string SharedTier::entry_name(const Hash128& key, std::uint64_t scope) const {
@@ -167,10 +175,11 @@ net::Task<Result<std::size_t>> SharedTier::purge(Selection selection, Deadline d
     if (!gone) co_return forward_error(gone);
     erased += static_cast<std::size_t>(gone->integer);
   } while (cursor != "0");
-  redis::Command publish("PUBLISH", kPurgeChannel, purge_text({config_.name, selection}));
-  if (auto told = co_await client_.command(std::move(publish), deadline); !told) {
-    co_return forward_error(told);
-  }
+  std::vector<std::string> keys{std::string(kPurgeCountKey)};
+  std::vector<std::string> arguments{std::string(kPurgeChannel),
+                                     purge_text({config_.name, selection})};
+  auto told = co_await tell_script().run(client_, std::move(keys), std::move(arguments), deadline);
+  if (!told) co_return forward_error(told);
   co_return erased;
 }
 

@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -84,12 +85,16 @@ class RealServer {
     ::waitpid(pid_, &status, WUNTRACED);
   }
   void thaw() { ::kill(pid_, SIGCONT); }
+  // Ends the connections that listen to channels, and nothing else.
+  void cut_off_subscribers() const {
+    if (!answers("CLIENT KILL TYPE pubsub\r\n")) throw std::runtime_error("Redis is away");
+  }
 
  private:
   static constexpr const char* kProgram = "/usr/bin/redis-check-rdb";
 
   // Anything but silence: a server with a password refuses PING.
-  bool answers() const {
+  bool answers(std::string_view command = "PING\r\n") const {
     const FileDescriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -98,8 +103,8 @@ class RealServer {
       return false;
     }
     char byte = 0;
-    return ::send(probe.get(), "PING\r\n", 6, MSG_NOSIGNAL) == 6 &&
-           ::recv(probe.get(), &byte, 1, 0) == 1;
+    const auto sent = ::send(probe.get(), command.data(), command.size(), MSG_NOSIGNAL);
+    return sent == static_cast<ssize_t>(command.size()) && ::recv(probe.get(), &byte, 1, 0) == 1;
   }
 
   const std::vector<std::string> options_;

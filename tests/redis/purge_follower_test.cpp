@@ -1,0 +1,118 @@
+// What nodes hear of each other's purges, and when they know that they have missed one.
+#include "cache/purge_follower.h"
+
+#include <condition_variable>
+#include <mutex>
+
+#include "cache/shared_tier.h"
+#include "client_fixture.h"
+#include "real_server.h"
+
+namespace raglan::cache {
+namespace {
+
+using redis::Command;
+using redis::patient;
+using redis::RealServer;
+using testing::ElementsAre;
+
+class PurgeFollowerTest : public redis::RedisTest {
+ protected:
+  void follow() {
+    connect(patient(server_.url()));
+    tier_.emplace(client(), SharedTier::Config{.name = "query", .keep = std::chrono::minutes(1)});
+    PurgeFollower::Events events{
+        .on_purge = [this](PurgeMessage purge) { add(purge_text(purge)); },
+        .on_missed = [this] { add("missed"); },
+    };
+    redis::SubscriberConfig config;
+    config.backoff = {std::chrono::milliseconds(1), std::chrono::milliseconds(20)};
+    follower_.emplace(client(), config, std::move(events), loops_, 1);
+  }
+  void purge(Scope scope) {
+    EXPECT_TRUE(start(tier_->purge({.scope = scope}, Deadline())).get().has_value());
+  }
+
+  std::vector<std::string> wait_for(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::seconds(20), [&] { return told_.size() >= count; });
+    return told_;
+  }
+  void wait_subscribed() {
+    ASSERT_TRUE(redis::eventually(
+        [&] { return run(Command("PUBSUB", "NUMSUB", kPurgeChannel))->elements[1].integer == 1; }));
+  }
+
+  RealServer server_;
+  std::optional<SharedTier> tier_;
+
+ private:
+  void add(std::string what) {
+    const std::lock_guard lock(mutex_);
+    told_.push_back(std::move(what));
+    changed_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> told_;
+
+ protected:
+  std::optional<PurgeFollower> follower_;
+};
+
+TEST_F(PurgeFollowerTest, PurgesAreHeardInOrder) {
+  follow();
+  wait_for(1);
+  purge(1);
+  purge(2);
+  EXPECT_THAT(wait_for(3),
+              ElementsAre("missed", "query:0000000000000001:*", "query:0000000000000002:*"));
+}
+
+TEST_F(PurgeFollowerTest, AGapInWhichNobodyPurgedIsNone) {
+  follow();
+  wait_for(1);
+  purge(1);
+  wait_for(2);
+  server_.cut_off_subscribers();
+  wait_subscribed();
+  purge(2);
+  EXPECT_THAT(wait_for(3),
+              ElementsAre("missed", "query:0000000000000001:*", "query:0000000000000002:*"));
+}
+
+TEST_F(PurgeFollowerTest, AGapInWhichSomebodyPurgedIsTold) {
+  follow();
+  wait_for(1);
+  purge(1);
+  wait_for(2);
+  // As another node does, which this one does not hear.
+  EXPECT_EQ(run(Command("INCR", kPurgeCountKey))->integer, 2);
+  server_.cut_off_subscribers();
+  EXPECT_THAT(wait_for(3), ElementsAre("missed", "query:0000000000000001:*", "missed"));
+  purge(2);
+  EXPECT_EQ(wait_for(4).back(), "query:0000000000000002:*");
+}
+
+TEST_F(PurgeFollowerTest, ARedisThatComesBackEmptyIsNoGapWhereNothingWasPurged) {
+  follow();
+  wait_for(1);
+  server_.restart();
+  ASSERT_TRUE(redis::eventually([&] { return run(Command("PING")).has_value(); }));
+  wait_subscribed();
+  purge(1);
+  EXPECT_THAT(wait_for(2), ElementsAre("missed", "query:0000000000000001:*"));
+}
+
+TEST_F(PurgeFollowerTest, ARedisThatLostTheCountIsAGap) {
+  follow();
+  wait_for(1);
+  purge(1);
+  wait_for(2);
+  server_.restart();
+  EXPECT_THAT(wait_for(3), ElementsAre("missed", "query:0000000000000001:*", "missed"));
+}
+
+} // namespace
+} // namespace raglan::cache
