@@ -90,6 +90,7 @@ void Lookup::find_in_memory() {
 net::Task<Result<TextOutcomes>> Lookup::fetch(std::shared_ptr<Lookup> lookup, net::Submit executor,
                                               std::vector<std::size_t> positions) {
   std::vector<std::size_t> rows;
+  rows.reserve(positions.size());
   for (const std::size_t position : positions) rows.push_back(lookup->missing_[position]);
   const std::vector<Hash128> keys = pick(lookup->keys_, rows);
   TextOutcomes outcomes;

@@ -31,6 +31,7 @@ class TogetherTest : public LoopTest {
 
   std::vector<Task<Result<int>>> children(std::size_t count) {
     std::vector<Task<Result<int>>> tasks;
+    tasks.reserve(count);
     for (std::size_t number = 0; number < count; ++number) tasks.push_back(child(number));
     return tasks;
   }
@@ -90,6 +91,7 @@ TEST_F(TogetherTest, OneTaskGivesOneResult) {
 
 TEST_F(TogetherTest, TasksThatNeverWaitEndToo) {
   std::vector<Task<Result<int>>> tasks;
+  tasks.reserve(100);
   for (int number = 0; number < 100; ++number) tasks.push_back(ready(number));
   const auto all = start(numbers_of(std::move(tasks))).get();
   ASSERT_TRUE(all);

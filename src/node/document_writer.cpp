@@ -261,6 +261,7 @@ net::Task<void> DocumentWriter::write_group(const Write& write, std::span<Item*>
   const std::vector<Item*> embedded = take_vectors(group, std::move(*made));
   if (embedded.empty()) co_return;
   std::vector<store::PreparedDocument> documents;
+  documents.reserve(embedded.size());
   for (Item* item : embedded) documents.push_back(std::move(item->prepared));
   using States = std::vector<Result<store::WriteState>>;
   auto put = [&store = parts_.store, write, documents = std::move(documents)]() -> Result<States> {
