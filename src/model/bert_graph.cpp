@@ -4,6 +4,7 @@
 #include <limits>
 
 #include <fmt/format.h>
+#include <openvino/frontend/manager.hpp>
 #include <openvino/openvino.hpp>
 #include <openvino/opsets/opset13.hpp>
 
@@ -201,8 +202,11 @@ Result<std::shared_ptr<ov::Model>> build_bert_graph(const ModelFolder& folder,
 
 Result<std::shared_ptr<ov::Model>> read_onnx_graph(const ModelFolder& folder) {
   try {
-    ov::Core core;
-    const std::shared_ptr<ov::Model> model = core.read_model(folder.onnx);
+    // Not Core::read_model: for what is no ONNX it asks all the other readers, and one of them
+    // prints its opinion.
+    ov::frontend::FrontEndManager readers;
+    const auto reader = readers.load_by_framework("onnx");
+    const auto model = reader->convert(reader->load(folder.onnx.string()));
     const Node mask = model->input("attention_mask");
     // Texts come one at a time: a token_type_ids input is all zeros, made from the ids' shape.
     ov::ParameterVector parameters;

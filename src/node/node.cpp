@@ -56,13 +56,12 @@ void Node::start(const Service& service) {
 }
 
 net::Task<http::Response> Node::forward(http::Request& request) {
-  if (auto ok = check_browser(request, hosts_); !ok) co_return error_reply(ok.error(), request);
+  if (auto ok = check_browser(request, hosts_); !ok) return refuse(request, ok.error());
   const Loaded* loaded = loaded_.load();
   if (loaded == nullptr) {
-    const Error error{ErrorCode::kUnavailable, "the node is starting", ""};
-    co_return error_reply(error, request);
+    return refuse(request, {ErrorCode::kUnavailable, "the node is starting", ""});
   }
-  co_return co_await loaded->handler(request);
+  return loaded->handler(request);
 }
 
 } // namespace raglan::node

@@ -81,7 +81,9 @@ std::string answer_text(const rag::Answer& answer, bool explain) {
 void append_timings(std::string& text, const rag::QueryReply& reply) {
   text += R"("timings_ms":{)";
   for (const auto& [stage, took] : reply.timings) {
-    fmt::format_to(std::back_inserter(text), R"("{}":)", stage);
+    text += '"';
+    text += stage;
+    text += R"(":)";
     append_json_text(text, to_milliseconds(took));
     text += ',';
   }
@@ -110,16 +112,18 @@ std::string reply_text(const rag::QueryReply& reply, bool explain) {
   std::string text;
   text.reserve(kept.size() + kRestBytes);
   const auto out = std::back_inserter(text);
-  fmt::format_to(out, R"({{"id":"{}",)", reply.id);
-  text += kept;
-  fmt::format_to(out, R"(,"cache":{{"status":"{}","layer":{})", status_name(reply.cache),
-                 layer_text(reply.layer));
+  for (const std::string_view part : std::initializer_list<std::string_view>{
+           R"({"id":")", reply.id, R"(",)", kept, R"(,"cache":{"status":")",
+           status_name(reply.cache), R"(","layer":)", layer_text(reply.layer)}) {
+    text += part;
+  }
   if (reply.reuse) fmt::format_to(out, R"(,"similarity":{:.4f})", reply.reuse->similarity);
   text += "},";
   append_timings(text, reply);
-  fmt::format_to(
-      out, R"(,"usage":{{"embedding_tokens":{}}}}})",
-      computed ? answer.embedding_tokens : (reply.reuse ? reply.reuse->embedding_tokens : 0));
+  text += R"(,"usage":{"embedding_tokens":)";
+  text += std::to_string(computed ? answer.embedding_tokens
+                                  : (reply.reuse ? reply.reuse->embedding_tokens : 0));
+  text += "}}";
   return text;
 }
 
@@ -133,11 +137,11 @@ std::string cache_status_header(std::span<const rag::QueryReply> replies) {
 
 std::string cache_status_header(const rag::QueryReply& reply) {
   const std::string_view stored = reply.stored ? "; stored" : "";
-  const std::string key = reply.key ? fmt::format("; key=\"{}\"", reply.key->hex()) : "";
+  const std::string key = reply.key ? "; key=\"" + reply.key->hex() + '"' : "";
   switch (reply.cache) {
     case rag::CacheStatus::kHit:
       // The key is the question's own, where nothing is.
-      return reply.reuse ? "raglan; hit; detail=similar" : fmt::format("raglan; hit{}", key);
+      return reply.reuse ? "raglan; hit; detail=similar" : "raglan; hit" + key;
     case rag::CacheStatus::kStale: return fmt::format("raglan; hit{}; detail=stale", key);
     case rag::CacheStatus::kMiss: return fmt::format("raglan; fwd=miss{}{}", stored, key);
     case rag::CacheStatus::kCoalesced:

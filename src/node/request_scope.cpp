@@ -31,15 +31,19 @@ http::Handler with_request_id(http::Handler next, const Clock& clock) {
 http::Handler with_parameters(std::vector<std::string_view> known, http::Handler next) {
   return [known = std::move(known),
           next = std::move(next)](http::Request& request) -> net::Task<http::Response> {
+    if (request.query.empty()) return next(request);
     const auto parameters = request.query_parameters();
-    if (!parameters) co_return error_reply(parameters.error(), request);
+    if (!parameters) return refuse(request, parameters.error());
     for (const auto& [name, value] : *parameters) {
       if (std::ranges::find(known, name) != known.end()) continue;
-      const Error error{ErrorCode::kInvalidField, "there is no such query parameter", name};
-      co_return error_reply(error, request);
+      return refuse(request, {ErrorCode::kInvalidField, "there is no such query parameter", name});
     }
-    co_return co_await next(request);
+    return next(request);
   };
+}
+
+net::Task<http::Response> refuse(const http::Request& request, Error error) {
+  co_return error_reply(error, request);
 }
 
 Result<Deadline> request_deadline(const http::Request& request, Duration max) {

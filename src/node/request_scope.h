@@ -34,6 +34,8 @@ inline http::Response error_reply(const Error& error, const http::Request& reque
   return http::error_response(error, request_id(request));
 }
 
+net::Task<http::Response> refuse(const http::Request& request, Error error);
+
 // The client's own timeout (`x-request-timeout-ms`) when it is below `max`, else `max`, counted
 // from when the request's head was complete. kMalformedRequest when the header is not a positive
 // number.

@@ -7,27 +7,28 @@
 
 namespace raglan::rag {
 
-AnswerCache::Found AnswerCache::judge(Tiers::Found entry) {
+AnswerCache::Found AnswerCache::judge(Tiers::Found entry, MonotonicTime now) {
   if (!entry.value) return {};
   thread_local Rng rng(random_seed());
-  const auto freshness =
-      policy::judge_freshness(freshness_, entry.expires, entry.cost, clock_.now(), rng);
+  const auto freshness = policy::judge_freshness(freshness_, entry.expires, entry.cost, now, rng);
   if (freshness == policy::Freshness::kExpired) return {};
   return {std::move(entry.value), freshness, entry.expires};
 }
 
 AnswerCache::Found AnswerCache::find(const Hash128& key) {
-  return judge(tiers_.local().look_up(key, clock_.now(), freshness_.stale_while_revalidate));
+  const MonotonicTime now = clock_.now();
+  return judge(tiers_.local().look_up(key, now, freshness_.stale_while_revalidate), now);
 }
 
 AnswerCache::Found AnswerCache::peek(const Hash128& key) {
-  return judge(tiers_.local().peek(key, clock_.now()));
+  const MonotonicTime now = clock_.now();
+  return judge(tiers_.local().peek(key, now), now);
 }
 
 net::Task<AnswerCache::Found> AnswerCache::find_shared(Hash128 key,
                                                        const store::CollectionKey& collection,
                                                        Deadline deadline) {
-  co_return judge(co_await tiers_.find_shared(key, scope_of(collection), deadline));
+  co_return judge(co_await tiers_.find_shared(key, scope_of(collection), deadline), clock_.now());
 }
 
 net::Task<AnswerCache::FoundOrTurn> AnswerCache::find_or_claim(
@@ -35,12 +36,14 @@ net::Task<AnswerCache::FoundOrTurn> AnswerCache::find_or_claim(
   const MonotonicTime now = clock_.now();
   const auto may_serve = now - freshness_.stale_while_revalidate;
   Tiers::Found here = tiers_.local().peek(key, now);
-  if (here.value && here.expires > may_serve) co_return FoundOrTurn{judge(std::move(here)), {}};
+  if (here.value && here.expires > may_serve)
+    co_return FoundOrTurn{judge(std::move(here), now), {}};
   const Deadline patience =
       deadline.never() ? deadline : Deadline::after(deadline.remaining(now) / 2, now);
   auto elsewhere =
       co_await tiers_.find_or_claim(key, scope_of(collection), may_serve, true, patience);
-  co_return FoundOrTurn{judge(std::move(elsewhere.found)), turn_of(std::move(elsewhere))};
+  co_return FoundOrTurn{judge(std::move(elsewhere.found), clock_.now()),
+                        turn_of(std::move(elsewhere))};
 }
 
 net::Task<std::optional<AnswerCache::Turn>> AnswerCache::claim_refresh(

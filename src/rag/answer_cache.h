@@ -78,7 +78,7 @@ class AnswerCache {
   Tiers& tiers() { return tiers_; }
 
  private:
-  Found judge(Tiers::Found entry);
+  Found judge(Tiers::Found entry, MonotonicTime now);
   static Turn turn_of(Tiers::Elsewhere elsewhere);
 
   const policy::FreshnessConfig freshness_;

@@ -7,12 +7,12 @@ namespace raglan::rag {
 net::Task<Result<store::Generation>> GenerationReader::read(store::CollectionKey key,
                                                             const net::Submit& executor,
                                                             Deadline deadline, const Clock& clock) {
-  if (auto probed = try_probe(key)) co_return std::move(*probed);
+  if (auto probed = try_read(key)) co_return std::move(*probed);
   auto work = [this, key = std::move(key)] { return read_blocking(key); };
   co_return co_await net::offload(executor, std::move(work), deadline, clock);
 }
 
-std::optional<Result<store::Generation>> GenerationReader::try_probe(
+std::optional<Result<store::Generation>> GenerationReader::try_read(
     const store::CollectionKey& key) {
   Probe probe = idle_.with([](std::vector<Probe>& idle) {
     if (idle.empty()) return Probe();

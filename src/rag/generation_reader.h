@@ -28,6 +28,9 @@ class GenerationReader {
 
   explicit GenerationReader(store::Store& store) : store_(store) {}
 
+  // Without waiting, by a probe. Nothing: it cannot be told so, ask `read`.
+  std::optional<Result<store::Generation>> try_read(const store::CollectionKey& key);
+
   // Errors: those of Store::generation, kOverloaded and kDeadlineExceeded.
   net::Task<Result<store::Generation>> read(store::CollectionKey key, const net::Submit& executor,
                                             Deadline deadline, const Clock& clock);
@@ -35,8 +38,6 @@ class GenerationReader {
  private:
   using Probe = std::unique_ptr<store::GenerationProbe>;
 
-  // Nothing: ask on the executor.
-  std::optional<Result<store::Generation>> try_probe(const store::CollectionKey& key);
   Result<store::Generation> read_blocking(const store::CollectionKey& key);
   void keep(Probe probe);
 

@@ -42,40 +42,45 @@ bool is_server_fault(ErrorCode code) {
 } // namespace
 
 // One question under way: the cache, the work in flight that it may join, and the reply.
+//
+//   Run run(pipeline, request, loop);
+//   if (run.find_here()) return run.take_reply();     // most questions, where a cache is of use
+//   auto ok = co_await run.find_or_compute();
 class Pipeline::Run {
  public:
-  Run(Pipeline& pipeline, QueryRequest request)
-      : pipeline_(pipeline), clock_(pipeline.parts_.clock), request_(std::move(request)) {}
-
-  net::Task<Result<QueryReply>> run() {
-    const MonotonicTime started = clock_.now();
+  Run(Pipeline& pipeline, QueryRequest request, boost::asio::any_io_executor loop)
+      : pipeline_(pipeline),
+        clock_(pipeline.parts_.clock),
+        loop_(std::move(loop)),
+        request_(std::move(request)),
+        started_(clock_.now()) {
     reply_.id = make_uuid7(clock_.wall_now());
     reply_.cache = status_of(request_.cache);
     if (request_.cache == CacheMode::kUse) pipeline_.hot_queries_.count(request_);
-    auto ok = reply_.cache == CacheStatus::kMiss ? co_await find_or_join() : co_await compute();
-    if (!ok) co_return forward_error(ok);
-    reply_.total = clock_.now() - started;
-    co_return std::move(reply_);
   }
 
- private:
-  // The answer from the cache, or from whoever is first to compute it.
-  net::Task<Result<>> find_or_join() {
-    const MonotonicTime asked = clock_.now();
-    if (request_.deadline.expired(asked)) {
+  // Whether this process has the answer. No coroutine: that would cost more than the look.
+  bool find_here() {
+    if (reply_.cache != CacheStatus::kMiss || request_.deadline.expired(started_)) return false;
+    generation_ = pipeline_.generations_.try_read(request_.collection);
+    return generation_ && *generation_ && look();
+  }
+
+  net::Task<Result<>> find_or_compute() {
+    if (reply_.cache != CacheStatus::kMiss) co_return co_await compute();
+    if (request_.deadline.expired(started_)) {
       co_return fail(ErrorCode::kDeadlineExceeded, "the request's deadline has passed");
     }
-    const auto& parts = pipeline_.parts_;
-    auto generation = co_await pipeline_.generations_.read(request_.collection, parts.search,
-                                                           request_.deadline, clock_);
-    if (!generation) co_return forward_error(generation);
-    const Hash128 key = query_key(request_, *generation, pipeline_.keys_);
-    reply_.key = key;
-    const AnswerCache::Found found = pipeline_.answer_cache_.find(key);
-    end_stage("cache", asked);
-    if (co_await serve(key, found)) co_return Result<>();
+    if (!generation_) {
+      const auto& search = pipeline_.parts_.search;
+      generation_ = co_await pipeline_.generations_.read(request_.collection, search,
+                                                         request_.deadline, clock_);
+      if (*generation_ && look()) co_return Result<>();
+    }
+    if (!*generation_) co_return forward_error(*generation_);
+    const Hash128 key = *reply_.key;
     if (request_.cache == CacheMode::kOnly) co_return co_await find_elsewhere(key);
-    auto ok = co_await join(key, *generation);
+    auto ok = co_await join(key, **generation_);
     if (ok || !is_server_fault(ok.error().code)) co_return ok;
     auto old = pipeline_.answer_cache_.peek(key).answer; // Redis may have had it
     if (!old) co_return ok;
@@ -83,26 +88,38 @@ class Pipeline::Run {
     co_return Result<>();
   }
 
+  QueryReply take_reply() {
+    reply_.total = clock_.now() - started_;
+    return std::move(reply_);
+  }
+
+ private:
+  // Into this process' cache.
+  bool look() {
+    reply_.key = query_key(request_, **generation_, pipeline_.keys_);
+    const AnswerCache::Found found = pipeline_.answer_cache_.find(*reply_.key);
+    end_stage("cache", started_);
+    return serve(*reply_.key, found);
+  }
+
   // Whether what was found answers the question; it is refreshed when it is time.
-  net::Task<bool> serve(const Hash128& key, const AnswerCache::Found& found) {
+  bool serve(const Hash128& key, const AnswerCache::Found& found) {
     switch (found.freshness) {
       case Freshness::kFresh: break;
       case Freshness::kRefreshEarly:
-      case Freshness::kStale:
-        pipeline_.refresh(co_await boost::asio::this_coro::executor, key, request_, found.expires);
-        break;
+      case Freshness::kStale: pipeline_.refresh(loop_, key, request_, found.expires); break;
       case Freshness::kOnlyIfError:
-      case Freshness::kExpired: co_return false;
+      case Freshness::kExpired: return false;
     }
     const bool stale = found.freshness == Freshness::kStale;
     take_hit(stale ? CacheStatus::kStale : CacheStatus::kHit, found.answer);
-    co_return true;
+    return true;
   }
 
   net::Task<Result<>> find_elsewhere(const Hash128& key) {
     const auto found =
         co_await pipeline_.answer_cache_.find_shared(key, request_.collection, request_.deadline);
-    if (co_await serve(key, found)) co_return Result<>();
+    if (serve(key, found)) co_return Result<>();
     co_return fail(ErrorCode::kNotCached, "the answer is not in the cache");
   }
 
@@ -129,7 +146,7 @@ class Pipeline::Run {
     }
     if (computed->layer == CacheLayer::kQuery) {
       const AnswerCache::Found found{computed->answer, computed->freshness, computed->expires};
-      co_await serve(key, found);
+      serve(key, found);
       end_stage("shared_cache", asked);
       co_return Result<>();
     }
@@ -167,7 +184,10 @@ class Pipeline::Run {
 
   Pipeline& pipeline_;
   const Clock& clock_;
+  const boost::asio::any_io_executor loop_;
   const QueryRequest request_;
+  const MonotonicTime started_;
+  std::optional<Result<store::Generation>> generation_; // once it was read
   QueryReply reply_;
 };
 
@@ -184,8 +204,11 @@ Pipeline::Pipeline(PipelineConfig config, Parts parts)
       hot_queries_(2 * config_.hot_queries) {}
 
 net::Task<Result<QueryReply>> Pipeline::run(QueryRequest request) {
-  Run run(*this, std::move(request));
-  co_return co_await run.run();
+  Run run(*this, std::move(request), co_await boost::asio::this_coro::executor);
+  if (run.find_here()) co_return run.take_reply();
+  auto ok = co_await run.find_or_compute();
+  if (!ok) co_return forward_error(ok);
+  co_return run.take_reply();
 }
 
 net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,

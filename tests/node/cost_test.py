@@ -82,7 +82,7 @@ class EmbeddingCalls(CostTest):
     def test_64_clients_share_calls(self):
         node = self.start_node()
         self.put(node, HANDBOOK)
-        self.provider.set(latency="20ms")
+        self.provider.set(latency="100ms")
         before = self.provider.embedding_calls()
         ask_many(node, clients=64, questions=8)
         calls = self.provider.embedding_calls() - before
