@@ -6,7 +6,8 @@
 // connection was lost thus knows afterwards whether anything was said meanwhile: only then, and
 // when the subscription stands for the first time, `on_missed` says that what the caches hold may
 // have been removed. A Redis that is slow, or comes back empty, where nobody has purged anything,
-// costs no node its cache, just when Redis cannot replace it.
+// costs no node its cache, just when Redis cannot replace it. A purge that could not be counted, as
+// Redis was full, has the number 0: it reaches the nodes that listen, and no others.
 //
 // Thread safety: as redis::Subscriber: the events are called on the given loop and must not block;
 // after the destructor none is called.

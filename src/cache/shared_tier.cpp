@@ -12,6 +12,8 @@
 namespace raglan::cache {
 namespace {
 
+constexpr std::string_view kBackground = ":background"; // ends a claim's name, begins its token
+
 constexpr std::int64_t kScanCount = 1000; // keys that Redis looks at in one step
 
 std::int64_t milliseconds(Duration duration) {
@@ -40,8 +42,14 @@ std::string SharedTier::entry_name(const Hash128& key, std::uint64_t scope) cons
   return fmt::format("raglan:{}:{}", config_.name, selection_text({.key = key, .scope = scope}));
 }
 
-std::string SharedTier::claim_name(const Hash128& key, std::uint64_t scope) const {
-  return fmt::format("raglan:claim:{}:{:016x}:{}", config_.name, scope, key.hex());
+std::string SharedTier::claim_name(const Hash128& key, std::uint64_t scope,
+                                   std::string_view token) const {
+  return fmt::format("raglan:claim:{}:{:016x}:{}{}", config_.name, scope, key.hex(),
+                     token.starts_with(kBackground) ? kBackground : "");
+}
+
+std::string SharedTier::make_token(bool background) {
+  return std::string(background ? kBackground : "") + redis::Lease::make_token();
 }
 
 void SharedTier::read(const Hash128& key, const redis::Reply& left, const redis::Reply& value,
@@ -89,7 +97,7 @@ net::Task<SharedLookup> SharedTier::find_or_claim(Hash128 key, std::uint64_t sco
   // in between may seem older than it is, and none younger.
   std::vector<redis::Command> commands;
   commands.push_back(
-      redis::Lease::acquire_command(claim_name(key, scope), token, config_.claim_time));
+      redis::Lease::acquire_command(claim_name(key, scope, token), token, config_.claim_time));
   commands.emplace_back("PTTL", entry_name(key, scope));
   commands.emplace_back("GET", entry_name(key, scope));
   auto replies = co_await client_.pipeline(std::move(commands), deadline);
@@ -116,7 +124,8 @@ net::Task<void> SharedTier::put_and_release(Hash128 key, std::uint64_t scope, Sh
   redis::Command& set = commands.emplace_back("SET", entry_name(key, scope), bytes);
   if (config_.keep != Duration::zero()) set.add("PX").add(milliseconds(config_.keep));
   if (!token.empty()) {
-    commands.push_back(redis::Lease::release_script().by_name({claim_name(key, scope)}, {token}));
+    commands.push_back(
+        redis::Lease::release_script().by_name({claim_name(key, scope, token)}, {token}));
   }
   auto replies = co_await client_.pipeline(std::move(commands), Deadline());
   if (!replies && replies.error().code == ErrorCode::kTooLarge) {
@@ -126,7 +135,7 @@ net::Task<void> SharedTier::put_and_release(Hash128 key, std::uint64_t scope, Sh
   }
   if (!replies) {
     note_failure(replies.error(), Deadline());
-    co_return co_await release_later(claim_name(key, scope), token);
+    co_return co_await release_later(claim_name(key, scope, token), token);
   }
   if (replies->front().is_error()) ++failures_; // no memory, read only, …
   if (token.empty() || !replies->back().is_error()) co_return;
@@ -135,7 +144,7 @@ net::Task<void> SharedTier::put_and_release(Hash128 key, std::uint64_t scope, Sh
 
 net::Task<void> SharedTier::release(Hash128 key, std::uint64_t scope, std::string token) {
   if (token.empty()) co_return;
-  const std::string claim = claim_name(key, scope);
+  const std::string claim = claim_name(key, scope, token);
   if (!co_await try_release(claim, token)) co_await release_later(claim, token);
 }
 
@@ -179,7 +188,11 @@ net::Task<Result<std::size_t>> SharedTier::purge(Selection selection, Deadline d
   std::vector<std::string> arguments{std::string(kPurgeChannel),
                                      purge_text({config_.name, selection})};
   auto told = co_await tell_script().run(client_, std::move(keys), std::move(arguments), deadline);
-  if (!told) co_return forward_error(told);
+  if (!told) { // it has no memory left to count in, say: the nodes are told without a number
+    redis::Command publish("PUBLISH", kPurgeChannel, "0 " + purge_text({config_.name, selection}));
+    auto uncounted = co_await client_.command(std::move(publish), deadline);
+    if (!uncounted || uncounted->is_error()) co_return forward_error(told);
+  }
   co_return erased;
 }
 

@@ -17,8 +17,12 @@
 // nobody would know: whoever looked holds it as if it had (`may_be_claimed`). A release that is not
 // answered is sent once more, kReleaseAgain later, by at most kMaxReleasesLater at a time.
 //
-//   raglan:NAME:SCOPE:KEY          the entry             (all in hex)
-//   raglan:claim:NAME:SCOPE:KEY    the token of whoever computes it
+// Background work (a warm-up, a refresh) has claims of its own. It is done behind everything else,
+// so that whoever waits for an answer must not wait for it, and rather computes the same.
+//
+//   raglan:NAME:SCOPE:KEY                     the entry             (all in hex)
+//   raglan:claim:NAME:SCOPE:KEY               the token of whoever computes it
+//   raglan:claim:NAME:SCOPE:KEY:background    the same, with nobody who waits
 //
 // Thread safety: any of the client's event loops, concurrently. The client must outlive it.
 #pragma once
@@ -71,6 +75,9 @@ class SharedTier {
 
   SharedTier(redis::Client& client, Config config) : client_(client), config_(std::move(config)) {}
 
+  // Of a claim; it says which of the two it is for.
+  static std::string make_token(bool background);
+
   net::Task<SharedLookup> find(Hash128 key, std::uint64_t scope, Deadline deadline);
   net::Task<SharedLookup> find_or_claim(Hash128 key, std::uint64_t scope, std::string token,
                                         Deadline deadline);
@@ -91,7 +98,7 @@ class SharedTier {
 
  private:
   std::string entry_name(const Hash128& key, std::uint64_t scope) const;
-  std::string claim_name(const Hash128& key, std::uint64_t scope) const;
+  std::string claim_name(const Hash128& key, std::uint64_t scope, std::string_view token) const;
   void read(const Hash128& key, const redis::Reply& left, const redis::Reply& value,
             SharedLookup& into) const;
   // Counts it when it is Redis' and not the caller's, whose own deadline that was.

@@ -92,26 +92,30 @@ class TieredCache {
     std::string token_;
   };
 
+  struct ClaimOptions {
+    bool wait = true; // while it is another node's turn
+    bool background = false;
+  };
   // What Redis has, if that expires later than `later_than`; else nothing, and whose turn it is to
-  // compute it: with kMine and a second tier `claim` is held, and it may be with kNobodys. While it
-  // is another node's, waits for that until `deadline`, unless `wait` is false.
+  // compute it: with kMine and a second tier `claim` is held, and it may be with kNobodys. Waits
+  // until `deadline`, and for background work only when it is such itself.
   struct Elsewhere {
     Found found;
     SharedLookup::Claim turn = SharedLookup::Claim::kMine;
     Claim claim;
   };
   net::Task<Elsewhere> find_or_claim(Hash128 key, std::uint64_t scope, MonotonicTime later_than,
-                                     bool wait, Deadline deadline) {
+                                     ClaimOptions options, Deadline deadline) {
     if (!shared_) co_return Elsewhere();
     const auto loop = co_await boost::asio::this_coro::executor;
-    const std::string token = redis::Lease::make_token();
+    const std::string token = SharedTier::make_token(options.background);
     for (Duration pause = kFirstPause;; pause = std::min<Duration>(2 * pause, kLongestPause)) {
       auto looked = co_await shared_->find_or_claim(key, scope, token, deadline);
       Elsewhere elsewhere{.found = {}, .turn = looked.claim, .claim = {}};
       if (looked.may_be_claimed) elsewhere.claim = Claim(*this, loop, key, scope, token);
       elsewhere.found = take_over(key, scope, looked, later_than);
       const bool others = looked.claim == SharedLookup::Claim::kOthers;
-      bool go_on = wait && others && !elsewhere.found.value;
+      bool go_on = options.wait && others && !elsewhere.found.value;
       go_on = go_on && deadline.allows(pause, clock_.now()) && co_await net::pause(pause);
       if (go_on) continue;
       if (looked.answered) shared_->count(elsewhere.found.value != nullptr);

@@ -1,5 +1,6 @@
 #include "http/response.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -21,11 +22,15 @@ void append_number(std::string& out, std::size_t number) {
   out.append(digits.data(), end);
 }
 
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7f;
+}
+
 void append_value(std::string& out, std::string_view value) {
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += byte < 0x20 || byte == 0x7f ? ' ' : c;
-  }
+  const std::size_t begin = out.size();
+  out += value;
+  std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), is_control, ' ');
 }
 
 } // namespace

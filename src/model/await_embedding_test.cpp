@@ -514,6 +514,7 @@ TEST_F(ShelvedEmbeddingTest, ARequestThatIsCancelledWhileItReadsIsOver) {
   EXPECT_EQ(cache->flights().in_flight(), 0u);
   shelf_.set_hangs(false);
   cache->stop();
+  settle(); // what its flights still did there is over
   EXPECT_TRUE(embedder_.take_calls().empty());
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/rng.h"
 #include "http/retry_after.h"
 #include "http/url.h"
@@ -192,6 +193,7 @@ BatchLimits RemoteEmbedder::batch_limits() const {
 }
 
 Result<> RemoteEmbedder::check(Deadline) {
+  if (const int status = refusal_; status != 0) return std::unexpected(refusal(status));
   if (breaker_status().state != policy::BreakerState::kOpen) return {};
   return fail(ErrorCode::kUnavailable, "the embedding provider failed again and again");
 }
@@ -301,6 +303,7 @@ RemoteEmbedder::Attempt RemoteEmbedder::judge(const Result<http::ClientResponse>
             outcome == policy::Outcome::kFailure ? Next::kRetry : Next::kNone, outcome};
   }
   const int status = response->status;
+  note_refusal(status);
   if (status >= 200 && status < 300) {
     auto read = read_embeddings_reply(response->body, texts, dimension_);
     if (read) return {std::move(read), Next::kNone, policy::Outcome::kSuccess};
@@ -315,6 +318,16 @@ RemoteEmbedder::Attempt RemoteEmbedder::judge(const Result<http::ClientResponse>
   const policy::Outcome outcome = policy::outcome_of_status(status, wait.has_value());
   return {std::unexpected(refusal(status)),
           outcome == policy::Outcome::kFailure ? Next::kRetry : Next::kNone, outcome};
+}
+
+// Of every call alike, not of what this one brings: no breaker opens for it, and nothing mends it
+// but an operator.
+void RemoteEmbedder::note_refusal(int status) {
+  const bool refused = status == 401 || status == 403 || status == 404;
+  if (!refused && (status < 200 || status >= 300)) return;
+  const int before = refusal_.exchange(refused ? status : 0);
+  if (refused && before != status) log_warning(refusal(status).message, {});
+  if (!refused && before != 0) log_info("the embedding provider takes calls again", {});
 }
 
 http::ClientRequest RemoteEmbedder::make_request(const std::string& body, std::size_t texts) const {

@@ -23,6 +23,7 @@
 // Thread safety: all members, from any thread.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -90,7 +91,8 @@ class RemoteEmbedder final : public Embedder {
   //   kInvalidField      400, 413 or 422: a text, or all of them, are not what it takes
   //   kDeadlineExceeded, kDraining (interrupted)
   Result<Embeddings> embed(const std::vector<std::string_view>& texts, Deadline deadline) override;
-  // Makes no call, which would be paid for: kUnavailable while the breaker is open.
+  // Makes no call, which would be paid for: kUnavailable while the breaker is open, and after the
+  // key, the model or the address was refused, until a call succeeds.
   Result<> check(Deadline deadline) override;
   void interrupt() override;
 
@@ -107,6 +109,7 @@ class RemoteEmbedder final : public Embedder {
   Attempt attempt(const std::string& body, std::size_t texts, Deadline deadline);
   Attempt judge(const Result<http::ClientResponse>& response, std::size_t texts, bool cut_short);
   http::ClientRequest make_request(const std::string& body, std::size_t texts) const;
+  void note_refusal(int status);
   void hold(Duration duration);
   // False when it was interrupted.
   bool pause(Duration duration);
@@ -120,6 +123,7 @@ class RemoteEmbedder final : public Embedder {
   std::size_t dimension_;
   policy::CircuitBreaker breaker_;
   policy::RetryBudget budget_;
+  std::atomic<int> refusal_ = 0; // the status with which all calls are refused; 0: they are not
   Guarded<MonotonicTime> held_until_{MonotonicTime::min()};
   std::mutex interrupt_mutex_;
   std::condition_variable interruption_;

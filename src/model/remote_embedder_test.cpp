@@ -276,6 +276,23 @@ TEST_F(RemoteEmbedderTest, RefusalsAreClearAndFinal) {
   EXPECT_EQ(embedder_->breaker_status().consecutive_failures, 0u);
 }
 
+TEST_F(RemoteEmbedderTest, IsNotWellWhileItsKeyOrModelIsRefused) {
+  connect();
+  EXPECT_TRUE(embedder_->check({}));
+  for (const int status : {401, 403, 404}) {
+    plan_status(status);
+    ASSERT_FALSE(embed({"text"}));
+    const auto ill = embedder_->check({});
+    ASSERT_FALSE(ill) << status;
+    EXPECT_THAT(ill.error().message, HasSubstr(std::to_string(status)));
+    plan_status(422); // says something about a text alone
+    ASSERT_FALSE(embed({"text"}));
+    EXPECT_FALSE(embedder_->check({}));
+    ASSERT_TRUE(embed({"text"}));
+    EXPECT_TRUE(embedder_->check({}));
+  }
+}
+
 TEST_F(RemoteEmbedderTest, AThrottledCallComesBackWhenItWasToldTo) {
   connect();
   plan_status(429, 1, {{"retry-after-ms", "30"}});

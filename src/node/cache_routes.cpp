@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <boost/json/array.hpp>
 
 #include "base/json_text.h"
@@ -107,6 +108,9 @@ Result<PurgeParameters> purge_parameters(const http::Request& request) {
   PurgeParameters purge;
   for (const auto& [name, value] : *parameters) {
     if (name == "cache") {
+      if (purge.cache) {
+        return fail(ErrorCode::kInvalidField, "'cache' may be given once", "cache");
+      }
       if (value != kQueryCache && value != kRetrievalCache && value != kEmbeddingCache) {
         return fail(ErrorCode::kInvalidField, "'cache' must be query, retrieval or embedding",
                     "cache");
@@ -118,6 +122,9 @@ Result<PurgeParameters> purge_parameters(const http::Request& request) {
         return fail(ErrorCode::kInvalidField, "'key' must be a key of Cache-Status", "key");
       }
     } else {
+      if (!is_valid_name(value)) {
+        return fail(ErrorCode::kInvalidField, fmt::format("'{}' is not a valid name", name), name);
+      }
       (name == "tenant" ? purge.tenant : purge.collection) = value;
     }
   }
@@ -145,6 +152,11 @@ cache::Selection selection_of(const PurgeParameters& purge) {
 net::Task<http::Response> purge(CacheRouteParts parts, http::Request& request) {
   const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
+  if (!request.body.empty()) { // else what it names would be left out, and everything removed
+    const Error error{ErrorCode::kInvalidField,
+                      "a body means nothing here: query parameters say what is removed", ""};
+    co_return error_reply(error, request);
+  }
   auto wanted = purge_parameters(request);
   if (!wanted) co_return error_reply(wanted.error(), request);
   json::object removed;

@@ -32,23 +32,27 @@ net::Task<AnswerCache::Found> AnswerCache::find_shared(Hash128 key,
 }
 
 net::Task<AnswerCache::FoundOrTurn> AnswerCache::find_or_claim(
-    Hash128 key, const store::CollectionKey& collection, Deadline deadline) {
+    Hash128 key, const store::CollectionKey& collection, Deadline deadline, bool background) {
   const MonotonicTime now = clock_.now();
   const auto may_serve = now - freshness_.stale_while_revalidate;
   Tiers::Found here = tiers_.local().peek(key, now);
-  if (here.value && here.expires > may_serve)
+  if (here.value && here.expires > may_serve) {
     co_return FoundOrTurn{judge(std::move(here), now), {}};
+  }
   const Deadline patience =
       deadline.never() ? deadline : Deadline::after(deadline.remaining(now) / 2, now);
+  const Tiers::ClaimOptions options{.background = background};
   auto elsewhere =
-      co_await tiers_.find_or_claim(key, scope_of(collection), may_serve, true, patience);
+      co_await tiers_.find_or_claim(key, scope_of(collection), may_serve, options, patience);
   co_return FoundOrTurn{judge(std::move(elsewhere.found), clock_.now()),
                         turn_of(std::move(elsewhere))};
 }
 
 net::Task<std::optional<AnswerCache::Turn>> AnswerCache::claim_refresh(
     Hash128 key, const store::CollectionKey& collection, MonotonicTime known, Deadline deadline) {
-  auto elsewhere = co_await tiers_.find_or_claim(key, scope_of(collection), known, false, deadline);
+  const Tiers::ClaimOptions options{.wait = false, .background = true};
+  auto elsewhere =
+      co_await tiers_.find_or_claim(key, scope_of(collection), known, options, deadline);
   if (elsewhere.found.value || elsewhere.turn == cache::SharedLookup::Claim::kOthers) {
     co_return std::nullopt;
   }

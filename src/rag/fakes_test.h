@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,7 @@ class FakeStore final : public store::Store {
     return current;
   }
   Result<store::SearchResult> search(const store::SearchRequest& request) override {
+    const std::lock_guard lock(searching); // questions may come from several loops
     ++searches;
     last_search = request;
     if (failing) return fail(ErrorCode::kUnavailable, "out of order");
@@ -140,6 +142,7 @@ class FakeStore final : public store::Store {
   bool probes = false;
   bool failing = false;
   store::SearchRequest last_search;
+  std::mutex searching;
   int searches = 0;
   bool write_before_search = false;      // another process commits just before each search
   std::uint64_t deleted_before_read = 0; // a chunk that goes away after each search

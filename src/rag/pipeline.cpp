@@ -231,8 +231,8 @@ net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
 
 net::Task<Result<ComputedAnswer>> Pipeline::find_or_compute(Hash128 key, QueryRequest request,
                                                             store::Generation generation) {
-  auto [found, turn] =
-      co_await answer_cache_.find_or_claim(key, request.collection, request.deadline);
+  auto [found, turn] = co_await answer_cache_.find_or_claim(key, request.collection,
+                                                            request.deadline, request.background);
   if (found.answer && found.freshness != Freshness::kOnlyIfError) {
     ComputedAnswer theirs{.answer = found.answer, .layer = CacheLayer::kQuery};
     theirs.freshness = found.freshness;

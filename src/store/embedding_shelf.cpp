@@ -167,7 +167,7 @@ std::optional<EmbeddingShelf::Batch> EmbeddingShelf::take_batch() {
 }
 
 void EmbeddingShelf::write(Batch& batch) {
-  if (damaged_.exchange(false)) renew();
+  if (damaged_.exchange(false)) renew("it is damaged");
   for (Purge& purge : batch.purges) purge.removed.set_value(remove(purge.scope));
   const bool tries = file_ && clock_.now() >= paused_until_;
   auto ok = tries ? write_in_transaction(batch) : Result<>();
@@ -175,7 +175,7 @@ void EmbeddingShelf::write(Batch& batch) {
   dropped_.fetch_add(batch.entries.size(), std::memory_order_relaxed);
   if (ok) return;
   failures_.fetch_add(1, std::memory_order_relaxed);
-  if (ok.error().code == ErrorCode::kCorrupt) return renew();
+  if (ok.error().code == ErrorCode::kCorrupt) return renew("it is damaged");
   paused_until_ = clock_.now() + kPauseAfterFailure;
   log_warning("vectors are not written to the cache on disk", {{"reason", ok.error().message}});
 }
@@ -185,7 +185,7 @@ std::uint64_t EmbeddingShelf::remove(std::optional<std::uint64_t> scope) {
   auto removed = purge_shelf_rows(file_->writer, scope);
   if (removed) return *removed;
   failures_.fetch_add(1, std::memory_order_relaxed);
-  renew(); // what cannot be removed row by row
+  renew("it could not be emptied row by row");
   return 0;
 }
 
@@ -219,7 +219,7 @@ Result<> EmbeddingShelf::look_around() {
   return {};
 }
 
-void EmbeddingShelf::renew() {
+void EmbeddingShelf::renew(std::string_view reason) {
   if (!file_) return;
   {
     const std::lock_guard lock(reader_mutex_);
@@ -229,7 +229,7 @@ void EmbeddingShelf::renew() {
   file_.reset();
   remove_shelf_file(path_);
   lock.reset();
-  log_warning("the cache of embeddings on disk was damaged and is removed");
+  log_warning("the cache of embeddings on disk begins anew", {{"reason", reason}});
   if (renewals_++ == kMaxRenewals) return;
   if (auto ok = open_file(); !ok) {
     file_.reset();

@@ -129,7 +129,7 @@ class EmbeddingShelf {
   Result<> write_in_transaction(const Batch& batch);
   Result<> write_rows(const Batch& batch);
   Result<> look_around();
-  void renew();
+  void renew(std::string_view reason);
 
   const std::filesystem::path path_;
   const std::string embedder_id_;

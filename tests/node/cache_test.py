@@ -69,9 +69,19 @@ class AdminCache(NodeTest):
 
     def test_wrong_parameters_remove_nothing(self):
         self.node.query(QUESTION)
-        for parameters, field in [("?key=xyz", "key"), ("?cache=all", "cache"), ("?collections=a", "collections")]:
+        wrong = [
+            ("?key=xyz", "key"),
+            ("?cache=all", "cache"),
+            ("?cache=query&cache=embedding", "cache"),
+            ("?collections=a", "collections"),
+            ("?collection=", "collection"),
+            ("?tenant=%ff", "tenant"),
+        ]
+        for parameters, field in wrong:
             reply = self.node.request("DELETE", "/admin/cache" + parameters)
             self.assertEqual((reply.status, reply.error["param"]), (422, field), reply.text)
+        reply = self.node.request("DELETE", "/admin/cache", b'{"collection":"other"}')
+        self.assertEqual(reply.status, 422, reply.text)
         self.assertEqual(self.status(), "hit")
 
     def test_warming_answers_questions_before_anybody_asks(self):

@@ -95,6 +95,19 @@ TEST_F(PurgeFollowerTest, AGapInWhichSomebodyPurgedIsTold) {
   EXPECT_EQ(wait_for(4).back(), "query:0000000000000002:*");
 }
 
+TEST_F(PurgeFollowerTest, ARedisThatIsFullPassesPurgesOnUncounted) {
+  follow();
+  wait_for(1);
+  purge(1);
+  wait_for(2);
+  ASSERT_TRUE(run(Command("CONFIG", "SET", "maxmemory", "1")).has_value());
+  purge(2);
+  ASSERT_TRUE(run(Command("CONFIG", "SET", "maxmemory", "0")).has_value());
+  purge(3);
+  EXPECT_THAT(wait_for(4), ElementsAre("missed", "query:0000000000000001:*",
+                                       "query:0000000000000002:*", "query:0000000000000003:*"));
+}
+
 TEST_F(PurgeFollowerTest, ARedisThatComesBackEmptyIsNoGapWhereNothingWasPurged) {
   follow();
   wait_for(1);

@@ -42,7 +42,7 @@ class TieredCacheTest : public redis::RedisTest {
   net::Running<Cache::Elsewhere> begin_look(Cache& node, bool wait = false,
                                             MonotonicTime later_than = MonotonicTime::min(),
                                             Deadline deadline = {}) {
-    return begin(node.find_or_claim(kKey, kScope, later_than, wait, deadline));
+    return begin(node.find_or_claim(kKey, kScope, later_than, {.wait = wait}, deadline));
   }
   Cache::Elsewhere look(Cache& node, MonotonicTime later_than = MonotonicTime::min()) {
     return *begin_look(node, false, later_than).get();
@@ -120,6 +120,34 @@ TEST_F(TieredCacheTest, AValueAndTheEndOfItsClaimArriveTogether) {
   EXPECT_EQ(*two_->local().find(kKey, SystemClock::instance().now()), "value");
   EXPECT_EQ(two_->shared()->stats().hits, 1u);
   EXPECT_EQ(two_->shared()->stats().misses, 0u) << "a look is counted once";
+}
+
+TEST_F(TieredCacheTest, NobodyWaitsForBackgroundWorkButItself) {
+  const auto claim = [&](Cache& node, bool background) {
+    return *begin(node.find_or_claim(kKey, kScope, MonotonicTime::min(),
+                                     {.wait = false, .background = background}, {}))
+                .get();
+  };
+  {
+    const auto warming = claim(*one_, true);
+    EXPECT_EQ(warming.turn, Turn::kMine);
+    EXPECT_EQ(claim(*two_, true).turn, Turn::kOthers);
+    const auto asking = claim(*two_, false);
+    EXPECT_EQ(asking.turn, Turn::kMine);
+    EXPECT_EQ(claim(*one_, false).turn, Turn::kOthers);
+    EXPECT_EQ(claims(), 2u);
+  }
+  EXPECT_TRUE(no_claim_is_left());
+}
+
+TEST_F(TieredCacheTest, WhatIsTooOldToServeIsHereForWhoeverFailsToMakeItAnew) {
+  publish(*one_, kKey, "old");
+  ASSERT_TRUE(eventually([&] { return keys("raglan:query:*") == 1; }));
+  const MonotonicTime now = SystemClock::instance().now();
+  const auto looked = look(*two_, now + 2 * kTtl);
+  EXPECT_EQ(looked.found.value, nullptr);
+  EXPECT_EQ(looked.turn, Turn::kMine);
+  EXPECT_EQ(*two_->local().peek(kKey, now).value, "old");
 }
 
 TEST_F(TieredCacheTest, AClaimIsReleasedWhenAnotherKeyIsPublished) {
