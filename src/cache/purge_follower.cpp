@@ -63,7 +63,7 @@ PurgeFollower::PurgeFollower(redis::Client& client, redis::SubscriberConfig conf
                              net::EventLoops& loops, std::size_t loop)
     : count_(std::make_shared<Count>(client, std::move(events))),
       subscriber_(
-          client, std::move(config), {std::string(kPurgeChannel)},
+          client, config, {std::string(kPurgeChannel)},
           {.on_subscribed = [count = count_,
                              executor =
                                  loops.executor(loop)] { net::detach(executor, count->compare()); },

@@ -192,7 +192,7 @@ class Pipeline::Run {
 };
 
 Pipeline::Pipeline(PipelineConfig config, Parts parts)
-    : config_(std::move(config)),
+    : config_(config),
       parts_(std::move(parts)),
       keys_(config_keys(config_, parts_.embeddings.embedder().id())),
       generations_(parts_.store),

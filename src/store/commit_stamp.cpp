@@ -14,7 +14,8 @@ constexpr std::uint64_t kInitialised = std::uint64_t{0xff} << 32; // isInit, in 
 // Null while there is no WAL index.
 std::uint64_t* find_header(sqlite3* handle) {
   sqlite3_file* file = nullptr;
-  const int code = sqlite3_file_control(handle, nullptr, SQLITE_FCNTL_FILE_POINTER, &file);
+  const int code =
+      sqlite3_file_control(handle, nullptr, SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file));
   if (code != SQLITE_OK || file == nullptr || file->pMethods == nullptr) return nullptr;
   if (file->pMethods->iVersion < 2 || file->pMethods->xShmMap == nullptr) return nullptr;
   void volatile* region = nullptr;
