@@ -326,8 +326,10 @@ void RemoteEmbedder::note_refusal(int status) {
   const bool refused = status == 401 || status == 403 || status == 404;
   if (!refused && (status < 200 || status >= 300)) return;
   const int before = refusal_.exchange(refused ? status : 0);
-  if (refused && before != status) log_warning(refusal(status).message, {});
-  if (!refused && before != 0) log_info("the embedding provider takes calls again", {});
+  if (refused && before != status) {
+    log_warning("the embedding provider refuses all calls", {{"status", status}});
+  }
+  if (!refused && before != 0) log_info("the embedding provider takes calls again");
 }
 
 http::ClientRequest RemoteEmbedder::make_request(const std::string& body, std::size_t texts) const {

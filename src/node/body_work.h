@@ -17,12 +17,15 @@ namespace raglan::node {
 
 inline constexpr std::size_t kMaxInlineBodyBytes = 64 << 10; // a fraction of a millisecond of JSON
 
+// Whether so much is for the event loop itself.
+constexpr bool is_small_body(std::size_t body_bytes) { return body_bytes <= kMaxInlineBodyBytes; }
+
 // `work()` returns a Result; errors are its own and net::offload's.
 template <typename Work>
 net::Task<std::invoke_result_t<Work&>> work_on_body(std::size_t body_bytes,
                                                     const net::Submit& executor, Work work,
                                                     Deadline deadline, const Clock& clock) {
-  if (body_bytes <= kMaxInlineBodyBytes) co_return work();
+  if (is_small_body(body_bytes)) co_return work();
   co_return co_await net::offload(executor, std::move(work), deadline, clock);
 }
 

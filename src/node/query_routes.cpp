@@ -56,29 +56,27 @@ http::Response stream_response(rag::QueryReply reply, bool explain) {
 using Parser = Result<ParsedQuery> (*)(std::string_view body, const std::string& tenant,
                                        std::uint32_t default_top_k);
 
-// On the executor, as it is large.
-net::Task<Result<ParsedQuery>> parse_large(const QueryRouteParts& parts, http::Request& request,
-                                           Parser parser, Deadline deadline) {
-  const std::size_t body_bytes = request.body.size();
-  auto parse = [body = std::move(request.body), held = request.body_reservation, parser,
-                top_k = parts.top_k] {
-    return parser(body, std::string(store::kDefaultTenant), top_k);
-  };
-  co_return co_await work_on_body(body_bytes, parts.bulk, std::move(parse), deadline, parts.clock);
-}
-
+// Small bodies, nearly all of them, without a coroutine: it would cost more than the parsing.
 Result<ParsedQuery> parse_small(const QueryRouteParts& parts, const http::Request& request,
                                 Parser parser) {
   return parser(request.body, std::string(store::kDefaultTenant), parts.top_k);
 }
 
-bool is_small(const http::Request& request) { return request.body.size() <= kMaxInlineBodyBytes; }
+net::Task<Result<ParsedQuery>> parse_large(const QueryRouteParts& parts, http::Request& request,
+                                           Parser parser, Deadline deadline) {
+  auto parse = [body = std::move(request.body), held = request.body_reservation, parser,
+                top_k = parts.top_k] {
+    return parser(body, std::string(store::kDefaultTenant), top_k);
+  };
+  co_return co_await net::offload(parts.bulk, std::move(parse), deadline, parts.clock);
+}
 
 net::Task<http::Response> answer_query(const QueryRouteParts& parts, http::Request& request) {
   const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
-  auto parsed = is_small(request) ? parse_small(parts, request, parse_query)
-                                  : co_await parse_large(parts, request, parse_query, *deadline);
+  auto parsed = is_small_body(request.body.size())
+                    ? parse_small(parts, request, parse_query)
+                    : co_await parse_large(parts, request, parse_query, *deadline);
   if (!parsed) co_return error_reply(parsed.error(), request);
   rag::QueryRequest& query = parsed->requests.front();
   query.deadline = *deadline;
@@ -117,8 +115,9 @@ net::Task<Result<std::vector<rag::QueryReply>>> run_together(
 net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Request& request) {
   const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
-  auto parsed = is_small(request) ? parse_small(parts, request, parse_search)
-                                  : co_await parse_large(parts, request, parse_search, *deadline);
+  auto parsed = is_small_body(request.body.size())
+                    ? parse_small(parts, request, parse_search)
+                    : co_await parse_large(parts, request, parse_search, *deadline);
   if (!parsed) co_return error_reply(parsed.error(), request);
   for (rag::QueryRequest& query : parsed->requests) query.deadline = *deadline;
   const bool explain = parsed->requests.front().explain;
