@@ -1,6 +1,8 @@
 // A client on two event loops, and ways to await its coroutines from a test's thread.
 #pragma once
 
+#include <condition_variable>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +35,27 @@ inline bool eventually(const std::function<bool()>& holds) {
   }
   return false;
 }
+
+// What was told on other threads, in order.
+class Told {
+ public:
+  void add(std::string what) {
+    const std::lock_guard lock(mutex_);
+    told_.push_back(std::move(what));
+    changed_.notify_all();
+  }
+  // Waits until there are so many, at most twenty seconds; all there are.
+  std::vector<std::string> wait_for(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, seconds(20), [&] { return told_.size() >= count; });
+    return told_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> told_;
+};
 
 class RedisTest : public net::LoopTest {
  protected:

@@ -1,9 +1,6 @@
 // What nodes hear of each other's purges, and when they know that they have missed one.
 #include "cache/purge_follower.h"
 
-#include <condition_variable>
-#include <mutex>
-
 #include "cache/shared_tier.h"
 #include "client_fixture.h"
 #include "real_server.h"
@@ -22,8 +19,8 @@ class PurgeFollowerTest : public redis::RedisTest {
     connect(patient(server_.url()));
     tier_.emplace(client(), SharedTier::Config{.name = "query", .keep = std::chrono::minutes(1)});
     PurgeFollower::Events events{
-        .on_purge = [this](PurgeMessage purge) { add(purge_text(purge)); },
-        .on_missed = [this] { add("missed"); },
+        .on_purge = [this](PurgeMessage purge) { told_.add(purge_text(purge)); },
+        .on_missed = [this] { told_.add("missed"); },
     };
     redis::SubscriberConfig config;
     config.backoff = {std::chrono::milliseconds(1), std::chrono::milliseconds(20)};
@@ -33,11 +30,7 @@ class PurgeFollowerTest : public redis::RedisTest {
     EXPECT_TRUE(start(tier_->purge({.scope = scope}, Deadline())).get().has_value());
   }
 
-  std::vector<std::string> wait_for(std::size_t count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::seconds(20), [&] { return told_.size() >= count; });
-    return told_;
-  }
+  std::vector<std::string> wait_for(std::size_t count) { return told_.wait_for(count); }
   void wait_subscribed() {
     ASSERT_TRUE(redis::eventually(
         [&] { return run(Command("PUBSUB", "NUMSUB", kPurgeChannel))->elements[1].integer == 1; }));
@@ -45,20 +38,8 @@ class PurgeFollowerTest : public redis::RedisTest {
 
   RealServer server_;
   std::optional<SharedTier> tier_;
-
- private:
-  void add(std::string what) {
-    const std::lock_guard lock(mutex_);
-    told_.push_back(std::move(what));
-    changed_.notify_all();
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::string> told_;
-
- protected:
-  std::optional<PurgeFollower> follower_;
+  redis::Told told_;
+  std::optional<PurgeFollower> follower_; // last: it tells
 };
 
 TEST_F(PurgeFollowerTest, PurgesAreHeardInOrder) {

@@ -1,9 +1,6 @@
 // The subscriber: messages, and the gaps that it must tell of.
 #include "redis/subscriber.h"
 
-#include <condition_variable>
-#include <mutex>
-
 #include "client_fixture.h"
 #include "fake_server.h"
 #include "real_server.h"
@@ -15,36 +12,15 @@ using http::RawPeer;
 using http::RawServer;
 using testing::ElementsAre;
 
-// What the subscriber told, in order.
-class Told {
- public:
-  SubscriberEvents events() {
-    SubscriberEvents events;
-    events.on_subscribed = [this] { add("subscribed"); };
-    events.on_lost = [this] { add("lost"); };
-    events.on_message = [this](std::string_view channel, std::string_view message) {
-      add(std::string(channel) + "=" + std::string(message));
-    };
-    return events;
-  }
-  // Waits until there are so many; all there are.
-  std::vector<std::string> wait_for(std::size_t count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, seconds(20), [&] { return told_.size() >= count; });
-    return told_;
-  }
-
- private:
-  void add(std::string what) {
-    const std::lock_guard lock(mutex_);
-    told_.push_back(std::move(what));
-    changed_.notify_all();
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::string> told_;
-};
+SubscriberEvents events_of(Told& told) {
+  SubscriberEvents events;
+  events.on_subscribed = [&told] { told.add("subscribed"); };
+  events.on_lost = [&told] { told.add("lost"); };
+  events.on_message = [&told](std::string_view channel, std::string_view message) {
+    told.add(std::string(channel) + "=" + std::string(message));
+  };
+  return events;
+}
 
 // Soon again, and nothing is given up because a machine is busy.
 SubscriberConfig quick() {
@@ -65,7 +41,7 @@ TEST_F(RedisSubscriber, MessagesArriveInOrder) {
   RealServer server;
   connect(patient(server.url()));
   Told told;
-  const Subscriber subscriber(client(), quick(), {"a", "b"}, told.events(), loops_, 1);
+  const Subscriber subscriber(client(), quick(), {"a", "b"}, events_of(told), loops_, 1);
   told.wait_for(1);
   publish("a", "1");
   publish("b", std::string("2\0\r\n", 4));
@@ -82,7 +58,7 @@ TEST_F(RedisSubscriber, ALostConnectionIsAGapThatIsToldAndMended) {
   RealServer server;
   connect(patient(server.url()));
   Told told;
-  const Subscriber subscriber(client(), quick(), {"a"}, told.events(), loops_, 0);
+  const Subscriber subscriber(client(), quick(), {"a"}, events_of(told), loops_, 0);
   told.wait_for(1);
   publish("a", "1");
   told.wait_for(2); // or it would die with the server
@@ -101,7 +77,7 @@ TEST_F(RedisSubscriber, AServerThatComesLaterIsFound) {
   server.kill();
   connect(patient(server.url()));
   Told told;
-  const Subscriber subscriber(client(), quick(), {"a"}, told.events(), loops_, 0);
+  const Subscriber subscriber(client(), quick(), {"a"}, events_of(told), loops_, 0);
   server.start();
   EXPECT_THAT(told.wait_for(1), ElementsAre("subscribed"));
   EXPECT_EQ(subscriber.stats().losses, 0u);
@@ -113,7 +89,7 @@ TEST_F(RedisSubscriber, ASilentServerIsGivenUp) {
   Told told;
   auto config = quick();
   config.ping_interval = milliseconds(200);
-  const Subscriber subscriber(client(), config, {"a"}, told.events(), loops_, 0);
+  const Subscriber subscriber(client(), config, {"a"}, events_of(told), loops_, 0);
   told.wait_for(1);
   server.freeze();
   const auto before = told.wait_for(2);
@@ -138,7 +114,7 @@ TEST_F(RedisSubscriber, PingsKeepAQuietConnection) {
   Told told;
   auto config = quick();
   config.ping_interval = milliseconds(100);
-  const Subscriber subscriber(client(), config, {"a"}, told.events(), loops_, 0);
+  const Subscriber subscriber(client(), config, {"a"}, events_of(told), loops_, 0);
   pinged.get_future().wait();
   EXPECT_EQ(told.wait_for(1).front(), "subscribed");
 }
@@ -154,7 +130,7 @@ TEST_F(RedisSubscriber, ANonsensicalReplyEndsTheConnection) {
   });
   connect(patient(redis_url(server)));
   Told told;
-  const Subscriber subscriber(client(), quick(), {"a"}, told.events(), loops_, 0);
+  const Subscriber subscriber(client(), quick(), {"a"}, events_of(told), loops_, 0);
   EXPECT_THAT(told.wait_for(1), ElementsAre("subscribed"));
   EXPECT_EQ(server.connections(), 2);
 }
@@ -166,7 +142,7 @@ TEST_F(RedisSubscriber, OnceDestroyedItTellsNothing) {
     auto told = std::make_unique<Told>();
     auto subscriber =
         std::make_unique<Subscriber>(client(), quick(), std::vector<std::string>{"a"},
-                                     told->events(), loops_, static_cast<std::size_t>(i % 2));
+                                     events_of(*told), loops_, static_cast<std::size_t>(i % 2));
     if (i % 5 != 0) told->wait_for(1);
     auto published = begin(Command("PUBLISH", "a", "x"));
     subscriber.reset();
