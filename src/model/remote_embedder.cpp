@@ -6,12 +6,10 @@
 
 #include <fmt/format.h>
 
-#include "base/hash.h"
-#include "base/log.h"
 #include "base/rng.h"
-#include "http/retry_after.h"
-#include "http/url.h"
 #include "model/openai_embeddings.h"
+#include "model/provider_address.h"
+#include "model/provider_verdict.h"
 #include "model/token_estimate.h"
 
 namespace raglan::model {
@@ -23,24 +21,8 @@ using std::chrono::milliseconds;
 constexpr std::uint64_t kBytesPerNumber = 25;
 constexpr std::uint64_t kAnswerBytes = 1 << 20; // of everything that is not numbers
 constexpr std::size_t kMaxDimensions = 16'384;
+constexpr std::string_view kKind = "embedding";
 constexpr int kAttemptsToLearn = 3; // how much time they may take
-
-std::string without_slash(std::string url) {
-  while (url.ends_with('/')) url.pop_back();
-  return url;
-}
-
-bool is_base_url(const std::string& url) {
-  return http::parse_url(url).has_value() && url.find('?') == std::string::npos;
-}
-
-std::string make_id(const std::string& model, const RemoteEmbedderConfig& config) {
-  const std::string url = without_slash(config.base_url);
-  const std::string place = url.substr(std::min(url.size(), url.find("://") + 3));
-  Hasher hasher;
-  hasher.add(place).add(model).add(config.dimensions);
-  return fmt::format("{}:{}", model, hasher.finish().hex().substr(0, 16));
-}
 
 http::ClientConfig client_config(const RemoteEmbedderConfig& config) {
   http::ClientConfig client;
@@ -53,47 +35,6 @@ http::ClientConfig client_config(const RemoteEmbedderConfig& config) {
 
 std::unexpected<Error> draining() {
   return fail(ErrorCode::kDraining, "the server is shutting down");
-}
-
-std::unexpected<Error> throttled() {
-  return fail(ErrorCode::kOverloaded, "the embedding provider limits the rate of requests");
-}
-
-Error refusal(int status) {
-  switch (status) {
-    case 400:
-    case 413:
-    case 422:
-      return {ErrorCode::kInvalidField,
-              fmt::format("the embedding provider refused the request with status {}: a text, the "
-                          "model or the dimensions are not what it takes",
-                          status),
-              ""};
-    case 401:
-    case 403:
-      return {ErrorCode::kUnavailable,
-              fmt::format("the embedding provider refused the API key with status {}", status), ""};
-    case 404:
-      return {ErrorCode::kUnavailable,
-              "the embedding provider knows no such model or address: status 404", ""};
-    default:
-      return {ErrorCode::kUpstream,
-              fmt::format("the embedding provider answered with status {}", status), ""};
-  }
-}
-
-// What the client says names hosts.
-Error failure(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kUnavailable: return {code, "the embedding provider cannot be reached", ""};
-    case ErrorCode::kDeadlineExceeded:
-      return {ErrorCode::kUnavailable, "the embedding provider did not answer in time", ""};
-    case ErrorCode::kMalformedRequest:
-      return {ErrorCode::kInternal, "the embedding provider's address or key cannot be sent", ""};
-    case ErrorCode::kUpstream:
-      return {code, "the embedding provider's answer was cut off or is no HTTP", ""};
-    default: return {code, "the embedding provider could not be asked", ""};
-  }
 }
 
 } // namespace
@@ -140,7 +81,7 @@ void describe(config::Table<RemoteEmbedderConfig>& table) {
 
 // What came of one attempt, and whether another makes sense.
 struct RemoteEmbedder::Attempt {
-  enum class Next : std::uint8_t { kNone, kRetry, kWhenAllowed };
+  using Next = ProviderVerdict::Next;
   Result<Embeddings> made;
   Next next = Next::kNone;
   policy::Outcome outcome = policy::Outcome::kNeutral;
@@ -172,10 +113,11 @@ RemoteEmbedder::RemoteEmbedder(std::string model, RemoteEmbedderConfig config,
       backoff_(policies.backoff),
       observer_(std::move(observer)),
       clock_(clock),
-      id_(make_id(model_, config_)),
+      id_(provider_model_id(model_, config_.base_url, config_.dimensions)),
       dimension_(config_.dimensions),
       breaker_(policies.breaker),
       budget_(policies.retry_budget),
+      standing_(kKind),
       client_(client_config(config_)) {}
 
 RemoteEmbedder::~RemoteEmbedder() = default;
@@ -193,7 +135,7 @@ BatchLimits RemoteEmbedder::batch_limits() const {
 }
 
 Result<> RemoteEmbedder::check(Deadline) {
-  if (const int status = refusal_; status != 0) return std::unexpected(refusal(status));
+  if (auto refusal = standing_.refusal()) return std::unexpected(std::move(*refusal));
   if (breaker_status().state != policy::BreakerState::kOpen) return {};
   return fail(ErrorCode::kUnavailable, "the embedding provider failed again and again");
 }
@@ -251,31 +193,26 @@ Result<Embeddings> RemoteEmbedder::embed_once(const std::vector<std::string_view
 Result<> RemoteEmbedder::await_turn(policy::Backoff& backoff, Rng& rng, Deadline deadline) {
   while (true) {
     const MonotonicTime now = clock_.now();
-    const MonotonicTime until = held_until_.with([](MonotonicTime& held) { return held; });
-    if (until <= now) return {};
-    const Duration wait = backoff.next(rng, until - now);
-    if (!deadline.allows(wait, now)) {
-      return throttled();
-    }
+    const Duration held = standing_.held_for(now);
+    if (held == Duration::zero()) return {};
+    const Duration wait = backoff.next(rng, held);
+    if (!deadline.allows(wait, now)) return provider_throttled(kKind);
     if (!pause(wait)) return draining();
   }
 }
 
 RemoteEmbedder::Attempt RemoteEmbedder::attempt(const std::string& body, std::size_t texts,
                                                 Deadline deadline) {
-  const auto refused = [](ErrorCode code, std::string message) {
-    return Attempt{.made = fail(code, std::move(message)), .asked = false};
+  const auto refused = [](std::unexpected<Error> error) {
+    return Attempt{.made = std::move(error), .asked = false};
   };
   const MonotonicTime began = clock_.now();
   const Duration left = deadline.remaining(began);
   if (left == Duration::zero()) {
-    return refused(ErrorCode::kDeadlineExceeded, "the deadline passed before embedding");
+    return refused(provider_deadline_passed(kKind));
   }
   auto permit = breaker_.try_acquire(began);
-  if (!permit) {
-    return refused(ErrorCode::kUnavailable,
-                   "the embedding provider failed again and again and is left alone for a while");
-  }
+  if (!permit) return refused(provider_left_alone(kKind));
   const Duration patience = std::min<Duration>(config_.timeout, left);
   const auto response = client_.send(make_request(body, texts), patience);
   Attempt made = judge(response, texts, patience < config_.timeout);
@@ -295,46 +232,24 @@ RemoteEmbedder::Attempt RemoteEmbedder::judge(const Result<http::ClientResponse>
   if (!response) {
     const ErrorCode code = response.error().code;
     if (code == ErrorCode::kClientClosed) return {draining()};
-    if (code == ErrorCode::kDeadlineExceeded && cut_short) {
-      return {fail(code, "the deadline passed while embedding")};
-    }
-    const policy::Outcome outcome = policy::outcome_of_error(code);
-    return {std::unexpected(failure(code)),
-            outcome == policy::Outcome::kFailure ? Next::kRetry : Next::kNone, outcome};
+    ProviderVerdict verdict = judge_error(kKind, code, cut_short);
+    return {std::unexpected(std::move(verdict.error)), verdict.next, verdict.outcome};
   }
   const int status = response->status;
-  note_refusal(status);
+  standing_.note(status);
   if (status >= 200 && status < 300) {
     auto read = read_embeddings_reply(response->body, texts, dimension_);
     if (read) return {std::move(read), Next::kNone, policy::Outcome::kSuccess};
     return {std::move(read), Next::kRetry, policy::Outcome::kFailure};
   }
-  const auto wait = http::retry_after(response->headers, clock_.wall_now());
-  if (status == 429 || (status == 503 && wait)) {
-    hold(wait.value_or(Duration::zero()));
-    const bool held = wait && *wait > Duration::zero();
-    return {throttled(), held ? Next::kWhenAllowed : Next::kRetry};
-  }
-  const policy::Outcome outcome = policy::outcome_of_status(status, wait.has_value());
-  return {std::unexpected(refusal(status)),
-          outcome == policy::Outcome::kFailure ? Next::kRetry : Next::kNone, outcome};
-}
-
-// Of every call alike, not of what this one brings: no breaker opens for it, and nothing mends it
-// but an operator.
-void RemoteEmbedder::note_refusal(int status) {
-  const bool refused = status == 401 || status == 403 || status == 404;
-  if (!refused && (status < 200 || status >= 300)) return;
-  const int before = refusal_.exchange(refused ? status : 0);
-  if (refused && before != status) {
-    log_warning("the embedding provider refuses all calls", {{"status", status}});
-  }
-  if (!refused && before != 0) log_info("the embedding provider takes calls again");
+  ProviderVerdict verdict = judge_status(kKind, status, response->headers, clock_.wall_now());
+  if (verdict.hold) standing_.hold(*verdict.hold, clock_.now());
+  return {std::unexpected(std::move(verdict.error)), verdict.next, verdict.outcome};
 }
 
 http::ClientRequest RemoteEmbedder::make_request(const std::string& body, std::size_t texts) const {
   http::ClientRequest request{.method = "POST",
-                              .url = without_slash(config_.base_url) + "/embeddings",
+                              .url = endpoint_url(config_.base_url, "/embeddings"),
                               .body = body,
                               .repeatable = true};
   request.headers.set("content-type", "application/json");
@@ -345,11 +260,6 @@ http::ClientRequest RemoteEmbedder::make_request(const std::string& body, std::s
   const std::size_t numbers = texts * (dimension_ > 0 ? dimension_ : kMaxDimensions);
   request.max_body_bytes = kAnswerBytes + numbers * kBytesPerNumber;
   return request;
-}
-
-void RemoteEmbedder::hold(Duration duration) {
-  const MonotonicTime until = clock_.now() + std::min<Duration>(duration, kLongestHold);
-  held_until_.with([&](MonotonicTime& held) { held = std::max(held, until); });
 }
 
 bool RemoteEmbedder::pause(Duration duration) {

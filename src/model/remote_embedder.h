@@ -23,7 +23,6 @@
 // Thread safety: all members, from any thread.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -31,11 +30,11 @@
 #include <string>
 
 #include "base/clock.h"
-#include "base/guarded.h"
 #include "config/secret.h"
 #include "config/table.h"
 #include "http/blocking_client.h"
 #include "model/embedder.h"
+#include "model/provider_verdict.h"
 #include "policy/backoff.h"
 #include "policy/circuit_breaker.h"
 #include "policy/retry_budget.h"
@@ -65,8 +64,6 @@ struct RemoteEmbedderPolicies {
 class RemoteEmbedder final : public Embedder {
  public:
   static constexpr int kMaxAttempts = 8;
-  // However long a provider asks for.
-  static constexpr std::chrono::minutes kLongestHold{5};
 
   // Called after every attempt, with its status, or the name of the error that it ended with.
   using Observer = std::function<void(std::string_view code, Duration took)>;
@@ -109,8 +106,6 @@ class RemoteEmbedder final : public Embedder {
   Attempt attempt(const std::string& body, std::size_t texts, Deadline deadline);
   Attempt judge(const Result<http::ClientResponse>& response, std::size_t texts, bool cut_short);
   http::ClientRequest make_request(const std::string& body, std::size_t texts) const;
-  void note_refusal(int status);
-  void hold(Duration duration);
   // False when it was interrupted.
   bool pause(Duration duration);
 
@@ -123,8 +118,7 @@ class RemoteEmbedder final : public Embedder {
   std::size_t dimension_;
   policy::CircuitBreaker breaker_;
   policy::RetryBudget budget_;
-  std::atomic<int> refusal_ = 0; // the status with which all calls are refused; 0: they are not
-  Guarded<MonotonicTime> held_until_{MonotonicTime::min()};
+  ProviderStanding standing_;
   std::mutex interrupt_mutex_;
   std::condition_variable interruption_;
   bool interrupted_ = false; // guarded by interrupt_mutex_

@@ -1,0 +1,84 @@
+// The seam behind which a language model writes: in another process here, or behind an API.
+//
+// Text comes piece by piece, as the model makes it, and is handed out at once. After the first
+// piece nothing is asked again: whoever reads has seen it.
+//
+// Thread safety: `generate` may be called from any event loop, concurrently.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/result.h"
+#include "net/task.h"
+
+namespace raglan::model {
+
+enum class ChatRole : std::uint8_t { kSystem, kUser, kAssistant };
+std::string_view chat_role_name(ChatRole role);
+
+struct ChatMessage {
+  ChatRole role = ChatRole::kUser;
+  std::string text;
+  bool operator==(const ChatMessage&) const = default;
+};
+
+// How the next word is drawn; what is absent is left to the provider.
+struct Sampling {
+  std::optional<double> temperature;
+  std::optional<double> top_p;
+  std::optional<std::int64_t> seed;
+  std::vector<std::string> stop;
+  bool operator==(const Sampling&) const = default;
+};
+
+struct GenerationRequest {
+  std::vector<ChatMessage> messages;
+  std::size_t max_tokens = 0;
+  Sampling sampling;
+  Deadline deadline;
+};
+
+enum class FinishReason : std::uint8_t { kStop, kLength, kContentFilter };
+
+struct GenerationUsage {
+  std::size_t prompt_tokens = 0; // both 0: the provider does not say
+  std::size_t completion_tokens = 0;
+};
+
+// What was generated, whole.
+struct Generation {
+  std::string text;
+  FinishReason finish = FinishReason::kStop;
+  GenerationUsage usage;
+};
+
+class Generator {
+ public:
+  // Called with each piece of the text, on the loop of whoever generates; must not block.
+  using OnText = std::function<void(std::string_view piece)>;
+
+  virtual ~Generator() = default;
+
+  // Part of every key under which an answer is kept: another id means other answers.
+  virtual std::string_view id() const = 0;
+  // What users call the model.
+  virtual std::string_view name() const = 0;
+
+  // Errors, of which none quotes what the provider says:
+  //   kUnavailable       cannot be reached, or not asked at all because it kept failing; no answer
+  //                      in time; the key or the model is refused
+  //   kOverloaded        throttled for longer than the deadline allows
+  //   kUpstream          5xx, an answer that is cut off or wrong
+  //   kInvalidField      it refuses this request
+  //   kDeadlineExceeded, kClientClosed (cancelled)
+  virtual net::Task<Result<Generation>> generate(GenerationRequest request, OnText on_text) = 0;
+};
+
+} // namespace raglan::model

@@ -1,0 +1,123 @@
+#include "model/provider_verdict.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "http/retry_after.h"
+
+namespace raglan::model {
+namespace {
+
+Error refusal_error(std::string_view kind, int status) {
+  switch (status) {
+    case 400:
+    case 413:
+    case 422:
+      return {ErrorCode::kInvalidField,
+              fmt::format("the {} provider refused the request with status {}: a text, the model "
+                          "or a parameter is not what it takes",
+                          kind, status),
+              ""};
+    case 401:
+    case 403:
+      return {ErrorCode::kUnavailable,
+              fmt::format("the {} provider refused the API key with status {}", kind, status), ""};
+    case 404:
+      return {ErrorCode::kUnavailable,
+              fmt::format("the {} provider knows no such model or address: status 404", kind), ""};
+    default:
+      return {ErrorCode::kUpstream,
+              fmt::format("the {} provider answered with status {}", kind, status), ""};
+  }
+}
+
+// What the client says names hosts.
+Error failure_error(std::string_view kind, ErrorCode code) {
+  const auto error = [&](ErrorCode as, std::string_view what) {
+    return Error{as, fmt::format("the {} provider{}", kind, what), ""};
+  };
+  switch (code) {
+    case ErrorCode::kUnavailable: return error(code, " cannot be reached");
+    case ErrorCode::kDeadlineExceeded:
+      return error(ErrorCode::kUnavailable, " did not answer in time");
+    case ErrorCode::kMalformedRequest:
+      return error(ErrorCode::kInternal, "'s address or key cannot be sent");
+    case ErrorCode::kUpstream: return error(code, "'s answer was cut off or is no HTTP");
+    default: return error(code, " could not be asked");
+  }
+}
+
+ProviderVerdict::Next next_after(policy::Outcome outcome) {
+  const bool failed = outcome == policy::Outcome::kFailure;
+  return failed ? ProviderVerdict::Next::kRetry : ProviderVerdict::Next::kNone;
+}
+
+} // namespace
+
+std::unexpected<Error> provider_throttled(std::string_view kind) {
+  return fail(ErrorCode::kOverloaded,
+              fmt::format("the {} provider limits the rate of requests", kind));
+}
+
+std::unexpected<Error> provider_left_alone(std::string_view kind) {
+  return fail(
+      ErrorCode::kUnavailable,
+      fmt::format("the {} provider failed again and again and is left alone for a while", kind));
+}
+
+std::unexpected<Error> provider_deadline_passed(std::string_view kind) {
+  return fail(ErrorCode::kDeadlineExceeded, fmt::format("the deadline passed before {}", kind));
+}
+
+ProviderVerdict judge_status(std::string_view kind, int status, const http::Headers& headers,
+                             WallTime now) {
+  const auto wait = http::retry_after(headers, now);
+  if (status == 429 || (status == 503 && wait)) {
+    const bool held = wait && *wait > Duration::zero();
+    return {.error = provider_throttled(kind).error(),
+            .next = held ? ProviderVerdict::Next::kWhenAllowed : ProviderVerdict::Next::kRetry,
+            .hold = wait.value_or(Duration::zero())};
+  }
+  const policy::Outcome outcome = policy::outcome_of_status(status, wait.has_value());
+  return {refusal_error(kind, status), next_after(outcome), outcome, std::nullopt};
+}
+
+ProviderVerdict judge_error(std::string_view kind, ErrorCode code, bool cut_short) {
+  if (code == ErrorCode::kDeadlineExceeded && cut_short) {
+    return {.error = {code, fmt::format("the deadline passed during {}", kind), ""}};
+  }
+  const policy::Outcome outcome = policy::outcome_of_error(code);
+  return {failure_error(kind, code), next_after(outcome), outcome, std::nullopt};
+}
+
+void ProviderStanding::note(int status) {
+  const bool refused = status == 401 || status == 403 || status == 404;
+  if (!refused && (status < 200 || status >= 300)) return;
+  const int before = refusal_.exchange(refused ? status : 0);
+  if (refused && before != status) {
+    log_warning("a provider refuses all calls", {{"provider", kind_}, {"status", status}});
+  }
+  if (!refused && before != 0) {
+    log_info("a provider takes calls again", {{"provider", kind_}});
+  }
+}
+
+std::optional<Error> ProviderStanding::refusal() const {
+  const int status = refusal_;
+  if (status == 0) return std::nullopt;
+  return refusal_error(kind_, status);
+}
+
+void ProviderStanding::hold(Duration duration, MonotonicTime now) {
+  const MonotonicTime until = now + std::min<Duration>(duration, kLongestHold);
+  held_until_.with([&](MonotonicTime& held) { held = std::max(held, until); });
+}
+
+Duration ProviderStanding::held_for(MonotonicTime now) const {
+  const MonotonicTime until = held_until_.with([](const MonotonicTime& held) { return held; });
+  return until <= now ? Duration::zero() : until - now;
+}
+
+} // namespace raglan::model

@@ -1,0 +1,67 @@
+// What a provider of models said, or that it said nothing: what it means for the call, for another
+// attempt, and for the provider's circuit breaker. For every kind of provider alike.
+//
+//   ProviderVerdict verdict = judge_status("embedding", status, headers, clock.wall_now());
+//
+// Nothing that the provider says reaches an error message, nor does a host's name.
+//
+// Thread safe: functions of their arguments, and ProviderStanding, from any thread.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/guarded.h"
+#include "base/result.h"
+#include "http/headers.h"
+#include "policy/outcome.h"
+
+namespace raglan::model {
+
+struct ProviderVerdict {
+  enum class Next : std::uint8_t { kNone, kRetry, kWhenAllowed };
+  Error error;
+  Next next = Next::kNone;
+  policy::Outcome outcome = policy::Outcome::kNeutral;
+  std::optional<Duration> hold; // throttled: how long it asked to be left alone
+};
+
+// Of an answer whose status is no 2xx. `kind`: "embedding" or "generation".
+ProviderVerdict judge_status(std::string_view kind, int status, const http::Headers& headers,
+                             WallTime now);
+// Of a call without an answer; `cut_short`: by its own deadline, and not by the provider's timeout.
+ProviderVerdict judge_error(std::string_view kind, ErrorCode code, bool cut_short);
+
+std::unexpected<Error> provider_throttled(std::string_view kind);
+std::unexpected<Error> provider_deadline_passed(std::string_view kind); // before it was asked
+std::unexpected<Error> provider_left_alone(std::string_view kind); // the breaker is open
+
+// How this process stands with a provider: whether all calls are refused, and until when it asked
+// to be left alone.
+class ProviderStanding {
+ public:
+  // However long a provider asks for.
+  static constexpr std::chrono::minutes kLongestHold{5};
+
+  explicit ProviderStanding(std::string_view kind) : kind_(kind) {}
+
+  // Of every answer: 401, 403 and 404 are of every call alike, not of what this one brought. No
+  // breaker opens for them, and nothing mends them but an operator.
+  void note(int status);
+  // The error that all calls end with, until one succeeds.
+  std::optional<Error> refusal() const;
+
+  void hold(Duration duration, MonotonicTime now);
+  // Zero: it may be asked now.
+  Duration held_for(MonotonicTime now) const;
+
+ private:
+  const std::string kind_;
+  std::atomic<int> refusal_ = 0; // the status with which all calls are refused; 0: they are not
+  Guarded<MonotonicTime> held_until_{MonotonicTime::min()};
+};
+
+} // namespace raglan::model

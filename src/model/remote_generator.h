@@ -1,0 +1,95 @@
+// A language model behind an API of OpenAI's shape: OpenAI, Azure, vLLM, Ollama, llama.cpp.
+//
+// Answers are streamed, whoever reads them. Each call has `timeout` in all, and `stall_timeout` for
+// every wait in it: for a connection, for the answer to begin, between two pieces. A call that
+// fails with 5xx, no answer, or a wrong one is made again before its first piece of text, and never
+// after: while the retry budget allows, after a backoff, and only if another `stall_timeout` would
+// end before the deadline; at most kMaxAttempts times. 429, and 503 with Retry-After, hold back
+// every call until the time that the provider named; they cost no budget. In front of all stands a
+// circuit breaker. A call that was cut short by its own deadline, or cancelled, says nothing about
+// the provider. A cancelled call closes its connection at once, which is how providers of this
+// shape learn of it.
+//
+// Nothing that the provider says reaches an error message, and the key reaches nothing but the
+// provider. What the model writes is bounded by kMaxAnswerBytes.
+//
+// Thread safety: all members, on any of the event loops that it was made with.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "config/secret.h"
+#include "config/table.h"
+#include "http/client.h"
+#include "model/generator.h"
+#include "model/openai_chat.h"
+#include "model/provider_verdict.h"
+#include "policy/backoff.h"
+#include "policy/circuit_breaker.h"
+#include "policy/retry_budget.h"
+
+namespace raglan::model {
+
+struct RemoteGeneratorConfig {
+  std::string base_url = "https://api.openai.com/v1";
+  std::string model = "gpt-4o-mini";
+  config::Secret api_key;
+  std::chrono::milliseconds timeout{25'000};
+  std::chrono::milliseconds stall_timeout{10'000};
+  std::size_t max_connections = 64;
+  std::string ca_file; // empty: the system's certificates
+};
+void describe(config::Table<RemoteGeneratorConfig>& table);
+
+struct RemoteGeneratorPolicies {
+  policy::CircuitBreakerConfig breaker;
+  policy::RetryBudgetConfig retry_budget;
+  policy::BackoffConfig backoff;
+};
+
+class RemoteGenerator final : public Generator {
+ public:
+  static constexpr int kMaxAttempts = 4;
+  static constexpr std::size_t kMaxAnswerBytes = 1 << 20;
+
+  // Called after every attempt, with its status, or the name of the error that it ended with.
+  using Observer = std::function<void(std::string_view code, Duration took)>;
+
+  RemoteGenerator(RemoteGeneratorConfig config, const RemoteGeneratorPolicies& policies,
+                  net::EventLoops& loops, Observer observer = {},
+                  const Clock& clock = SystemClock::instance());
+
+  std::string_view id() const override { return id_; }
+  std::string_view name() const override { return config_.model; }
+  net::Task<Result<Generation>> generate(GenerationRequest request, OnText on_text) override;
+
+  policy::BreakerStatus breaker_status() const { return breaker_.status(clock_.now()); }
+  http::ClientStats client_stats() const { return client_.stats(); }
+
+ private:
+  struct Attempt;
+
+  net::Task<Result<>> await_turn(policy::Backoff& backoff, Rng& rng, Deadline deadline);
+  net::Task<Attempt> attempt(const std::string& body, Deadline deadline, const OnText& on_text);
+  // Reads an answer to its end: the status, or the error, that its attempt is counted under.
+  net::Task<Attempt> ask(const std::string& body, Deadline deadline, const OnText& on_text,
+                         std::string& code);
+  Attempt judge_failure(ErrorCode code, Deadline deadline, bool begun) const;
+  http::ClientRequest make_request(const std::string& body) const;
+
+  const RemoteGeneratorConfig config_;
+  const policy::BackoffConfig backoff_;
+  const Observer observer_;
+  const Clock& clock_;
+  const std::string id_;
+  policy::CircuitBreaker breaker_;
+  policy::RetryBudget budget_;
+  ProviderStanding standing_;
+  http::Client client_;
+};
+
+} // namespace raglan::model
