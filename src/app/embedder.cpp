@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "app/model_path.h"
+#include "app/upstream_metrics.h"
 
 namespace raglan::app {
 namespace {
@@ -18,34 +19,17 @@ Result<LoadedEmbedder> load_local(const Settings& settings,
   return LoadedEmbedder{std::move(*embedder), {}};
 }
 
-model::RemoteEmbedder::Observer observe_upstream(telemetry::MetricRegistry& metrics) {
-  auto& requests = metrics.counters(
-      "raglan_upstream_requests_total",
-      "Requests to an upstream, by status or by how they ended without one.", {"upstream", "code"});
-  auto& durations = metrics.histograms("raglan_upstream_request_duration_seconds",
-                                       "How long an upstream took to answer.", {"upstream"});
-  return [&](std::string_view code, Duration took) {
-    requests.with(kUpstream, code).add();
-    durations.with(kUpstream).observe(took);
-  };
-}
-
-telemetry::Registration register_breaker(telemetry::MetricRegistry& metrics,
-                                         const model::RemoteEmbedder& embedder) {
-  return metrics.callback(
-      telemetry::MetricKind::kGauge, "raglan_breaker_state",
-      "A circuit breaker: 0 closed, 1 open, 2 half-open.", {{"upstream", std::string(kUpstream)}},
-      [&embedder] { return static_cast<double>(embedder.breaker_status().state); });
-}
-
 Result<LoadedEmbedder> connect_remote(const Settings& settings, telemetry::MetricRegistry* metrics,
                                       const Clock& clock) {
   auto embedder = model::RemoteEmbedder::connect(
       settings.embedding.model, settings.remote_embedder, settings.embedder_policies,
-      metrics ? observe_upstream(*metrics) : model::RemoteEmbedder::Observer(), clock);
+      metrics ? observe_upstream(*metrics, kUpstream) : model::RemoteEmbedder::Observer(), clock);
   if (!embedder) return forward_error(embedder);
   LoadedEmbedder loaded;
-  if (metrics) loaded.registrations.push_back(register_breaker(*metrics, **embedder));
+  if (metrics) {
+    loaded.registrations.push_back(register_breaker(
+        *metrics, kUpstream, [&remote = **embedder] { return remote.breaker_status(); }));
+  }
   loaded.embedder = std::move(*embedder);
   return loaded;
 }

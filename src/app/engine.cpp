@@ -14,14 +14,18 @@ constexpr std::array<double, 12> kBatchBounds = {1, 2, 4, 8, 16, 32, 64, 128, 25
 constexpr std::size_t kQueuedBatches = 16;
 
 node::ServiceConfig service_config(const Settings& settings) {
-  return {
-      .request_timeout = settings.serving.request_timeout,
-      .write_timeout = settings.serving.document_timeout,
-      .cores = static_cast<std::size_t>(telemetry::ResourceReader().available_cores()),
-      .pipeline = {settings.retrieval, settings.extractive, settings.query_cache,
-                   settings.freshness, settings.warmup.refresh ? settings.warmup.hot_queries : 0,
-                   settings.retrieval_cache, settings.similar_questions},
-      .chunker = settings.chunker};
+  return {.request_timeout = settings.serving.request_timeout,
+          .write_timeout = settings.serving.document_timeout,
+          .cores = static_cast<std::size_t>(telemetry::ResourceReader().available_cores()),
+          .pipeline = {.retrieval = settings.retrieval,
+                       .extractive = settings.extractive,
+                       .prompt = settings.prompt,
+                       .query_cache = settings.query_cache,
+                       .freshness = settings.freshness,
+                       .hot_queries = settings.warmup.refresh ? settings.warmup.hot_queries : 0,
+                       .retrieval_cache = settings.retrieval_cache,
+                       .similar_questions = settings.similar_questions},
+          .chunker = settings.chunker};
 }
 
 // A provider's batch alone may be half of what otherwise waits.
@@ -43,7 +47,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
                                              const std::filesystem::path& data_folder,
                                              telemetry::MetricRegistry& metrics,
                                              node::RequestMetrics& request_metrics,
-                                             const Clock& clock, redis::Client* redis,
+                                             const Clock& clock, Upstreams upstreams,
                                              const Progress& progress) {
   if (progress) progress("model", 0, 0);
   auto loaded_embedder = load_embedder(settings, data_folder, &metrics, clock);
@@ -72,7 +76,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
   engine->service_ = std::make_unique<node::Service>(
       service_config(settings),
       node::Service::Parts{*engine->store_, *engine->embeddings_, *engine->embedder_, metrics,
-                           request_metrics, clock, redis});
+                           request_metrics, clock, upstreams.redis, upstreams.generator});
   return engine;
 }
 

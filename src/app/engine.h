@@ -31,14 +31,20 @@ class Engine {
   using Progress =
       std::function<void(std::string_view what, std::uint64_t done, std::uint64_t total)>;
 
+  // What is asked over the network; each may be null.
+  struct Upstreams {
+    redis::Client* redis = nullptr;
+    model::Generator* generator = nullptr;
+  };
+
   // Errors name what is wrong with which file; see load_embedder and
-  // EmbeddedStore::open. Everything given must outlive the engine's use: `redis`, which may be
-  // null, until `stop` has returned and the loops stand still.
+  // EmbeddedStore::open. Everything given must outlive the engine's use: the upstreams until `stop`
+  // has returned and the loops stand still.
   static Result<std::unique_ptr<Engine>> load(const Settings& settings,
                                               const std::filesystem::path& data_folder,
                                               telemetry::MetricRegistry& metrics,
                                               node::RequestMetrics& request_metrics,
-                                              const Clock& clock, redis::Client* redis = nullptr,
+                                              const Clock& clock, Upstreams upstreams,
                                               const Progress& progress = {});
   ~Engine();
 

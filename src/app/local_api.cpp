@@ -5,6 +5,7 @@
 
 #include "app/api.h"
 #include "app/engine.h"
+#include "app/generator.h"
 #include "net/detach.h"
 #include "net/event_loops.h"
 
@@ -35,9 +36,11 @@ class LocalApi final : public Api {
                       "--data names another place",
                       options.data_folder));
     }
+    const Clock& clock = SystemClock::instance();
+    api->generator_ = connect_generator(api->settings_, api->metrics_, api->loops_, clock);
     auto engine =
         Engine::load(api->settings_, options.data_folder, api->metrics_, api->request_metrics_,
-                     SystemClock::instance(), nullptr, show_progress);
+                     clock, {nullptr, api->generator_.generator.get()}, show_progress);
     if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
     if (!engine) return forward_error(engine);
     api->engine_ = std::move(*engine);
@@ -73,6 +76,7 @@ class LocalApi final : public Api {
   std::unique_ptr<Engine> engine_;
   http::Handler handler_;
   net::EventLoops loops_{{.threads = 1}};
+  ConnectedGenerator generator_; // before the loops go
 };
 
 } // namespace

@@ -10,6 +10,7 @@
 
 #include "app/command_line.h"
 #include "app/engine.h"
+#include "app/generator.h"
 #include "app/redis_metrics.h"
 #include "app/warmup_list.h"
 #include "base/json_text.h"
@@ -78,6 +79,7 @@ class Serving {
 
   int run(net::Listener listener, const sigset_t& stop_signals) {
     if (auto ok = connect_redis(); !ok) return report_error("serve", ok.error());
+    generator_ = connect_generator(settings_, metrics_, loops_, SystemClock::instance());
     loops_.start();
     http::Server server(settings_.server, loops_, node_.handler(), node_.hooks());
     const auto server_metrics = node::register_server_metrics(metrics_, server);
@@ -176,7 +178,7 @@ class Serving {
     const Clock& clock = SystemClock::instance();
     const MonotonicTime start = clock.now();
     auto engine = Engine::load(settings_, data_folder_, metrics_, node_.request_metrics(), clock,
-                               redis_.get());
+                               {redis_.get(), generator_.generator.get()});
     if (!engine) return give_up(engine.error());
     engine_ = std::move(*engine);
     follow_purges();
@@ -197,6 +199,7 @@ class Serving {
   net::EventLoops loops_{settings_.loops}; // after what its requests use
   std::unique_ptr<redis::Client> redis_;   // used by requests, until the loops stand still
   std::vector<telemetry::Registration> redis_metrics_;
+  ConnectedGenerator generator_; // likewise
   std::optional<cache::PurgeFollower> purges_;
   std::atomic<bool> loaded_ = false;
   std::atomic<bool> failed_ = false;

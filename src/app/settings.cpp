@@ -101,6 +101,14 @@ void describe(config::Table<EmbeddingModel>& table) {
              });
 }
 
+void describe(config::Table<GenerationModel>& table) {
+  table.choice(
+      "provider", &GenerationModel::provider,
+      "who writes answers: nobody (they are the best sentences of the passages), or a "
+      "language model behind an API of OpenAI's shape",
+      {{"extractive", GenerationProvider::kExtractive}, {"openai", GenerationProvider::kOpenAi}});
+}
+
 Settings::Settings() {
   registry_.add("server", serving, "The HTTP server of a node.");
   registry_.add("server", loops, "");
@@ -120,6 +128,14 @@ Settings::Settings() {
   registry_.add("embedding.retry", embedder_policies.backoff, "");
   registry_.add("ingest", chunker, "How documents are cut into passages.");
   registry_.add("retrieval", retrieval, "How passages are found and ranked.");
+  registry_.add("generation", generation, "What makes an answer of the passages.");
+  registry_.add("generation", generator, "");
+  registry_.add("generation", prompt, "");
+  registry_.add("generation.breaker", generator_policies.breaker,
+                "When a provider of answers is left alone for a while.");
+  registry_.add("generation.retry", generator_policies.retry_budget,
+                "When a failed call of a provider is made again.");
+  registry_.add("generation.retry", generator_policies.backoff, "");
   registry_.add("generation.extractive", extractive,
                 "Answers without a language model: the best sentences of the passages.");
   registry_.add("redis", redis, "What nodes share: the second tier of the caches.");

@@ -20,6 +20,7 @@
 #include "model/embedding_queue.h"
 #include "model/local_embedder.h"
 #include "model/remote_embedder.h"
+#include "model/remote_generator.h"
 #include "net/event_loops.h"
 #include "policy/freshness.h"
 #include "rag/extractive.h"
@@ -62,6 +63,13 @@ struct EmbeddingModel {
 };
 void describe(config::Table<EmbeddingModel>& table);
 
+enum class GenerationProvider { kExtractive, kOpenAi };
+
+struct GenerationModel {
+  GenerationProvider provider = GenerationProvider::kExtractive;
+};
+void describe(config::Table<GenerationModel>& table);
+
 // Of a command line.
 struct SettingSources {
   std::filesystem::path config_file; // empty: ./raglan.toml if it is there
@@ -92,6 +100,10 @@ class Settings {
   model::RemoteEmbedderPolicies embedder_policies;
   ingest::ChunkerConfig chunker;
   rag::RetrievalConfig retrieval;
+  GenerationModel generation;
+  model::RemoteGeneratorConfig generator;
+  model::RemoteGeneratorPolicies generator_policies;
+  rag::PromptConfig prompt;
   rag::ExtractiveConfig extractive;
   redis::ClientConfig redis;
   redis::SubscriberConfig redis_subscriber;

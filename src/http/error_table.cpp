@@ -36,17 +36,19 @@ ErrorMapping error_mapping(ErrorCode code) {
   return {500, "server_error"};
 }
 
-Response error_response(const Error& error, std::string_view request_id,
-                        std::chrono::seconds retry_after) {
-  const auto [status, type] = error_mapping(error.code);
+std::string error_body(const Error& error, std::string_view request_id) {
   const auto param =
       error.param.empty() ? std::string("null") : fmt::format("\"{}\"", json_escape(error.param));
-  auto response = json_response(
-      status,
-      fmt::format(
-          R"({{"error":{{"message":"{}","type":"{}","code":"{}","param":{}}},"request_id":"{}"}})",
-          json_escape(error.message), type, error_code_name(error.code), param,
-          json_escape(request_id)));
+  return fmt::format(
+      R"({{"error":{{"message":"{}","type":"{}","code":"{}","param":{}}},"request_id":"{}"}})",
+      json_escape(error.message), error_mapping(error.code).type, error_code_name(error.code),
+      param, json_escape(request_id));
+}
+
+Response error_response(const Error& error, std::string_view request_id,
+                        std::chrono::seconds retry_after) {
+  const int status = error_mapping(error.code).status;
+  auto response = json_response(status, error_body(error, request_id));
   response.headers.add(kRequestIdHeader, request_id);
   if (status == 429 || status == 503) {
     response.headers.add("retry-after", std::to_string(retry_after.count()));

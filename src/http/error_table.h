@@ -21,6 +21,9 @@ struct ErrorMapping {
 };
 ErrorMapping error_mapping(ErrorCode code);
 
+// The body.
+std::string error_body(const Error& error, std::string_view request_id);
+
 // `param` is null when the error names none. 429 and 503 carry Retry-After, all x-request-id.
 Response error_response(const Error& error, std::string_view request_id,
                         std::chrono::seconds retry_after = std::chrono::seconds(1));

@@ -46,7 +46,7 @@ Result<std::size_t> mean_entry_bytes(Rig& rig) {
 }
 
 std::vector<CachedThing> questions_as_cached(const Rig& rig, std::size_t entry_bytes) {
-  const rag::ConfigKeys config = rag::config_keys({}, "prove");
+  const rag::ConfigKeys config = rag::config_keys({}, "prove", "");
   std::vector<CachedThing> things;
   for (const std::string& question : rig.questions(kMaxQuestions)) {
     const rag::QueryRequest request{.query = question};

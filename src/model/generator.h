@@ -33,6 +33,8 @@ struct ChatMessage {
 struct Sampling {
   std::optional<double> temperature;
   std::optional<double> top_p;
+  std::optional<double> presence_penalty;
+  std::optional<double> frequency_penalty;
   std::optional<std::int64_t> seed;
   std::vector<std::string> stop;
   bool operator==(const Sampling&) const = default;
@@ -46,6 +48,7 @@ struct GenerationRequest {
 };
 
 enum class FinishReason : std::uint8_t { kStop, kLength, kContentFilter };
+std::string_view finish_reason_name(FinishReason reason); // OpenAI's: "stop", …
 
 struct GenerationUsage {
   std::size_t prompt_tokens = 0; // both 0: the provider does not say

@@ -46,8 +46,9 @@ std::optional<FinishReason> finish_of(const json::value& choice) {
   const json::value* reason = member(choice, "finish_reason");
   const json::string* name = reason ? reason->if_string() : nullptr;
   if (!name) return std::nullopt;
-  if (*name == "length") return FinishReason::kLength;
-  if (*name == "content_filter") return FinishReason::kContentFilter;
+  for (const FinishReason known : {FinishReason::kLength, FinishReason::kContentFilter}) {
+    if (*name == finish_reason_name(known)) return known;
+  }
   return FinishReason::kStop;
 }
 
@@ -60,11 +61,23 @@ std::size_t count_of(const json::value& usage, std::string_view name) {
 void add_sampling(json::object& body, const Sampling& sampling) {
   if (sampling.temperature) body["temperature"] = *sampling.temperature;
   if (sampling.top_p) body["top_p"] = *sampling.top_p;
+  if (sampling.presence_penalty) body["presence_penalty"] = *sampling.presence_penalty;
+  if (sampling.frequency_penalty) body["frequency_penalty"] = *sampling.frequency_penalty;
   if (sampling.seed) body["seed"] = *sampling.seed;
-  if (!sampling.stop.empty()) body["stop"] = json::array(sampling.stop.begin(), sampling.stop.end());
+  if (!sampling.stop.empty())
+    body["stop"] = json::array(sampling.stop.begin(), sampling.stop.end());
 }
 
 } // namespace
+
+std::string_view finish_reason_name(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kStop: return "stop";
+    case FinishReason::kLength: return "length";
+    case FinishReason::kContentFilter: return "content_filter";
+  }
+  return "stop";
+}
 
 std::string_view chat_role_name(ChatRole role) {
   switch (role) {

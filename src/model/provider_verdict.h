@@ -37,7 +37,7 @@ ProviderVerdict judge_error(std::string_view kind, ErrorCode code, bool cut_shor
 
 std::unexpected<Error> provider_throttled(std::string_view kind);
 std::unexpected<Error> provider_deadline_passed(std::string_view kind); // before it was asked
-std::unexpected<Error> provider_left_alone(std::string_view kind); // the breaker is open
+std::unexpected<Error> provider_left_alone(std::string_view kind);      // the breaker is open
 
 // How this process stands with a provider: whether all calls are refused, and until when it asked
 // to be left alone.

@@ -19,6 +19,16 @@
 // Work that ended with kDeadlineExceeded, because whoever started it had less time, is started
 // again by joined callers that have time left.
 //
+// Work may be watched while it goes on: a `Progress` belongs to each flight, is given to `start`,
+// and is ended, by its member `end()`, before the result arrives, however the work ended. Whoever
+// watches takes a seat instead of calling `run`:
+//
+//   SingleFlight<Whole, LiveText> flights;
+//   auto start = [this](std::shared_ptr<LiveText> text) { return write(text); };
+//   auto seat = flights.board(loop, key, urgency, start);   // leaves when it is destroyed
+//   … seat.progress() …
+//   Result<Whole> whole = co_await seat.result(deadline, clock);
+//
 // Errors of its own: kClientClosed (the caller was cancelled), kDeadlineExceeded (its deadline),
 // kInternal (the work threw), kUnavailable (the loop of the work was stopped).
 //
@@ -30,6 +40,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -44,20 +55,80 @@
 
 namespace raglan::net {
 
-template <typename T>
+struct NoProgress {
+  void end() {}
+};
+
+template <typename T, typename Progress = NoProgress>
 class SingleFlight {
+  struct Flight;
+  using FlightPtr = std::shared_ptr<Flight>;
+  using Flights = std::unordered_map<Hash128, FlightPtr>;
+
  public:
-  // `start()` returns a Task<Result<T>>; it is kept for as long as the task runs. `joined` says
-  // whether the result is another caller's work.
+  // A caller's part in work in flight. Belongs to one coroutine at a time.
+  class Seat {
+   public:
+    Seat(Seat&&) noexcept = default;
+    Seat& operator=(Seat&&) = delete;
+    ~Seat() {
+      if (flight_) flights_->leave(key_, flight_);
+    }
+
+    bool joined() const { return joined_; } // another caller's work
+    std::shared_ptr<Progress> progress() const { return {flight_, &flight_->progress}; }
+
+    Task<Result<T>> result(Deadline deadline, const Clock& clock) {
+      const Duration patience = deadline.remaining(clock.now());
+      if (patience == Duration::zero()) co_return too_late();
+      auto begin = [&](const Completion<T>& done) {
+        flights_->await_landing(*flight_, done);
+        return patience;
+      };
+      co_return co_await await_within<T>(std::move(begin));
+    }
+
+   private:
+    friend class SingleFlight;
+    Seat(SingleFlight& flights, const Hash128& key, FlightPtr flight, bool joined)
+        : flights_(&flights), key_(key), flight_(std::move(flight)), joined_(joined) {}
+
+    SingleFlight* flights_;
+    Hash128 key_;
+    FlightPtr flight_; // null when moved from
+    bool joined_;
+  };
+
+  // `start(progress)`, or `start()`, returns a Task<Result<T>>; it is kept for as long as the task
+  // runs, on `loop`.
+  template <typename Start>
+  Seat board(const boost::asio::any_io_executor& loop, const Hash128& key, int urgency,
+             Start start) {
+    bool joined = false;
+    FlightPtr flight = join(key, urgency, loop, joined);
+    if (!joined) launch(key, flight, std::move(start));
+    return Seat(*this, key, std::move(flight), joined);
+  }
+
+  // `joined` says whether the result is another caller's work.
   template <typename Start>
   Task<Result<T>> run(Hash128 key, int urgency, Start start, Deadline deadline, const Clock& clock,
                       bool& joined) {
+    const auto loop = co_await boost::asio::this_coro::executor;
     while (true) {
-      auto result = co_await wait(key, urgency, start, deadline, clock, joined);
-      const bool others_deadline =
-          !result && result.error().code == ErrorCode::kDeadlineExceeded && joined;
-      if (!others_deadline || deadline.expired(clock.now())) co_return result;
+      if (deadline.expired(clock.now())) co_return too_late();
+      Seat seat = board(loop, key, urgency, start);
+      joined = seat.joined();
+      auto result = co_await seat.result(deadline, clock);
+      if (!is_others_deadline(result, joined, deadline, clock)) co_return result;
     }
+  }
+
+  // Whether it is worth boarding again: whoever started the work had less time.
+  static bool is_others_deadline(const Result<T>& result, bool joined, Deadline deadline,
+                                 const Clock& clock) {
+    return !result && result.error().code == ErrorCode::kDeadlineExceeded && joined &&
+           !deadline.expired(clock.now());
   }
 
   // Callers so far that joined another's work.
@@ -73,49 +144,40 @@ class SingleFlight {
         : executor(std::move(loop)), urgency(how_urgent) {}
     const boost::asio::any_io_executor executor;
     const int urgency;
+    Progress progress;
     boost::asio::cancellation_signal cancel; // used on `executor`
     // Under the lock of flights_.
     std::vector<Completion<T>> waiters; // those that left among them
-    std::size_t waiting = 0;
-    bool landed = false;
+    std::size_t seats = 0;
+    std::optional<Result<T>> landed;
   };
-  using FlightPtr = std::shared_ptr<Flight>;
-  using Flights = std::unordered_map<Hash128, FlightPtr>;
-
-  template <typename Start>
-  Task<Result<T>> wait(Hash128 key, int urgency, const Start& start, Deadline deadline,
-                       const Clock& clock, bool& joined) {
-    const auto executor = co_await boost::asio::this_coro::executor;
-    const Duration patience = deadline.remaining(clock.now());
-    if (patience == Duration::zero()) co_return too_late();
-    FlightPtr flight;
-    auto begin = [&](const Completion<T>& done) {
-      flight = join(key, urgency, executor, done, joined);
-      if (!joined) launch(key, flight, start);
-      return patience;
-    };
-    auto result = co_await await_within<T>(std::move(begin));
-    leave(key, flight);
-    co_return result;
-  }
 
   FlightPtr join(const Hash128& key, int urgency, const boost::asio::any_io_executor& executor,
-                 const Completion<T>& done, bool& joined) {
+                 bool& joined) {
     return flights_.with([&](Flights& flights) {
       FlightPtr& flight = flights[key];
       joined = flight && flight->urgency >= urgency;
       if (!joined) flight = std::make_shared<Flight>(executor, urgency);
       joined_total_ += joined ? 1 : 0;
-      flight->waiters.push_back(done);
-      ++flight->waiting;
+      ++flight->seats;
       return flight;
+    });
+  }
+
+  void await_landing(Flight& flight, const Completion<T>& done) {
+    flights_.with([&](Flights&) {
+      if (flight.landed) {
+        done.deliver(*flight.landed);
+      } else {
+        flight.waiters.push_back(done);
+      }
     });
   }
 
   // The last one to leave cancels the work, if it has not ended.
   void leave(const Hash128& key, const FlightPtr& flight) {
     const bool abandoned = flights_.with([&](Flights& flights) {
-      if (--flight->waiting > 0 || flight->landed) return false;
+      if (--flight->seats > 0 || flight->landed) return false;
       forget(flights, key, flight);
       return true;
     });
@@ -135,21 +197,27 @@ class SingleFlight {
     auto land = [this, key, flight](const std::exception_ptr& thrown,
                                     std::optional<Result<T>> result) {
       if (thrown || !result) result = fail(ErrorCode::kInternal, "internal error");
+      flight->progress.end();
       auto waiters = flights_.with([&](Flights& flights) {
         forget(flights, key, flight);
-        flight->landed = true;
+        flight->landed = result;
         return std::exchange(flight->waiters, {});
       });
       for (const Completion<T>& waiter : waiters) waiter.deliver(*result);
     };
     boost::asio::co_spawn(
-        flight->executor, fly(std::move(start)),
+        flight->executor,
+        fly(std::move(start), std::shared_ptr<Progress>(flight, &flight->progress)),
         boost::asio::bind_cancellation_slot(flight->cancel.slot(), std::move(land)));
   }
 
   template <typename Start>
-  static Task<std::optional<Result<T>>> fly(Start start) {
-    co_return co_await start();
+  static Task<std::optional<Result<T>>> fly(Start start, std::shared_ptr<Progress> progress) {
+    if constexpr (std::invocable<Start&>) {
+      co_return co_await start();
+    } else {
+      co_return co_await start(std::move(progress));
+    }
   }
 
   Guarded<Flights> flights_;

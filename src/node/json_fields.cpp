@@ -105,13 +105,29 @@ std::string JsonFields::required_string(std::string_view name, std::size_t max_b
 
 std::int64_t JsonFields::integer(std::string_view name, std::int64_t fallback, std::int64_t min,
                                  std::int64_t max) {
+  return optional_integer(name, min, max).value_or(fallback);
+}
+
+std::optional<std::int64_t> JsonFields::optional_integer(std::string_view name, std::int64_t min,
+                                                         std::int64_t max) {
   const json::value* found = take(name);
-  if (!found) return fallback;
+  if (!found) return std::nullopt;
   boost::system::error_code error;
   const auto number = found->is_number() ? found->to_number<std::int64_t>(error) : 0;
   if (!found->is_number() || error || number < min || number > max) {
     reject(name, fmt::format("'{}' must be a whole number from {} to {}", name, min, max));
-    return fallback;
+    return std::nullopt;
+  }
+  return number;
+}
+
+std::optional<double> JsonFields::optional_number(std::string_view name, double min, double max) {
+  const json::value* found = take(name);
+  if (!found) return std::nullopt;
+  const double number = found->is_number() ? found->to_number<double>() : min - 1;
+  if (number < min || number > max) {
+    reject(name, fmt::format("'{}' must be a number from {} to {}", name, min, max));
+    return std::nullopt;
   }
   return number;
 }

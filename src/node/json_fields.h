@@ -39,6 +39,9 @@ class JsonFields {
   std::optional<std::string> optional_string(std::string_view name, std::size_t max_bytes);
   std::int64_t integer(std::string_view name, std::int64_t fallback, std::int64_t min,
                        std::int64_t max);
+  std::optional<std::int64_t> optional_integer(std::string_view name, std::int64_t min,
+                                               std::int64_t max);
+  std::optional<double> optional_number(std::string_view name, double min, double max);
   bool boolean(std::string_view name, bool fallback);
   // The index of the value in `choices`; the fallback's when absent.
   std::size_t choice(std::string_view name, std::initializer_list<std::string_view> choices,

@@ -1,5 +1,7 @@
 #include "node/openai_routes.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <boost/json/array.hpp>
 
@@ -7,6 +9,7 @@
 #include "model/await_embedding.h"
 #include "model/openai_embeddings.h"
 #include "node/body_work.h"
+#include "node/chat_json.h"
 #include "node/json_fields.h"
 #include "node/query_json.h"
 #include "node/request_scope.h"
@@ -101,23 +104,26 @@ json::object model_json(std::string_view name) {
 } // namespace
 
 void add_openai_routes(http::Router& router, OpenAiRouteParts parts) {
-  auto& embeddings = parts.embeddings;
+  std::vector<std::string_view> models{parts.embeddings.embedder().name(), kChatModel};
+  if (!parts.generator.empty()) models.push_back(parts.generator);
   router.add("POST", "/v1/embeddings", [parts = std::move(parts)](http::Request& request) {
     return create_embeddings(parts, request);
   });
-  router.add("GET", "/v1/models", [&embeddings](http::Request&) -> net::Task<http::Response> {
-    const json::object body{{"object", "list"},
-                            {"data", json::array{model_json(embeddings.embedder().name())}}};
+  router.add("GET", "/v1/models", [models](http::Request&) -> net::Task<http::Response> {
+    json::array list;
+    for (const std::string_view name : models) list.push_back(model_json(name));
+    const json::object body{{"object", "list"}, {"data", std::move(list)}};
     co_return http::json_response(200, json_text(body));
   });
-  router.add(
-      "GET", "/v1/models/{id}", [&embeddings](http::Request& request) -> net::Task<http::Response> {
-        if (request.path_parameter("id") == embeddings.embedder().name()) {
-          co_return http::json_response(200, json_text(model_json(embeddings.embedder().name())));
-        }
-        const Error error{ErrorCode::kNotFound, "there is no model of that name", "model"};
-        co_return error_reply(error, request);
-      });
+  router.add("GET", "/v1/models/{id}",
+             [models](http::Request& request) -> net::Task<http::Response> {
+               const std::string_view asked = request.path_parameter("id");
+               if (std::ranges::find(models, asked) != models.end()) {
+                 co_return http::json_response(200, json_text(model_json(asked)));
+               }
+               const Error error{ErrorCode::kNotFound, "there is no model of that name", "model"};
+               co_return error_reply(error, request);
+             });
 }
 
 } // namespace raglan::node

@@ -1,8 +1,9 @@
 // POST /v1/embeddings and GET /v1/models in OpenAI's shapes: its official clients work unchanged.
 // Query parameters are ignored, as some of those clients send some of their own (api-version).
 //
-// The model's name is what comes before ':' in the embedder's id. One text is somebody waiting for
-// a query and goes with the questions; an array is bulk work and goes behind them.
+// The models are the embedder, "raglan" (node/chat_json.h) and the language model, if there is one.
+// The embedder's name is what comes before ':' in the embedder's id. One text is somebody waiting
+// for a query and goes with the questions; an array is bulk work and goes behind them.
 #pragma once
 
 #include "http/router.h"
@@ -16,6 +17,7 @@ inline constexpr std::size_t kMaxEmbeddingInputBytes = 64 << 10;
 
 struct OpenAiRouteParts {
   model::EmbeddingCache& embeddings; // must outlive the router, as the clock
+  std::string_view generator;        // the language model's name; empty without one
   net::Submit search;                // counts the tokens of one text
   net::Submit bulk;                  // counts those of many, and works on large bodies
   const Clock& clock;

@@ -20,7 +20,23 @@ void check_query_text(JsonFields& fields, const std::string& text) {
   if (!fields.failed() && is_blank(text)) fields.reject("query", "'query' must not be empty");
 }
 
-// Everything but the question's text, which /v1/query and /v1/search send in different forms.
+Result<ParsedQuery> parse_question(const json::value& value, std::string pointer,
+                                   const std::string& tenant, std::uint32_t default_top_k) {
+  JsonFields fields(value, std::move(pointer));
+  ParsedQuery parsed;
+  std::string text = fields.required_string("query", kMaxQueryBytes);
+  check_query_text(fields, text);
+  rag::QueryRequest request = parse_parameters(fields, tenant, default_top_k);
+  request.query = std::move(text);
+  request.mode = static_cast<rag::QueryMode>(fields.choice("mode", {"answer", "retrieve"}, 0));
+  parsed.stream = fields.boolean("stream", false);
+  if (auto ok = fields.finish(); !ok) return forward_error(ok);
+  parsed.requests.push_back(std::move(request));
+  return parsed;
+}
+
+} // namespace
+
 rag::QueryRequest parse_parameters(JsonFields& fields, const std::string& tenant,
                                    std::uint32_t default_top_k) {
   rag::QueryRequest request;
@@ -43,23 +59,6 @@ rag::QueryRequest parse_parameters(JsonFields& fields, const std::string& tenant
   }
   return request;
 }
-
-Result<ParsedQuery> parse_question(const json::value& value, std::string pointer,
-                                   const std::string& tenant, std::uint32_t default_top_k) {
-  JsonFields fields(value, std::move(pointer));
-  ParsedQuery parsed;
-  std::string text = fields.required_string("query", kMaxQueryBytes);
-  check_query_text(fields, text);
-  rag::QueryRequest request = parse_parameters(fields, tenant, default_top_k);
-  request.query = std::move(text);
-  request.mode = static_cast<rag::QueryMode>(fields.choice("mode", {"answer", "retrieve"}, 0));
-  parsed.stream = fields.boolean("stream", false);
-  if (auto ok = fields.finish(); !ok) return forward_error(ok);
-  parsed.requests.push_back(std::move(request));
-  return parsed;
-}
-
-} // namespace
 
 bool is_valid_name(std::string_view name) {
   const auto allowed = [](char c) {

@@ -24,6 +24,12 @@ struct ParsedQuery {
   bool stream = false;
 };
 
+class JsonFields;
+
+// Everything but the question's text, which each route is sent in another form.
+rag::QueryRequest parse_parameters(JsonFields& fields, const std::string& tenant,
+                                   std::uint32_t default_top_k);
+
 // `default_top_k` is the configuration's. Without a deadline yet: the caller sets it.
 Result<ParsedQuery> parse_query(std::string_view body, const std::string& tenant,
                                 std::uint32_t default_top_k);

@@ -7,10 +7,10 @@
 #include <boost/json/object.hpp>
 
 #include "base/json_text.h"
-#include "http/sse.h"
 #include "net/together.h"
 #include "node/body_work.h"
 #include "node/query_json.h"
+#include "node/query_stream.h"
 #include "node/reply_json.h"
 #include "node/request_scope.h"
 
@@ -24,32 +24,6 @@ constexpr std::size_t kQueriesAtOnce = 16;
 http::Response reply_response(const rag::QueryReply& reply, bool explain) {
   http::Response response = http::json_response(200, reply_text(reply, explain));
   response.headers.set("cache-status", cache_status_header(reply));
-  return response;
-}
-
-http::Response query_error(const Error& error, const http::Request& request) {
-  http::Response response = error_reply(error, request);
-  if (error.code == ErrorCode::kNotCached) response.headers.set("cache-status", kNotCachedStatus);
-  return response;
-}
-
-// `sources`, then the answer as `delta`s, then `done` with the whole reply. An extractive answer is
-// complete before it starts, so it comes as one delta.
-http::Response stream_response(rag::QueryReply reply, bool explain) {
-  http::Response response;
-  response.headers.set("content-type", http::kEventStreamType);
-  response.headers.set("cache-control", "no-store");
-  response.headers.set("cache-status", cache_status_header(reply));
-  response.stream = [reply = std::move(reply),
-                     explain](http::StreamWriter& out) -> net::Task<Result<>> {
-    std::string events = http::format_event("sources", sources_text(*reply.answer, explain));
-    if (reply.answer->text) {
-      const json::object delta{{"text", *reply.answer->text}};
-      events += http::format_event("delta", json_text(delta));
-    }
-    events += http::format_event("done", reply_text(reply, explain));
-    co_return co_await out.write(events);
-  };
   return response;
 }
 
@@ -81,10 +55,14 @@ net::Task<http::Response> answer_query(const QueryRouteParts& parts, http::Reque
   rag::QueryRequest& query = parsed->requests.front();
   query.deadline = *deadline;
   const bool explain = query.explain;
+  if (parsed->stream) {
+    auto reply = co_await parts.pipeline.stream(std::move(query));
+    if (!reply) co_return query_error(reply.error(), request);
+    co_return query_stream(std::move(*reply), explain, request_id(request));
+  }
   auto reply = co_await parts.pipeline.run(std::move(query));
   if (!reply) co_return query_error(reply.error(), request);
-  co_return parsed->stream ? stream_response(std::move(*reply), explain)
-                           : reply_response(*reply, explain);
+  co_return reply_response(*reply, explain);
 }
 
 std::size_t text_bytes(const rag::QueryReply& reply) {

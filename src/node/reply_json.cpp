@@ -10,6 +10,7 @@
 #include <boost/json/value_from.hpp>
 
 #include "base/json_text.h"
+#include "node/request_scope.h"
 
 namespace raglan::node {
 namespace json = boost::json;
@@ -65,12 +66,22 @@ void append_sources(std::string& text, const rag::Answer& answer, bool explain) 
   append_json_text(text, sources);
 }
 
-// "answer":…,"found":…,"sources":[…],"degraded":{…}
+json::value author_json(const std::optional<rag::Authorship>& author) {
+  if (!author) return nullptr;
+  return json::object{{"model", author->model},
+                      {"finish_reason", model::finish_reason_name(author->finish)},
+                      {"truncated", author->truncated},
+                      {"citations_removed", author->citations_removed}};
+}
+
+// "answer":…,"found":…,"sources":[…],"generation":{…},"degraded":{…}
 std::string answer_text(const rag::Answer& answer, bool explain) {
   std::string text = R"("answer":)";
   append_json_text(text, answer.text ? json::value(*answer.text) : json::value(nullptr));
   text += answer.found ? R"(,"found":true,)" : R"(,"found":false,)";
   append_sources(text, answer, explain);
+  text += R"(,"generation":)";
+  append_json_text(text, author_json(answer.author));
   text += R"(,"degraded":)";
   const json::object degraded{{"level", answer.degraded_level},
                               {"reasons", json::value_from(answer.degraded_reasons)}};
@@ -106,8 +117,7 @@ std::string reply_text(const rag::QueryReply& reply, bool explain) {
   const std::string explained = explain ? answer_text(answer, true) : "";
   const std::string& kept =
       explain ? explained : answer.rendered.text([&] { return answer_text(answer, false); });
-  const bool computed =
-      reply.layer != rag::CacheLayer::kQuery && reply.cache != rag::CacheStatus::kCoalesced;
+  const rag::ReplyUsage usage = reply.usage();
   constexpr std::size_t kRestBytes = 512;
   std::string text;
   text.reserve(kept.size() + kRestBytes);
@@ -120,10 +130,9 @@ std::string reply_text(const rag::QueryReply& reply, bool explain) {
   if (reply.reuse) fmt::format_to(out, R"(,"similarity":{:.4f})", reply.reuse->similarity);
   text += "},";
   append_timings(text, reply);
-  text += R"(,"usage":{"embedding_tokens":)";
-  text += std::to_string(computed ? answer.embedding_tokens
-                                  : (reply.reuse ? reply.reuse->embedding_tokens : 0));
-  text += "}}";
+  fmt::format_to(
+      out, R"(,"usage":{{"embedding_tokens":{},"prompt_tokens":{},"completion_tokens":{}}}}})",
+      usage.embedding_tokens, usage.prompt_tokens, usage.completion_tokens);
   return text;
 }
 
@@ -150,6 +159,12 @@ std::string cache_status_header(const rag::QueryReply& reply) {
     case rag::CacheStatus::kBypass: break;
   }
   return "raglan; fwd=bypass";
+}
+
+http::Response query_error(const Error& error, const http::Request& request) {
+  http::Response response = error_reply(error, request);
+  if (error.code == ErrorCode::kNotCached) response.headers.set("cache-status", kNotCachedStatus);
+  return response;
 }
 
 } // namespace raglan::node

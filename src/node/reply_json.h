@@ -5,8 +5,11 @@
 // not through a JSON document for that reason.
 #pragma once
 
+#include <span>
 #include <string>
 
+#include "http/request.h"
+#include "http/response.h"
 #include "rag/query.h"
 
 namespace raglan::node {
@@ -14,7 +17,7 @@ namespace raglan::node {
 // {"sources":[…]}
 std::string sources_text(const rag::Answer& answer, bool explain);
 
-// {"id", "answer", "found", "sources", "cache", "degraded", "timings_ms", "usage"}
+// {"id", "answer", "found", "sources", "generation", "cache", "degraded", "timings_ms", "usage"}
 std::string reply_text(const rag::QueryReply& reply, bool explain);
 
 // RFC 9211, e.g. `raglan; hit; key="…"` or `raglan; fwd=miss; stored; key="…"`.
@@ -23,5 +26,7 @@ std::string cache_status_header(const rag::QueryReply& reply);
 std::string cache_status_header(std::span<const rag::QueryReply> replies);
 // Of `"cache": "only"`, when there is nothing.
 inline constexpr std::string_view kNotCachedStatus = "raglan; detail=not-cached";
+// Of a question.
+http::Response query_error(const Error& error, const http::Request& request);
 
 } // namespace raglan::node

@@ -5,6 +5,7 @@
 
 #include "node/cache_metrics.h"
 #include "node/cache_routes.h"
+#include "node/chat_routes.h"
 #include "node/collection_routes.h"
 #include "node/document_routes.h"
 #include "node/openai_routes.h"
@@ -41,6 +42,7 @@ Service::Service(ServiceConfig config, Parts parts)
                  .search = submit_to(search_),
                  .clock = parts_.clock,
                  .redis = parts_.redis,
+                 .generator = parts_.generator,
                  .on_stage = [&metrics = parts_.request_metrics](
                                  std::string_view stage,
                                  Duration took) { metrics.observe_stage(stage, took); }}),
@@ -51,11 +53,14 @@ Service::Service(ServiceConfig config, Parts parts)
                .storage = submit_to(storage_),
                .chunker = config_.chunker,
                .clock = parts_.clock}) {
-  add_query_routes(router_, {.pipeline = pipeline_,
-                             .bulk = submit_to(bulk_),
-                             .clock = parts_.clock,
-                             .top_k = config_.pipeline.retrieval.top_k,
-                             .request_timeout = config_.request_timeout});
+  const std::string_view generator = parts_.generator ? parts_.generator->name() : "";
+  const QueryRouteParts query_parts{.pipeline = pipeline_,
+                                    .bulk = submit_to(bulk_),
+                                    .clock = parts_.clock,
+                                    .top_k = config_.pipeline.retrieval.top_k,
+                                    .request_timeout = config_.request_timeout};
+  add_query_routes(router_, query_parts);
+  add_chat_routes(router_, query_parts, generator);
   add_document_routes(router_, {.writer = writer_,
                                 .store = parts_.store,
                                 .storage = submit_to(storage_),
@@ -69,6 +74,7 @@ Service::Service(ServiceConfig config, Parts parts)
                                   .clock = parts_.clock,
                                   .request_timeout = config_.request_timeout});
   add_openai_routes(router_, {.embeddings = parts_.embeddings,
+                              .generator = generator,
                               .search = submit_to(search_),
                               .bulk = submit_to(bulk_),
                               .clock = parts_.clock,

@@ -48,7 +48,8 @@ class Service {
     telemetry::MetricRegistry& metrics;
     RequestMetrics& request_metrics;
     const Clock& clock;
-    redis::Client* redis = nullptr; // where nodes share one
+    redis::Client* redis = nullptr;        // where nodes share one
+    model::Generator* generator = nullptr; // null: answers are made of the passages' sentences
   };
 
   Service(ServiceConfig config, Parts parts);

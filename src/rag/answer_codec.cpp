@@ -8,7 +8,7 @@ namespace raglan::rag {
 namespace {
 
 // Changes with every change of what is written.
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
 constexpr std::uint32_t kMaxSources = 10'000;
 
 void write_source(ByteWriter& out, const Source& source) {
@@ -42,6 +42,27 @@ Source read_source(ByteReader& in) {
   return source;
 }
 
+void write_author(ByteWriter& out, const std::optional<Authorship>& author) {
+  out.value(author.has_value());
+  if (!author) return;
+  out.text(author->model).value(static_cast<std::uint8_t>(author->finish));
+  out.value(std::uint64_t{author->usage.prompt_tokens});
+  out.value(std::uint64_t{author->usage.completion_tokens});
+  out.value(author->truncated).value(std::uint64_t{author->citations_removed});
+}
+
+std::optional<Authorship> read_author(ByteReader& in) {
+  if (!in.value<bool>()) return std::nullopt;
+  Authorship author;
+  author.model = in.text();
+  author.finish = static_cast<model::FinishReason>(in.value<std::uint8_t>());
+  author.usage.prompt_tokens = in.value<std::uint64_t>();
+  author.usage.completion_tokens = in.value<std::uint64_t>();
+  author.truncated = in.value<bool>();
+  author.citations_removed = in.value<std::uint64_t>();
+  return author;
+}
+
 void write_passages(ByteWriter& out, store::Generation generation,
                     const std::vector<Source>& sources) {
   out.value(kVersion).value(generation.epoch).value(generation.seq).value(generation.nonce);
@@ -67,6 +88,7 @@ std::string AnswerCodec::encode(const Answer& answer) {
   ByteWriter out(bytes);
   write_passages(out, answer.generation, answer.sources);
   out.value(answer.text.has_value()).text(answer.text.value_or("")).value(answer.found);
+  write_author(out, answer.author);
   return bytes;
 }
 
@@ -78,6 +100,7 @@ std::optional<Answer> AnswerCodec::decode(std::string_view bytes) {
   const std::string_view text = in.text();
   if (has_text) answer.text = text;
   answer.found = in.value<bool>();
+  answer.author = read_author(in);
   if (!in.done()) return std::nullopt;
   return answer;
 }

@@ -1,9 +1,12 @@
 #include "rag/answer_run.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
 #include "model/await_embedding.h"
+#include "rag/citations.h"
+#include "rag/prompt.h"
 #include "rag/query_key.h"
 
 namespace raglan::rag {
@@ -26,7 +29,9 @@ net::Task<Result<ComputedAnswer>> AnswerRun::run() {
   answer_.sources = passages_->sources;
   answer_.found = !answer_.sources.empty();
   if (answering) {
-    if (auto ok = co_await compose_answer(); !ok) co_return forward_error(ok);
+    const bool writing = parts_.generator != nullptr && answer_.found;
+    auto ok = writing ? co_await write_answer() : co_await compose_answer();
+    if (!ok) co_return forward_error(ok);
   }
   if (similar_ && answer_.degraded_level == 0) {
     stages_.reuse.settle(request_, query_vector_, *similar_, answer_);
@@ -81,9 +86,13 @@ Result<> AnswerRun::lose_embedder(const Error& error) {
     return std::unexpected(error);
   }
   log_warning("embedding failed, going on by words alone", {{"code", error_code_name(code)}});
-  answer_.degraded_level = 1;
-  answer_.degraded_reasons.emplace_back("embedder_unavailable");
+  degrade(1, "embedder_unavailable");
   return {};
+}
+
+void AnswerRun::degrade(std::uint32_t level, std::string_view reason) {
+  answer_.degraded_level = std::max(answer_.degraded_level, level);
+  answer_.degraded_reasons.emplace_back(reason);
 }
 
 // A question and its sentences are short: their tokens are counted in place.
@@ -143,6 +152,61 @@ net::Task<Result<>> AnswerRun::compose_answer() {
   answer_.found = composed.found;
   end_stage("answer");
   co_return Result<>();
+}
+
+net::Task<Result<>> AnswerRun::write_answer() {
+  if (auto ok = begin_stage(); !ok) co_return ok;
+  static const Conversation kNone;
+  const Conversation& conversation = request_.conversation ? *request_.conversation : kNone;
+  const std::size_t max_tokens = conversation.max_tokens.value_or(config_.prompt.max_tokens);
+  Prompt prompt = build_prompt(request_.query, conversation.history, answer_.sources,
+                               config_.prompt, max_tokens);
+  if (prompt.passages == 0) {
+    degrade(2, "context_too_small");
+    co_return Result<>();
+  }
+  if (stages_.live != nullptr) stages_.live->begin(std::make_shared<const Answer>(answer_));
+  CitationFilter citations(prompt.passages);
+  std::string text;
+  auto show = [&](const std::string& shown) {
+    if (text.empty() && !shown.empty()) end_stage("first_token");
+    text += shown;
+    if (stages_.live != nullptr) stages_.live->append(shown);
+  };
+  model::Generator::OnText on_text = [&](std::string_view piece) { show(citations.feed(piece)); };
+  model::GenerationRequest request{.messages = std::move(prompt.messages),
+                                   .max_tokens = max_tokens,
+                                   .sampling = conversation.sampling,
+                                   .deadline = request_.deadline};
+  ++calls_;
+  auto made = co_await parts_.generator->generate(std::move(request), on_text);
+  if (made) show(citations.finish());
+  end_stage("generate");
+  if (!made) co_return lose_generator(made.error(), !text.empty());
+  if (text.empty()) {
+    degrade(2, "generator_empty");
+    co_return Result<>();
+  }
+  answer_.text = std::move(text);
+  answer_.author = Authorship{.model = std::string(parts_.generator->name()),
+                              .finish = made->finish,
+                              .usage = made->usage,
+                              .truncated = prompt.truncated,
+                              .citations_removed = citations.removed()};
+  co_return Result<>();
+}
+
+Result<> AnswerRun::lose_generator(const Error& error, bool interrupted) {
+  const ErrorCode code = error.code;
+  if (code == ErrorCode::kClientClosed || code == ErrorCode::kDeadlineExceeded) {
+    return std::unexpected(error);
+  }
+  log_warning("generation failed, the passages are the answer", {{"code", error_code_name(code)}});
+  degrade(2, interrupted                        ? "generator_interrupted"
+             : code == ErrorCode::kOverloaded   ? "generator_throttled"
+             : code == ErrorCode::kInvalidField ? "generator_refused"
+                                                : "generator_unavailable");
+  return {};
 }
 
 } // namespace raglan::rag

@@ -1,5 +1,5 @@
-// One question answered, its own entry in the query cache left aside: embed → passages → compose,
-// or the answer to a similar question. Internal to rag/.
+// One question answered, its own entry in the query cache left aside: embed → passages → compose or
+// write, or the answer to a similar question. Internal to rag/.
 #pragma once
 
 #include <vector>
@@ -14,6 +14,7 @@ class AnswerRun {
   struct Stages {
     RetrievalStage& retrieval;
     ReuseStage& reuse;
+    LiveAnswer* live; // told of the answer while it is written; may be null
   };
   // All must outlive the run; it owns the rest. Without a `generation` the retrieval cache is not
   // asked, nor are similar questions; with `redis_failed` only this process' is.
@@ -37,12 +38,16 @@ class AnswerRun {
   net::Task<std::optional<ComputedAnswer>> reuse();
   net::Task<Result<>> retrieve();
   net::Task<Result<>> compose_answer();
+  // By the language model. When that fails the passages are the answer, at level 2.
+  net::Task<Result<>> write_answer();
+  Result<> lose_generator(const Error& error, bool interrupted);
   // The best sentences of the passages: milliseconds for many of them, so on the search executor.
   net::Task<Result<std::vector<SentenceCandidate>>> choose_sentences();
   // What this takes is counted in the answer.
   net::Task<Result<model::EmbeddingReply>> embed(std::vector<std::string> texts);
   // Goes on without the embedder, at level 1; an error when nobody waits for the answer any more.
   Result<> lose_embedder(const Error& error);
+  void degrade(std::uint32_t level, std::string_view reason);
 
   const PipelineConfig& config_;
   const Pipeline::Parts& parts_;

@@ -11,6 +11,10 @@
 // will expire soon, or has just expired, is served and computed again behind (policy/freshness.h);
 // one that expired longer ago is served when computing it again fails.
 //
+// With a language model the answer is written from the passages (rag/prompt.h, rag/citations.h) and
+// may be read while it is (`stream`), by everybody who waits for it. When the model fails the reply
+// is the passages (level 2).
+//
 // Each stage has a deadline check before it (no stage starts when the deadline has passed), waits
 // for its executor until the deadline and no longer, and has its time in the reply. Without an
 // embedder the search is BM25 alone (level 1). A degraded answer never enters the cache; an answer
@@ -24,6 +28,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <variant>
 
 #include "base/clock.h"
 #include "cache/local_cache.h"
@@ -38,6 +43,8 @@
 #include "rag/extractive.h"
 #include "rag/generation_reader.h"
 #include "rag/hot_queries.h"
+#include "rag/live_answer.h"
+#include "rag/prompt.h"
 #include "rag/query.h"
 #include "rag/query_key.h"
 #include "rag/retrieval_config.h"
@@ -50,6 +57,7 @@ namespace raglan::rag {
 struct PipelineConfig {
   RetrievalConfig retrieval;
   ExtractiveConfig extractive;
+  PromptConfig prompt; // of a language model
   cache::LocalCacheConfig query_cache;
   policy::FreshnessConfig freshness; // of the query cache
   std::size_t hot_queries = 0;       // how many of them are counted
@@ -69,14 +77,21 @@ struct ComputedAnswer {
   std::optional<Reuse> reuse; // it is another question's answer; `layer` is kQuery
 };
 
+class AnswerStream;
+using StreamedReply = std::variant<QueryReply, AnswerStream>;
+
 class Pipeline {
  public:
+  class Run;
+  using Flights = net::SingleFlight<ComputedAnswer, LiveAnswer>;
+
   struct Parts {
     store::Store& store;
     model::EmbeddingCache& embeddings;
     net::Submit search; // the bounded executor for search and SQL
     const Clock& clock;
-    redis::Client* redis = nullptr; // the second tier of the caches, where there is one
+    redis::Client* redis = nullptr;        // the second tier of the caches, where there is one
+    model::Generator* generator = nullptr; // null: answers are made of the passages' sentences
     // Called once for each stage that ran, for histograms; may be empty.
     std::function<void(std::string_view stage, Duration)> on_stage;
   };
@@ -86,6 +101,10 @@ class Pipeline {
   // Errors: kNotFound (no such collection), kNotCached, kDeadlineExceeded, kOverloaded, and what
   // the store reports.
   net::Task<Result<QueryReply>> run(QueryRequest request);
+
+  // The same, as soon as the answer begins to be written (rag/answer_stream.h); whole, when it is
+  // there at once.
+  net::Task<Result<StreamedReply>> stream(QueryRequest request);
 
   // Sees to it that the answer is cached and will be for so long. False when it is already, or
   // somebody is at it. For work that nobody waits for, which has kRefreshTimeout at most. Errors:
@@ -118,20 +137,18 @@ class Pipeline {
   SimilarQuestions& similar_questions() { return reuse_.questions(); }
 
  private:
-  class Run;
-
   // At most so many answers are computed again in the background at a time.
   static constexpr std::size_t kMaxRefreshes = 8;
   static constexpr std::chrono::seconds kRefreshTimeout{60};
 
   // The query cache left aside until the answer is there; then it is kept. With a `generation` the
-  // retrieval cache is asked.
+  // retrieval cache is asked. `live`, which may be null, hears of the answer while it is written.
   net::Task<Result<ComputedAnswer>> compute(QueryRequest request,
                                             std::optional<store::Generation> generation,
-                                            AnswerCache::Turn turn);
+                                            AnswerCache::Turn turn, LiveAnswer* live);
   // The answer that another loop or node has computed, or else this one's.
   net::Task<Result<ComputedAnswer>> find_or_compute(Hash128 key, QueryRequest request,
-                                                    store::Generation generation);
+                                                    store::Generation generation, LiveAnswer& live);
   // Has the answer, which expires then, computed again on `loop`, unless that is under way here.
   void refresh(const boost::asio::any_io_executor& loop, const Hash128& key, QueryRequest request,
                MonotonicTime expires);
@@ -146,7 +163,7 @@ class Pipeline {
   AnswerCache answer_cache_;
   RetrievalStage retrieval_;
   ReuseStage reuse_;
-  net::SingleFlight<ComputedAnswer> answers_;
+  Flights answers_;
   cache::Refreshes refreshes_{kMaxRefreshes};
   HotQueries hot_queries_;
 };

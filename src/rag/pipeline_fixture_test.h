@@ -19,8 +19,12 @@ class PipelineTest : public net::LoopTest {
 
   Pipeline& pipeline() {
     if (!pipeline_) {
-      pipeline_ = std::make_unique<Pipeline>(
-          config_, Pipeline::Parts{store_, embeddings_, submit_, clock_, nullptr, on_stage_});
+      pipeline_ = std::make_unique<Pipeline>(config_, Pipeline::Parts{.store = store_,
+                                                                      .embeddings = embeddings_,
+                                                                      .search = submit_,
+                                                                      .clock = clock_,
+                                                                      .generator = generator_,
+                                                                      .on_stage = on_stage_});
     }
     return *pipeline_;
   }
@@ -54,6 +58,7 @@ class PipelineTest : public net::LoopTest {
     return true;
   };
   std::function<void(std::string_view, Duration)> on_stage_;
+  model::Generator* generator_ = nullptr;
   PipelineConfig config_;
   std::unique_ptr<Pipeline> pipeline_;
 };

@@ -56,15 +56,15 @@ TEST_F(PipelineTest, WhatChangesTheAnswerChangesTheKey) {
 }
 
 TEST_F(PipelineTest, WhatChangesWhatIsFoundOrSaidChangesTheKeys) {
-  const ConfigKeys shipped = config_keys(config_, "fake");
-  EXPECT_NE(config_keys(config_, "another model").retrieval, shipped.retrieval);
+  const ConfigKeys shipped = config_keys(config_, "fake", "");
+  EXPECT_NE(config_keys(config_, "another model", "").retrieval, shipped.retrieval);
   PipelineConfig other = config_;
   other.retrieval.bm25_weight += 0.1;
-  EXPECT_NE(config_keys(other, "fake").retrieval, shipped.retrieval);
+  EXPECT_NE(config_keys(other, "fake", "").retrieval, shipped.retrieval);
   other = config_;
   other.extractive.min_cosine += 0.1;
-  EXPECT_EQ(config_keys(other, "fake").retrieval, shipped.retrieval);
-  EXPECT_NE(config_keys(other, "fake").answer, shipped.answer);
+  EXPECT_EQ(config_keys(other, "fake", "").retrieval, shipped.retrieval);
+  EXPECT_NE(config_keys(other, "fake", "").answer, shipped.answer);
 }
 
 TEST_F(PipelineTest, AnUnknownCollectionIsNotFoundInEveryCacheMode) {

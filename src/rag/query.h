@@ -11,6 +11,7 @@
 
 #include "base/deadline.h"
 #include "base/hash.h"
+#include "model/generator.h"
 #include "rag/fusion.h"
 #include "rag/rendered_once.h"
 #include "store/types.h"
@@ -26,6 +27,14 @@ enum class CacheLayer : std::uint8_t { kQuery, kRetrieval, kEmbedding };
 // Stages in the order they ran.
 using StageTimings = std::vector<std::pair<std::string_view, Duration>>;
 
+// What a conversation adds to a question.
+struct Conversation {
+  std::vector<model::ChatMessage> history; // before the question, oldest first
+  model::Sampling sampling;
+  std::optional<std::size_t> max_tokens; // of the answer, instead of the configuration's
+  bool operator==(const Conversation&) const = default;
+};
+
 struct QueryRequest {
   store::CollectionKey collection;
   std::string query; // not empty, valid UTF-8
@@ -36,7 +45,11 @@ struct QueryRequest {
   CacheMode cache = CacheMode::kUse;
   bool explain = false;
   bool background = false; // nobody waits for it: behind those who are waited for
+  std::shared_ptr<const Conversation> conversation; // null: none
   Deadline deadline;
+
+  // A user does not join what is done in the background, whose work waits behind everybody's.
+  int urgency() const { return background ? 0 : 1; }
 };
 
 // A passage that the answer may cite as [n].
@@ -54,15 +67,26 @@ struct Source {
   Ranked explanation; // shown when QueryRequest::explain is set
 };
 
+// Of an answer that a language model wrote.
+struct Authorship {
+  std::string model;
+  model::FinishReason finish = model::FinishReason::kStop;
+  model::GenerationUsage usage;
+  bool truncated = false;            // it has not seen all passages and all of the conversation
+  std::size_t citations_removed = 0; // of passages that there are not
+};
+
 // What a question's answer is, apart from how and when it was computed: this is what a cache keeps.
 struct Answer {
-  std::optional<std::string> text; // absent in retrieve mode; empty text never: see kNothingFound
-  bool found = false;              // false: no passage answers the question, and `text` says so
+  // Absent in retrieve mode, and when the language model failed; empty never: see kNothingFound.
+  std::optional<std::string> text;
+  bool found = false; // false: no passage answers the question, and `text` says so
   std::vector<Source> sources;
   store::Generation generation; // of the data that was searched
   std::uint32_t degraded_level = 0;
   std::vector<std::string> degraded_reasons;
   std::size_t embedding_tokens = 0; // computed for it: not those of vectors that were cached
+  std::optional<Authorship> author; // absent: no language model had a part in it
   RenderedOnce rendered;            // the front end's text of all this
 };
 
@@ -70,6 +94,13 @@ struct Answer {
 struct Reuse {
   double similarity = 0;            // of the two questions, a cosine
   std::size_t embedding_tokens = 0; // computed to find it
+};
+
+// Tokens that were computed for this reply: none for what another asker or a cache has paid.
+struct ReplyUsage {
+  std::size_t embedding_tokens = 0;
+  std::size_t prompt_tokens = 0;
+  std::size_t completion_tokens = 0;
 };
 
 struct QueryReply {
@@ -82,6 +113,13 @@ struct QueryReply {
   bool stored = false;        // computed now, and kept there
   StageTimings timings;
   Duration total{};
+
+  ReplyUsage usage() const {
+    if (reuse) return {.embedding_tokens = reuse->embedding_tokens};
+    if (layer == CacheLayer::kQuery || cache == CacheStatus::kCoalesced) return {};
+    const auto generated = answer->author ? answer->author->usage : model::GenerationUsage();
+    return {answer->embedding_tokens, generated.prompt_tokens, generated.completion_tokens};
+  }
 };
 
 } // namespace raglan::rag

@@ -10,7 +10,7 @@ namespace {
 // Part of the keys, since caches may outlive a process: to be raised with every change of the code
 // that finds other passages in the same collection, or makes other answers of the same passages.
 constexpr std::uint64_t kRetrievalVersion = 1;
-constexpr std::uint64_t kAnswerVersion = 1;
+constexpr std::uint64_t kAnswerVersion = 2;
 
 std::string_view bytes_of(const Hash128& hash) {
   return {reinterpret_cast<const char*>(hash.bytes.data()), hash.bytes.size()};
@@ -22,6 +22,29 @@ void add_search(Hasher& hasher, const QueryRequest& request, store::Generation g
   hasher.add(generation.epoch).add(generation.seq).add(generation.nonce);
   hasher.add(normalise_query(request.query)).add(request.top_k).add(request.filter_json);
   hasher.add(bytes_of(config.retrieval));
+}
+
+// Absent is not the same as zero.
+template <typename T>
+void add_optional(Hasher& hasher, const std::optional<T>& value) {
+  hasher.add(std::uint64_t{value.has_value()});
+  if (value) hasher.add(std::bit_cast<std::uint64_t>(*value));
+}
+
+void add_conversation(Hasher& hasher, const Conversation& conversation) {
+  hasher.add(conversation.history.size());
+  for (const model::ChatMessage& message : conversation.history) {
+    hasher.add(static_cast<std::uint64_t>(message.role)).add(message.text);
+  }
+  const model::Sampling& sampling = conversation.sampling;
+  add_optional(hasher, sampling.temperature);
+  add_optional(hasher, sampling.top_p);
+  add_optional(hasher, sampling.presence_penalty);
+  add_optional(hasher, sampling.frequency_penalty);
+  add_optional(hasher, sampling.seed);
+  hasher.add(sampling.stop.size());
+  for (const std::string& stop : sampling.stop) hasher.add(stop);
+  add_optional(hasher, conversation.max_tokens);
 }
 
 } // namespace
@@ -50,7 +73,8 @@ cache::Scope scope_of(const store::CollectionKey& collection) {
          static_cast<std::uint32_t>(std::hash<Hash128>()(both));
 }
 
-ConfigKeys config_keys(const PipelineConfig& config, std::string_view embedder_id) {
+ConfigKeys config_keys(const PipelineConfig& config, std::string_view embedder_id,
+                       std::string_view generator_id) {
   const RetrievalConfig& retrieval = config.retrieval;
   Hasher finding;
   finding.add(kRetrievalVersion).add(embedder_id);
@@ -62,6 +86,9 @@ ConfigKeys config_keys(const PipelineConfig& config, std::string_view embedder_i
   Hasher answering;
   answering.add(kAnswerVersion).add(extractive.max_candidates).add(extractive.max_sentences);
   answering.add(std::bit_cast<std::uint64_t>(extractive.min_cosine));
+  const PromptConfig& prompt = config.prompt;
+  answering.add(generator_id).add(kPromptVersion).add(prompt.instructions);
+  answering.add(prompt.context_tokens).add(prompt.max_tokens);
   return {finding.finish(), answering.finish()};
 }
 
@@ -86,6 +113,7 @@ Hash128 query_key(const QueryRequest& request, store::Generation generation,
   Hasher hasher;
   add_search(hasher, request, generation, config);
   hasher.add(static_cast<std::uint64_t>(request.mode)).add(bytes_of(config.answer));
+  if (request.conversation) add_conversation(hasher, *request.conversation);
   return hasher.finish();
 }
 

@@ -31,7 +31,9 @@ struct ConfigKeys {
   Hash128 retrieval;
   Hash128 answer;
 };
-ConfigKeys config_keys(const PipelineConfig& config, std::string_view embedder_id);
+// `generator_id`: empty without a language model.
+ConfigKeys config_keys(const PipelineConfig& config, std::string_view embedder_id,
+                       std::string_view generator_id);
 
 // Tenant, collection, generation, normalised question, top_k, filter, and the configuration. The
 // embedding follows from question and model, so that a hit needs none.
@@ -42,8 +44,8 @@ Hash128 retrieval_key(const QueryRequest& request, store::Generation generation,
 // other's (rag/similar_questions.h).
 Hash128 reuse_group(const QueryRequest& request, const ConfigKeys& config);
 
-// The same as retrieval_key, and the mode. Not the cache mode, nor `explain`: an answer keeps its
-// explanation, and the front end shows it or not.
+// The same as retrieval_key, the mode, and the conversation. Not the cache mode, nor `explain`: an
+// answer keeps its explanation, and the front end shows it or not.
 Hash128 query_key(const QueryRequest& request, store::Generation generation,
                   const ConfigKeys& config);
 

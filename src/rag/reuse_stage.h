@@ -41,9 +41,10 @@ class ReuseStage {
   ReuseStage(SimilarQuestionsConfig config, ConfigKeys keys, Parts parts)
       : keys_(keys), parts_(std::move(parts)), questions_(config) {}
 
-  // Whether it is worth asking: not for what nobody waits for, which is to be computed.
+  // Whether it is worth asking: not for what nobody waits for, which is to be computed, nor for a
+  // question that means what it does in its conversation.
   bool serves(const QueryRequest& request) const {
-    return questions_.enabled() && !request.background;
+    return questions_.enabled() && !request.background && !request.conversation;
   }
 
   // Nothing similar when the executor is full or the deadline passes: the question goes on alone.

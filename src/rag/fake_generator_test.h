@@ -1,0 +1,74 @@
+// A language model that writes what a test tells it to, when it tells it to.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/guarded.h"
+#include "model/generator.h"
+#include "net/completion.h"
+
+namespace raglan::rag {
+
+class FakeGenerator final : public model::Generator {
+ public:
+  std::string_view id() const override { return "fake-writer:1"; }
+  std::string_view name() const override { return "fake-writer"; }
+
+  net::Task<Result<model::Generation>> generate(model::GenerationRequest request,
+                                                OnText on_text) override {
+    ++calls;
+    last_request.with([&](auto& last) { last = request; });
+    const Leaving leaving{under_way};
+    ++under_way;
+    model::Generation made;
+    for (const std::string& piece : pieces) {
+      if (holding) {
+        auto wait = [this](const net::Completion<void>& done) {
+          held_.with([&](auto& held) { held.push_back(done); });
+        };
+        auto ok = co_await net::await_completion<void>(std::move(wait));
+        if (!ok) co_return forward_error(ok);
+      }
+      made.text += piece;
+      on_text(piece);
+    }
+    if (failure) co_return std::unexpected(*failure);
+    made.usage = {.prompt_tokens = 100, .completion_tokens = pieces.size()};
+    co_return made;
+  }
+
+  // Lets the next piece be written.
+  void let_go_on() {
+    while (true) {
+      auto held = held_.with([](auto& waiting) { return std::exchange(waiting, {}); });
+      for (const auto& each : held) each.deliver({});
+      if (!held.empty()) return;
+      std::this_thread::yield();
+    }
+  }
+  void await_held() const {
+    while (held_.with([](const auto& held) { return held.empty(); })) std::this_thread::yield();
+  }
+
+  // Set before they are used.
+  std::vector<std::string> pieces{"It reclaims ", "storage [1]."};
+  std::optional<Error> failure; // after the pieces
+  bool holding = false;
+
+  std::atomic<int> calls = 0;
+  std::atomic<int> under_way = 0;
+  Guarded<model::GenerationRequest> last_request;
+
+ private:
+  struct Leaving {
+    std::atomic<int>& count;
+    ~Leaving() { --count; }
+  };
+  Guarded<std::vector<net::Completion<void>>> held_;
+};
+
+} // namespace raglan::rag

@@ -1,0 +1,228 @@
+#include "rag/pipeline_run.h"
+
+#include <utility>
+
+#include "base/ids.h"
+#include "rag/query_key.h"
+
+namespace raglan::rag {
+
+using policy::Freshness;
+
+namespace {
+
+CacheStatus status_of(CacheMode mode) {
+  switch (mode) {
+    case CacheMode::kBypass: return CacheStatus::kBypass;
+    case CacheMode::kRefresh: return CacheStatus::kRefresh;
+    case CacheMode::kUse:
+    case CacheMode::kOnly: break;
+  }
+  return CacheStatus::kMiss;
+}
+
+// Of RFC 5861's errors: ours, and not the question's.
+bool is_server_fault(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInternal:
+    case ErrorCode::kUpstream:
+    case ErrorCode::kOverloaded:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kDeadlineExceeded:
+    case ErrorCode::kCorrupt: return true;
+    default: return false;
+  }
+}
+
+} // namespace
+
+Pipeline::Run::Run(Pipeline& pipeline, QueryRequest request, boost::asio::any_io_executor loop)
+    : pipeline_(pipeline),
+      clock_(pipeline.parts_.clock),
+      loop_(std::move(loop)),
+      request_(std::move(request)),
+      started_(clock_.now()) {
+  reply_.id = make_uuid7(clock_.wall_now());
+  reply_.cache = status_of(request_.cache);
+  if (request_.cache == CacheMode::kUse && !request_.conversation) {
+    pipeline_.hot_queries_.count(request_);
+  }
+}
+
+bool Pipeline::Run::find_here() {
+  if (reply_.cache != CacheStatus::kMiss || request_.deadline.expired(started_)) return false;
+  generation_ = pipeline_.generations_.try_read(request_.collection);
+  return generation_ && *generation_ && look();
+}
+
+net::Task<Result<>> Pipeline::Run::find_or_compute() {
+  auto found = co_await find();
+  if (!found) co_return forward_error(found);
+  if (*found) co_return Result<>();
+  while (true) {
+    Seat seat = board();
+    auto computed = co_await seat.result(request_.deadline, clock_);
+    if (!is_others_deadline(computed, seat)) co_return settle(std::move(computed), seat.joined());
+  }
+}
+
+net::Task<Result<std::optional<Pipeline::Run::Seat>>> Pipeline::Run::open() {
+  auto found = co_await find();
+  if (!found) co_return forward_error(found);
+  if (*found) co_return std::nullopt;
+  while (true) {
+    Seat seat = board();
+    const auto live = seat.progress();
+    auto news = co_await live->news(false, 0, request_.deadline, clock_);
+    if (!news) co_return std::unexpected(std::move(news.error()));
+    if (news->outline) {
+      take_outline(seat, std::move(news->outline));
+      co_return std::optional<Seat>(std::move(seat));
+    }
+    auto computed = co_await seat.result(request_.deadline, clock_);
+    if (is_others_deadline(computed, seat)) continue;
+    auto ok = settle(std::move(computed), seat.joined());
+    if (!ok) co_return forward_error(ok);
+    co_return std::nullopt;
+  }
+}
+
+net::Task<Result<>> Pipeline::Run::finish(Seat& seat) {
+  auto computed = co_await seat.result(request_.deadline, clock_);
+  co_return settle(std::move(computed), seat.joined());
+}
+
+QueryReply Pipeline::Run::take_reply() {
+  reply_.total = clock_.now() - started_;
+  return std::move(reply_);
+}
+
+void Pipeline::Run::take_outline(const Seat& seat, std::shared_ptr<const Answer> outline) {
+  if (seat.joined()) reply_.cache = CacheStatus::kCoalesced;
+  reply_.answer = std::move(outline);
+}
+
+net::Task<Result<bool>> Pipeline::Run::find() {
+  if (reply_.cache != CacheStatus::kMiss) co_return false;
+  if (request_.deadline.expired(started_)) {
+    co_return fail(ErrorCode::kDeadlineExceeded, "the request's deadline has passed");
+  }
+  if (!generation_) {
+    const auto& search = pipeline_.parts_.search;
+    generation_ = co_await pipeline_.generations_.read(request_.collection, search,
+                                                       request_.deadline, clock_);
+    if (*generation_ && look()) co_return true;
+  }
+  if (!*generation_) co_return forward_error(*generation_);
+  if (request_.cache != CacheMode::kOnly) co_return false;
+  auto elsewhere = co_await find_elsewhere(*reply_.key);
+  if (!elsewhere) co_return forward_error(elsewhere);
+  co_return true;
+}
+
+bool Pipeline::Run::look() {
+  reply_.key = query_key(request_, **generation_, pipeline_.keys_);
+  const AnswerCache::Found found = pipeline_.answer_cache_.find(*reply_.key);
+  end_stage("cache", started_);
+  return serve(*reply_.key, found);
+}
+
+bool Pipeline::Run::serve(const Hash128& key, const AnswerCache::Found& found) {
+  switch (found.freshness) {
+    case Freshness::kFresh: break;
+    case Freshness::kRefreshEarly:
+    case Freshness::kStale: pipeline_.refresh(loop_, key, request_, found.expires); break;
+    case Freshness::kOnlyIfError:
+    case Freshness::kExpired: return false;
+  }
+  const bool stale = found.freshness == Freshness::kStale;
+  take_hit(stale ? CacheStatus::kStale : CacheStatus::kHit, found.answer);
+  return true;
+}
+
+net::Task<Result<>> Pipeline::Run::find_elsewhere(const Hash128& key) {
+  const auto found =
+      co_await pipeline_.answer_cache_.find_shared(key, request_.collection, request_.deadline);
+  if (serve(key, found)) co_return Result<>();
+  co_return fail(ErrorCode::kNotCached, "the answer is not in the cache");
+}
+
+Pipeline::Run::Seat Pipeline::Run::board() {
+  Pipeline& pipeline = pipeline_;
+  boarded_ = clock_.now();
+  if (reply_.cache == CacheStatus::kBypass || reply_.cache == CacheStatus::kRefresh) {
+    auto start = [&pipeline, request = request_](std::shared_ptr<LiveAnswer> live) {
+      return pipeline.compute(request, std::nullopt, {}, live.get());
+    };
+    // A key of its own: nobody joins it.
+    return pipeline_.answers_.board(loop_, hash128(reply_.id), request_.urgency(),
+                                    std::move(start));
+  }
+  const Hash128 key = *reply_.key;
+  auto start = [&pipeline, key, request = request_,
+                generation = **generation_](std::shared_ptr<LiveAnswer> live) {
+    return pipeline.find_or_compute(key, request, generation, *live);
+  };
+  return pipeline_.answers_.board(loop_, key, request_.urgency(), std::move(start));
+}
+
+bool Pipeline::Run::is_others_deadline(const Result<ComputedAnswer>& computed,
+                                       const Seat& seat) const {
+  return Flights::is_others_deadline(computed, seat.joined(), request_.deadline, clock_);
+}
+
+Result<> Pipeline::Run::settle(Result<ComputedAnswer> computed, bool joined) {
+  if (!computed) return fall_back(computed.error());
+  if (computed->reuse) {
+    take_hit(CacheStatus::kHit, computed->answer);
+    reply_.reuse = computed->reuse;
+    take_timings(*computed);
+    return {};
+  }
+  if (computed->layer == CacheLayer::kQuery) {
+    const AnswerCache::Found found{computed->answer, computed->freshness, computed->expires};
+    serve(*reply_.key, found);
+    end_stage("shared_cache", boarded_);
+    return {};
+  }
+  if (!joined) return take(std::move(*computed));
+  reply_.cache = CacheStatus::kCoalesced;
+  reply_.stored = computed->stored;
+  reply_.answer = std::move(computed->answer);
+  end_stage("coalesced", boarded_);
+  return {};
+}
+
+Result<> Pipeline::Run::fall_back(const Error& error) {
+  if (!reply_.key || !is_server_fault(error.code)) return std::unexpected(error);
+  auto old = pipeline_.answer_cache_.peek(*reply_.key).answer; // Redis may have had it
+  if (!old) return std::unexpected(error);
+  take_hit(CacheStatus::kStale, std::move(old));
+  return {};
+}
+
+void Pipeline::Run::take_hit(CacheStatus status, std::shared_ptr<const Answer> answer) {
+  reply_.cache = status;
+  reply_.layer = CacheLayer::kQuery;
+  reply_.answer = std::move(answer);
+}
+
+Result<> Pipeline::Run::take(ComputedAnswer computed) {
+  reply_.stored = computed.stored;
+  reply_.answer = std::move(computed.answer);
+  reply_.layer = computed.layer;
+  take_timings(computed);
+  return {};
+}
+
+void Pipeline::Run::take_timings(const ComputedAnswer& computed) {
+  reply_.timings.insert(reply_.timings.end(), computed.timings.begin(), computed.timings.end());
+}
+
+void Pipeline::Run::end_stage(std::string_view stage, MonotonicTime began) {
+  const Duration took = clock_.now() - began;
+  reply_.timings.emplace_back(stage, took);
+  if (pipeline_.parts_.on_stage) pipeline_.parts_.on_stage(stage, took);
+}
+
+} // namespace raglan::rag

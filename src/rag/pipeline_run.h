@@ -1,0 +1,66 @@
+// One question under way: the cache, the work in flight that it may join, and the reply. Internal
+// to rag/.
+//
+//   Pipeline::Run run(pipeline, request, loop);
+//   if (run.find_here()) return run.take_reply();     // most questions, where a cache is of use
+//   auto ok = co_await run.find_or_compute();
+#pragma once
+
+#include "rag/pipeline.h"
+
+namespace raglan::rag {
+
+class Pipeline::Run {
+ public:
+  using Seat = Flights::Seat;
+
+  Run(Pipeline& pipeline, QueryRequest request, boost::asio::any_io_executor loop);
+
+  // Whether this process has the answer. No coroutine: that would cost more than the look.
+  bool find_here();
+  // After find_here.
+  net::Task<Result<>> find_or_compute();
+  // As find_or_compute, until the answer begins to be written: then its seat. Nothing: the reply is
+  // there.
+  net::Task<Result<std::optional<Seat>>> open();
+  // The rest of an answer that was opened.
+  net::Task<Result<>> finish(Seat& seat);
+
+  QueryReply take_reply();
+  const QueryReply& reply() const { return reply_; }
+  // What is known of an answer that is being written.
+  void take_outline(const Seat& seat, std::shared_ptr<const Answer> outline);
+
+  Deadline deadline() const { return request_.deadline; }
+  const Clock& clock() const { return clock_; }
+
+ private:
+  // Into this process' cache.
+  bool look();
+  // Whether what was found answers the question; it is refreshed when it is time.
+  bool serve(const Hash128& key, const AnswerCache::Found& found);
+  // Reads the generation, and looks for what needs no computing: whether that is the reply.
+  net::Task<Result<bool>> find();
+  net::Task<Result<>> find_elsewhere(const Hash128& key);
+  Seat board();
+  // Whether to board again: whoever started the work had less time.
+  bool is_others_deadline(const Result<ComputedAnswer>& computed, const Seat& seat) const;
+  Result<> settle(Result<ComputedAnswer> computed, bool joined);
+  // The reply when computing it failed: what expired long ago, if there is that.
+  Result<> fall_back(const Error& error);
+  void take_hit(CacheStatus status, std::shared_ptr<const Answer> answer);
+  Result<> take(ComputedAnswer computed);
+  void take_timings(const ComputedAnswer& computed);
+  void end_stage(std::string_view stage, MonotonicTime began);
+
+  Pipeline& pipeline_;
+  const Clock& clock_;
+  const boost::asio::any_io_executor loop_;
+  const QueryRequest request_;
+  const MonotonicTime started_;
+  MonotonicTime boarded_{};
+  std::optional<Result<store::Generation>> generation_; // once it was read
+  QueryReply reply_;
+};
+
+} // namespace raglan::rag

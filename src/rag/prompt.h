@@ -1,0 +1,55 @@
+// The prompt of a grounded answer: instructions, passages, the conversation so far, the question.
+//
+//   Prompt prompt = build_prompt(question, history, sources, config);
+//
+// Passages are quotations from documents that somebody else wrote, and may try to give orders. They
+// stand in the user's message between delimiters that carry a tag made from the texts themselves,
+// so that none of them can end its own passage; the instructions, in the system message, say that
+// nothing between them is an instruction. (Hines et al., "Defending Against Indirect Prompt
+// Injection Attacks With Spotlighting", 2024: delimiting. It lowers the risk; no prompt removes it,
+// and an answer's citations are checked as well: rag/citations.h.)
+//
+// It fits into the model's window: the oldest of the conversation goes first, beyond half of the
+// room; then the passages ranked lowest. Tokens are estimated (model/token_estimate.h) and counted
+// up by kTokenMargin. Of a single passage that is too long the beginning is kept.
+//
+// Pure; thread safe.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/table.h"
+#include "model/generator.h"
+#include "rag/query.h"
+
+namespace raglan::rag {
+
+struct PromptConfig {
+  std::size_t context_tokens = 8'192; // the model's window
+  std::size_t max_tokens = 512;       // of an answer
+  std::string instructions;           // empty: kInstructions
+};
+void describe(config::Table<PromptConfig>& table);
+
+// Raised with every change of the template: part of the keys of answers.
+inline constexpr std::uint64_t kPromptVersion = 1;
+inline constexpr double kTokenMargin = 1.2;
+extern const std::string_view kInstructions;
+
+struct Prompt {
+  std::vector<model::ChatMessage> messages;
+  std::size_t passages = 0; // those of the sources, from the first, that are in it
+  bool truncated = false;   // not all of the passages and the conversation are
+};
+
+// `history`: earlier messages of the conversation, oldest first. `max_tokens` are left free for the
+// answer.
+Prompt build_prompt(std::string_view question, std::span<const model::ChatMessage> history,
+                    std::span<const Source> sources, const PromptConfig& config,
+                    std::size_t max_tokens);
+
+} // namespace raglan::rag
