@@ -145,7 +145,7 @@ std::string chat_text_chunk(const ChatIdentity& identity, std::string_view text)
 std::string chat_end_chunk(const ChatIdentity& identity, const rag::QueryReply& reply) {
   const rag::Answer& answer = *reply.answer;
   json::object delta{{"annotations", annotations(chat_content(answer), answer)}};
-  const json::object last = chunk(identity, std::move(delta), finish_reason(answer));
+  const json::object last = chunk(identity, std::move(delta), json::value(finish_reason(answer)));
   return with_field(last, "raglan", reply_text(reply, false));
 }
 

@@ -35,7 +35,7 @@ class OpenAiClient(NodeTest):
 
     def test_models_are_listed_and_retrieved(self):
         models = self.client.models.list()
-        self.assertEqual([model.id for model in models], ["all-MiniLM-L6-v2"])
+        self.assertEqual([model.id for model in models], ["all-MiniLM-L6-v2", "raglan"])
         model = self.client.models.retrieve("all-MiniLM-L6-v2")
         self.assertEqual((model.id, model.object, model.owned_by), ("all-MiniLM-L6-v2", "model", "raglan"))
         with self.assertRaises(openai.NotFoundError) as raised:

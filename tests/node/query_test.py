@@ -81,7 +81,8 @@ class Answers(QueryTest):
     def test_the_reply_has_exactly_its_fields(self):
         body = self.node.query("In which year was the lighthouse built, please?").json
         self.assertEqual(
-            set(body), {"id", "answer", "found", "sources", "cache", "degraded", "timings_ms", "usage"}
+            set(body),
+            {"id", "answer", "found", "sources", "generation", "cache", "degraded", "timings_ms", "usage"},
         )
         self.assertEqual(
             set(body["sources"][0]),

@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+"""Answers by a language model behind an API: streams, caches, every way in which it can fail, cancellation."""
+
+import json
+import socket
+import sys
+import threading
+import time
+import unittest
+
+from handbook import HANDBOOK, QUESTIONS
+from harness import ROOT, TemporaryFolderTest, wait_until
+from health_test import parse_metrics
+from query_test import read_events
+
+sys.path.insert(0, str(ROOT / "tests/support"))
+from provider import Provider  # noqa: E402
+
+KEY = "sesame-open-quizzaciouscanary"  # the canary: no log line may have it
+PRIVATE = "stand-in-private-text"  # of every error that the provider answers
+MODEL = "stand-in-chat"
+QUESTION = QUESTIONS[0][0]
+WELL = {
+    "latency": "0ms",
+    "token_delay": "0ms",
+    "fault": "none",
+    "error_every": 0,
+    "error_status": 500,
+    "reset_every": 0,
+    "requests_per_second": 0,
+}
+# The faults, and why the passages alone are the answer then.
+FAULTS = [
+    ({"fault": "hang"}, "generator_unavailable"),
+    ({"fault": "refuse"}, "generator_unavailable"),
+    ({"fault": "invalid_json"}, "generator_unavailable"),
+    ({"fault": "truncated"}, "generator_interrupted"),
+    ({"reset_every": 1}, "generator_interrupted"),
+    ({"error_every": 1, "error_status": 500}, "generator_unavailable"),
+    ({"error_every": 1, "error_status": 401}, "generator_unavailable"),
+    ({"error_every": 1, "error_status": 404}, "generator_unavailable"),
+    ({"error_every": 1, "error_status": 400}, "generator_refused"),
+    ({"requests_per_second": 0.01}, "generator_throttled"),
+]
+# Waits are short, and nothing is left alone unless a test is about that.
+QUICK = [
+    "generation.stall_timeout=300ms",
+    "generation.retry.max_backoff=20ms",
+    "generation.retry.base_backoff=20ms",
+    "server.request_timeout=2s",
+]
+
+
+class GenerationTest(TemporaryFolderTest):
+    def start_provider(self, **settings):
+        provider = Provider(**{"api_key": KEY, **settings})
+        self.addCleanup(provider.stop)
+        return provider
+
+    def start_node(self, provider, *extra, documents=HANDBOOK, **keywords):
+        chosen = ["generation.provider=openai", f"generation.base_url={provider.url}/v1", f"generation.model={MODEL}"]
+        flags = [part for setting in [*chosen, *extra] for part in ("--set", setting)]
+        node = self.start(*flags, env={"RAGLAN_GENERATION__API_KEY": KEY}, **keywords)
+        reply = node.post("/v1/documents", {"documents": documents})
+        self.assertEqual(reply.status, 200, reply.text)
+        return node
+
+    def calls(self, provider):
+        return provider.stats()["calls"].get("/v1/chat/completions", 0)
+
+    def breaker(self, node):
+        metrics = parse_metrics(node.get("/metrics").text)
+        return metrics[("raglan_breaker_state", frozenset({("upstream", "generation")}))]
+
+    def stream(self, node, question=QUESTION, **fields):
+        return node.post("/v1/query", {"query": question, "stream": True, **fields})
+
+
+class Works(GenerationTest):
+    def test_the_model_answers_from_the_passages_and_cites_them(self):
+        provider = self.start_provider()
+        node = self.start_node(provider)
+        for question, document, words in QUESTIONS:
+            reply = node.query(question).json
+            self.assertIn("[1]", reply["answer"])
+            self.assertEqual(reply["sources"][0]["document_id"], document)
+            self.assertEqual(reply["generation"]["model"], MODEL)
+            self.assertEqual(reply["generation"]["finish_reason"], "stop")
+            self.assertGreater(reply["usage"]["prompt_tokens"], reply["usage"]["completion_tokens"])
+            self.assertGreater(reply["usage"]["completion_tokens"], 0)
+            self.assertLessEqual({"generate", "first_token"}, set(reply["timings_ms"]))
+            self.assertEqual(reply["degraded"], {"level": 0, "reasons": []})
+        before = self.calls(provider)
+        again = node.query(question).json
+        self.assertEqual(again["cache"], {"status": "hit", "layer": "query"})
+        self.assertEqual(again["answer"], reply["answer"])
+        self.assertEqual(again["usage"]["prompt_tokens"], 0)
+        self.assertEqual(self.calls(provider), before)
+
+    def test_another_model_has_answers_of_its_own(self):
+        provider = self.start_provider()
+        node = self.start_node(provider)
+        node.query(QUESTION)
+        node.stop()
+        node = self.start_node(provider, "generation.model=another-model", documents=HANDBOOK)
+        reply = node.query(QUESTION).json
+        self.assertEqual((reply["cache"]["status"], reply["generation"]["model"]), ("miss", "another-model"))
+
+    def test_a_stream_comes_while_it_is_written_and_then_from_the_cache(self):
+        provider = self.start_provider(token_delay="20ms")
+        node = self.start_node(provider)
+        events = read_events(self.stream(node))
+        names = [name for name, _ in events]
+        self.assertEqual((names[0], names[-1]), ("sources", "done"))
+        self.assertGreater(names.count("delta"), 3)
+        whole = events[-1][1]
+        self.assertEqual("".join(data["text"] for name, data in events if name == "delta"), whole["answer"])
+        self.assertEqual(events[0][1]["sources"], whole["sources"])
+        replayed = read_events(self.stream(node))
+        self.assertEqual([name for name, _ in replayed], ["sources", "delta", "done"])
+        self.assertEqual(replayed[-1][1]["cache"]["status"], "hit")
+        self.assertEqual(replayed[-1][1]["answer"], whole["answer"])
+
+    def test_many_who_ask_the_same_share_one_answer_streamed_or_not(self):
+        provider = self.start_provider(token_delay="20ms")
+        node = self.start_node(provider)
+        replies = []
+
+        def ask(number):
+            if number % 2:
+                events = read_events(self.stream(node))
+                text = "".join(data["text"] for name, data in events if name == "delta")
+                replies.append((text, events[-1][1]))
+            else:
+                body = node.query(QUESTION).json
+                replies.append((body["answer"], body))
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(60)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(replies), 60)
+        self.assertEqual(len({text for text, _ in replies}), 1)
+        self.assertEqual({text for text, _ in replies}, {body["answer"] for _, body in replies})
+        self.assertEqual(self.calls(provider), 1)
+
+    def test_a_client_that_goes_away_cancels_the_call_unless_another_reads(self):
+        provider = self.start_provider(token_delay="100ms")
+        node = self.start_node(provider)
+
+        def open_stream():
+            connection = socket.create_connection((node.host, node.port))
+            body = json.dumps({"query": QUESTION, "stream": True, "cache": "use"}).encode()
+            head = f"POST /v1/query HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body)
+            seen = b""
+            while b"event: delta" not in seen:
+                seen += connection.recv(65536)
+            return connection
+
+        first, second = open_stream(), open_stream()
+        self.assertEqual(provider.stats()["under_way"], 1)
+        first.close()
+        time.sleep(1)  # the server notices within half a second
+        self.assertEqual(provider.stats()["under_way"], 1)
+        second.close()
+        wait_until(lambda: provider.stats()["under_way"] == 0, "the call is cancelled", seconds=5)
+        self.assertEqual(self.calls(provider), 1)
+
+
+class Fails(GenerationTest):
+    def test_the_passages_are_the_answer_whatever_the_provider_does(self):
+        provider = self.start_provider()
+        node = self.start_node(provider, *QUICK, "generation.breaker.failure_threshold=1000")
+        for fault, reason in FAULTS:
+            with self.subTest(**fault):
+                provider.set(**fault)
+                reply = node.query(QUESTION)
+                provider.set(**WELL)
+                self.assertEqual(reply.status, 200, reply.text)
+                body = reply.json
+                self.assertEqual(body["degraded"], {"level": 2, "reasons": [reason]})
+                self.assertIsNone(body["answer"])
+                self.assertIsNone(body["generation"])
+                self.assertEqual(len(body["sources"]), 5)
+                self.assertNotIn(PRIVATE, reply.text)
+                # A held-back provider is asked again when its time has come.
+                if reason == "generator_throttled":
+                    node.stop()
+                    node = self.start_node(provider, *QUICK, "generation.breaker.failure_threshold=1000")
+        self.assertEqual(node.query(QUESTION).json["degraded"]["level"], 0)
+        log = node.stop()
+        self.assertNotIn(PRIVATE, log)
+
+    def test_a_stream_that_is_cut_off_says_so(self):
+        provider = self.start_provider(fault="truncated", token_delay="5ms")
+        node = self.start_node(provider, *QUICK)
+        events = read_events(self.stream(node))
+        names = [name for name, _ in events]
+        self.assertEqual((names[0], names[1], names[-1]), ("sources", "delta", "error"))
+        self.assertEqual(events[-1][1]["error"]["code"], "upstream_error")
+        provider.set(**WELL)
+        self.assertEqual(read_events(self.stream(node))[-1][0], "done")
+
+    def test_a_stream_of_which_nothing_came_ends_in_the_passages(self):
+        provider = self.start_provider(error_every=1)
+        node = self.start_node(provider, *QUICK)
+        events = read_events(self.stream(node))
+        self.assertEqual([name for name, _ in events], ["sources", "done"])
+        self.assertEqual(events[-1][1]["degraded"]["level"], 2)
+
+    def test_a_failed_call_is_made_again(self):
+        provider = self.start_provider(error_every=2)
+        node = self.start_node(provider, *QUICK)
+        for number in range(4):
+            body = node.query(QUESTION, cache="bypass").json
+            self.assertEqual(body["degraded"]["level"], 0, body)
+        self.assertGreaterEqual(self.calls(provider), 6)
+
+    def test_a_dead_provider_is_left_alone_and_found_again_by_one_probe(self):
+        provider = self.start_provider(error_every=1)
+        node = self.start_node(
+            provider, *QUICK, "generation.breaker.recovery_timeout=1s", "generation.retry.retry_ratio=0",
+            "generation.retry.min_retries=0",
+        )
+        for _ in range(5):
+            self.assertEqual(self.breaker(node), 0)
+            self.assertEqual(node.query(QUESTION).json["degraded"]["level"], 2)
+        self.assertEqual(self.breaker(node), 1)
+        self.assertEqual(self.calls(provider), 5)
+        for _ in range(20):
+            body = node.query(QUESTION).json
+            self.assertEqual(body["degraded"], {"level": 2, "reasons": ["generator_unavailable"]})
+        self.assertEqual(self.calls(provider), 5)
+        provider.set(**{**WELL, "latency": "500ms"})
+        provider.reset_stats()
+        time.sleep(1)
+        levels = []
+
+        def ask(number):
+            levels.append(node.query(QUESTION, cache="bypass").json["degraded"]["level"])
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(200)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(self.calls(provider), levels.count(0))
+        self.assertGreaterEqual(levels.count(0), 1)
+        self.assertEqual(self.breaker(node), 0)
+        self.assertEqual(node.query(QUESTION, cache="bypass").json["degraded"]["level"], 0)
+
+    def test_refusals_and_throttling_open_no_breaker(self):
+        provider = self.start_provider()
+        node = self.start_node(provider, *QUICK, "server.request_timeout=300ms")
+        provider.set(error_every=1, error_status=400)
+        for _ in range(10):
+            self.assertEqual(node.query(QUESTION).json["degraded"]["level"], 2)
+        self.assertEqual(self.breaker(node), 0)
+        provider.set(error_every=0, requests_per_second=0.001)
+        for _ in range(10):
+            self.assertEqual(node.query(QUESTION).json["degraded"]["level"], 2)
+        self.assertEqual(self.breaker(node), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
