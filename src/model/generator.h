@@ -45,6 +45,8 @@ struct GenerationRequest {
   std::size_t max_tokens = 0;
   Sampling sampling;
   Deadline deadline;
+  // False: another model is asked when this one fails, so one attempt is enough, and no waiting.
+  bool last_resort = true;
 };
 
 enum class FinishReason : std::uint8_t { kStop, kLength, kContentFilter };
@@ -58,6 +60,8 @@ struct GenerationUsage {
 // What was generated, whole.
 struct Generation {
   std::string text;
+  std::string model;     // which wrote it
+  bool fallback = false; // and is not the one that was meant to
   FinishReason finish = FinishReason::kStop;
   GenerationUsage usage;
 };

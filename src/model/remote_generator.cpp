@@ -85,14 +85,14 @@ net::Task<Result<Generation>> RemoteGenerator::generate(GenerationRequest reques
   Rng rng(random_seed());
   Attempt last;
   for (int attempts = 1;; ++attempts) {
-    if (auto ok = co_await await_turn(backoff, rng, request.deadline); !ok) {
-      co_return forward_error(ok);
-    }
+    const Deadline patience = request.last_resort ? request.deadline : Deadline(clock_.now());
+    if (auto ok = co_await await_turn(backoff, rng, patience); !ok) co_return forward_error(ok);
     Attempt latest = co_await attempt(body, request.deadline, on_text);
     // What the provider did says more than that it is left alone from here on.
     if (!latest.asked && attempts > 1) co_return std::move(last.made);
     last = std::move(latest);
-    if (last.next == Attempt::Next::kNone || attempts == kMaxAttempts) break;
+    const bool again = last.next != Attempt::Next::kNone && request.last_resort;
+    if (!again || attempts == kMaxAttempts) break;
     if (last.next == Attempt::Next::kWhenAllowed) continue; // await_turn waits
     if (!retrying) retrying = budget_.try_acquire_retry();
     const Duration wait = backoff.next(rng);
@@ -164,6 +164,7 @@ net::Task<RemoteGenerator::Attempt> RemoteGenerator::ask(const std::string& body
     auto ok = piece->empty() ? Result<>() : reader.feed(*piece, on_text);
     if (ok && !piece->empty()) continue;
     Attempt made{ok ? reader.finish() : Result<Generation>(forward_error(ok))};
+    if (made.made) made.made->model = config_.model;
     made.outcome = made.made ? policy::Outcome::kSuccess : policy::Outcome::kFailure;
     const bool again = !made.made && !reader.has_text();
     if (again) made.next = Attempt::Next::kRetry;

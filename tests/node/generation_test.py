@@ -176,6 +176,8 @@ class Fails(GenerationTest):
         for fault, reason in FAULTS:
             with self.subTest(**fault):
                 provider.set(**fault)
+                if reason == "generator_throttled":
+                    node.query(QUESTION, cache="bypass")  # takes what the provider still allows
                 reply = node.query(QUESTION)
                 provider.set(**WELL)
                 self.assertEqual(reply.status, 200, reply.text)
@@ -190,8 +192,8 @@ class Fails(GenerationTest):
                     node.stop()
                     node = self.start_node(provider, *QUICK, "generation.breaker.failure_threshold=1000")
         self.assertEqual(node.query(QUESTION).json["degraded"]["level"], 0)
-        log = node.stop()
-        self.assertNotIn(PRIVATE, log)
+        self.assertNotIn(PRIVATE, node.log())
+        node.stop()
 
     def test_a_stream_that_is_cut_off_says_so(self):
         provider = self.start_provider(fault="truncated", token_delay="5ms")
@@ -233,7 +235,7 @@ class Fails(GenerationTest):
             body = node.query(QUESTION).json
             self.assertEqual(body["degraded"], {"level": 2, "reasons": ["generator_unavailable"]})
         self.assertEqual(self.calls(provider), 5)
-        provider.set(**{**WELL, "latency": "500ms"})
+        provider.set(**{**WELL, "latency": "150ms"})
         provider.reset_stats()
         time.sleep(1)
         levels = []
@@ -259,6 +261,7 @@ class Fails(GenerationTest):
             self.assertEqual(node.query(QUESTION).json["degraded"]["level"], 2)
         self.assertEqual(self.breaker(node), 0)
         provider.set(error_every=0, requests_per_second=0.001)
+        node.query(QUESTION, cache="bypass")  # takes what the provider still allows
         for _ in range(10):
             self.assertEqual(node.query(QUESTION).json["degraded"]["level"], 2)
         self.assertEqual(self.breaker(node), 0)
