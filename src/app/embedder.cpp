@@ -8,7 +8,7 @@
 namespace raglan::app {
 namespace {
 
-constexpr std::string_view kUpstream = "embedding";
+const std::string kUpstream = "embedding";
 
 Result<LoadedEmbedder> load_local(const Settings& settings,
                                   const std::filesystem::path& data_folder, const Clock& clock) {

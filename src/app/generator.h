@@ -1,17 +1,17 @@
-// The language model that the settings name, with its metrics.
+// The language models that the settings name, with their metrics.
 #pragma once
 
 #include <memory>
 #include <vector>
 
 #include "app/settings.h"
-#include "model/remote_generator.h"
+#include "model/generator.h"
 #include "telemetry/metric_registry.h"
 
 namespace raglan::app {
 
 struct ConnectedGenerator {
-  std::unique_ptr<model::RemoteGenerator> generator;  // null: the settings name none
+  std::unique_ptr<model::Generator> generator;        // null: the settings name none
   std::vector<telemetry::Registration> registrations; // must not outlive the generator
 };
 

@@ -16,6 +16,7 @@ using std::chrono::milliseconds;
 constexpr std::string_view kDefaultFile = "raglan.toml";
 constexpr std::string_view kSqlite = "sqlite:";
 constexpr std::size_t kMaxFileBytes = 4 << 20;
+constexpr std::size_t kMaxFallbacks = 4;
 
 // The file's text. The error is a whole line.
 std::expected<std::string, std::string> read_config(const std::filesystem::path& path) {
@@ -131,6 +132,9 @@ Settings::Settings() {
   registry_.add("generation", generation, "What makes an answer of the passages.");
   registry_.add("generation", generator, "");
   registry_.add("generation", prompt, "");
+  registry_.add_list("generation.fallback", fallbacks,
+                     "A model that is asked when those before it fail, or by its weight.",
+                     kMaxFallbacks);
   registry_.add("generation.breaker", generator_policies.breaker,
                 "When a provider of answers is left alone for a while.");
   registry_.add("generation.retry", generator_policies.retry_budget,

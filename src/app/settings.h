@@ -18,6 +18,7 @@
 #include "http/server.h"
 #include "ingest/chunker_config.h"
 #include "model/embedding_queue.h"
+#include "model/generator_chain.h"
 #include "model/local_embedder.h"
 #include "model/remote_embedder.h"
 #include "model/remote_generator.h"
@@ -67,6 +68,7 @@ enum class GenerationProvider { kExtractive, kOpenAi };
 
 struct GenerationModel {
   GenerationProvider provider = GenerationProvider::kExtractive;
+  model::ChainOrder order = model::ChainOrder::kAsGiven; // of the model and its fallbacks
 };
 void describe(config::Table<GenerationModel>& table);
 
@@ -103,6 +105,7 @@ class Settings {
   GenerationModel generation;
   model::RemoteGeneratorConfig generator;
   model::RemoteGeneratorPolicies generator_policies;
+  std::vector<model::RemoteGeneratorConfig> fallbacks;
   rag::PromptConfig prompt;
   rag::ExtractiveConfig extractive;
   redis::ClientConfig redis;

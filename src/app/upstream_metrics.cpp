@@ -1,29 +1,29 @@
 #include "app/upstream_metrics.h"
 
-#include <string>
 #include <utility>
 
 namespace raglan::app {
 
 std::function<void(std::string_view code, Duration took)> observe_upstream(
-    telemetry::MetricRegistry& metrics, std::string_view upstream) {
+    telemetry::MetricRegistry& metrics, std::string upstream) {
   auto& requests = metrics.counters(
       "raglan_upstream_requests_total",
       "Requests to an upstream, by status or by how they ended without one.", {"upstream", "code"});
   auto& durations = metrics.histograms("raglan_upstream_request_duration_seconds",
                                        "How long an upstream took to answer.", {"upstream"});
-  return [&requests, &durations, upstream](std::string_view code, Duration took) {
+  return [&requests, &durations, upstream = std::move(upstream)](std::string_view code,
+                                                                 Duration took) {
     requests.with(upstream, code).add();
     durations.with(upstream).observe(took);
   };
 }
 
 telemetry::Registration register_breaker(telemetry::MetricRegistry& metrics,
-                                         std::string_view upstream,
+                                         const std::string& upstream,
                                          std::function<policy::BreakerStatus()> status) {
   return metrics.callback(
       telemetry::MetricKind::kGauge, "raglan_breaker_state",
-      "A circuit breaker: 0 closed, 1 open, 2 half-open.", {{"upstream", std::string(upstream)}},
+      "A circuit breaker: 0 closed, 1 open, 2 half-open.", {{"upstream", upstream}},
       [status = std::move(status)] { return static_cast<double>(status().state); });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "base/clock.h"
@@ -10,13 +11,12 @@
 
 namespace raglan::app {
 
-// Counts one request, by its status or the name of the error that it ended with. `upstream` is a
-// literal.
+// Counts one request, by its status or the name of the error that it ended with.
 std::function<void(std::string_view code, Duration took)> observe_upstream(
-    telemetry::MetricRegistry& metrics, std::string_view upstream);
+    telemetry::MetricRegistry& metrics, std::string upstream);
 
 telemetry::Registration register_breaker(telemetry::MetricRegistry& metrics,
-                                         std::string_view upstream,
+                                         const std::string& upstream,
                                          std::function<policy::BreakerStatus()> status);
 
 } // namespace raglan::app

@@ -15,7 +15,8 @@ Settings come from one TOML file, then the environment, then flags; the later wi
 stands in the file as `ttl` under `[cache.query]`, in the environment as `RAGLAN_CACHE__QUERY__TTL`, and as a
 flag as `--set cache.query.ttl=1h`. A secret may also be named by the file that holds it: the variable with
 `_FILE` at its end. In the environment and in flags, lists are separated by commas. An unknown key or
-variable is an error. `raglan config show` prints every value and where it came from.
+variable is an error. Under a name in double brackets, `[[generation.fallback]]`, several may stand; the first is
+`generation.fallback.0` in flags and `RAGLAN_GENERATION__FALLBACK__0__…` in the environment. `raglan config show` prints every value and where it came from.
 
 - A duration needs a unit: `"50ms"`, `"30s"`, `"1h30m"`, `"7d"`.
 - Bytes are a whole number, or have a unit: `"64MB"` (10^6), `"1GiB"` (2^30).
@@ -46,11 +47,12 @@ std::string Registry::markdown() const {
   std::string_view name; // several structs may stand under one section
   std::vector<std::string_view> rules;
   for (const auto& section : sections_) {
+    if (const auto element = element_of(section->name); element && element->place > 0) continue;
     if (section->name != name) {
       append_rules(text, rules);
       text += fmt::format(
-          "\n## [{}]\n\n{}\n\n| key | default | allowed | meaning |\n| --- | --- | --- | --- |\n",
-          section->name, section->meaning);
+          "\n## {}\n\n{}\n\n| key | default | allowed | meaning |\n| --- | --- | --- | --- |\n",
+          header(section->name), section->meaning);
     }
     name = section->name;
     for (std::size_t i = 0; i < section->fields.size(); ++i) {

@@ -73,6 +73,7 @@ std::vector<Problem> Registry::load(const Sources& sources) {
   load_environment(sources, problems);
   load_overrides(sources, problems);
   // A rule over values that could not be read would blame the defaults.
+  if (problems.empty()) trim_lists(problems);
   if (problems.empty()) check_rules(problems);
   return problems;
 }
@@ -89,6 +90,10 @@ void Registry::load_file(const Sources& sources, std::vector<Problem>& problems)
     const bool known_table = is_table(entry.key);
     if (entry.is_table && known_table) continue;
     if (entry.is_table) skipped = entry.key + '.';
+    if (auto message = wrong_list(entry); !message.empty()) {
+      problems.push_back({sources.file_name, entry.line, std::move(message)});
+      continue;
+    }
     if (known_table) {
       const std::string message = fmt::format("{} is a section: write [{}]", entry.key, entry.key);
       problems.push_back({sources.file_name, entry.line, message});
@@ -97,6 +102,16 @@ void Registry::load_file(const Sources& sources, std::vector<Problem>& problems)
     assign(entry.key, entry.value, sources.file_name, entry.line, problems);
   }
   std::ranges::sort(problems, {}, [](const Problem& p) { return std::tie(p.line, p.message); });
+}
+
+// What is wrong with a table of an array, if that is what it is.
+std::string Registry::wrong_list(const TomlEntry& entry) const {
+  const std::string_view place = last_part(entry.key);
+  const std::string name = entry.key.substr(0, entry.key.size() - place.size() - 1);
+  if (!entry.is_table || place.find_first_not_of("0123456789") != place.npos) return {};
+  const auto list = std::ranges::find(lists_, name, &List::name);
+  if (list != lists_.end()) return fmt::format("[[{}]] may stand {} times", name, list->max);
+  return is_table(name) ? fmt::format("{} is a section: write [{}]", name, name) : std::string();
 }
 
 void Registry::load_environment(const Sources& sources, std::vector<Problem>& problems) {
@@ -140,8 +155,46 @@ void Registry::load_overrides(const Sources& sources, std::vector<Problem>& prob
   }
 }
 
+std::optional<Registry::Element> Registry::element_of(std::string_view section) const {
+  const std::size_t dot = section.rfind('.');
+  const std::string_view place = section.substr(std::min(section.size(), dot + 1));
+  for (const List& list : lists_) {
+    if (section.substr(0, dot) != list.name) continue;
+    for (std::size_t i = 0; i < list.max; ++i) {
+      if (place == std::to_string(i)) return Element{&list, i};
+    }
+  }
+  return std::nullopt;
+}
+
+bool Registry::is_unused(const Section& section) const {
+  const auto element = element_of(section.name);
+  return element && element->place >= element->list->size;
+}
+
+// The first element that nobody set ends its list; one behind it has lost its place.
+void Registry::trim_lists(std::vector<Problem>& problems) {
+  for (List& list : lists_) {
+    std::vector<bool> set(list.max);
+    for (const auto& [key, origin] : origins_) {
+      const auto element = element_of(slots_.at(key).section->name);
+      if (element && element->list == &list) set[element->place] = true;
+    }
+    list.size = static_cast<std::size_t>(std::ranges::find(set, false) - set.begin());
+    const auto lost =
+        std::find(set.begin() + static_cast<std::ptrdiff_t>(list.size), set.end(), true);
+    if (lost != set.end()) {
+      problems.push_back(
+          {fmt::format("[[{}]]", list.name), 0,
+           fmt::format("number {} is set and number {} is not", lost - set.begin(), list.size)});
+    }
+    list.resize(list.size);
+  }
+}
+
 void Registry::check_rules(std::vector<Problem>& problems) const {
   for (const auto& section : sections_) {
+    if (is_unused(*section)) continue;
     for (const Rule& rule : section->rules) {
       if (rule.holds(section->config)) continue;
       problems.push_back({'[' + section->name + ']', 0, rule.says});
@@ -194,6 +247,7 @@ std::string Registry::unknown_key(const std::string& key) const {
 std::vector<Setting> Registry::settings() const {
   std::vector<Setting> settings;
   for (const auto& section : sections_) {
+    if (is_unused(*section)) continue;
     for (const auto& field : section->fields) {
       const auto origin = origins_.find(section->name + '.' + field->key);
       settings.push_back({section->name, field->key, field->print(section->config),
@@ -203,13 +257,18 @@ std::vector<Setting> Registry::settings() const {
   return settings;
 }
 
+std::string Registry::header(std::string_view section) const {
+  const auto element = element_of(section);
+  return element ? fmt::format("[[{}]]", element->list->name) : fmt::format("[{}]", section);
+}
+
 std::string Registry::show() const {
   std::string toml;
   std::string section;
   for (const Setting& setting : settings()) {
     if (setting.section != section) {
       section = setting.section;
-      toml += fmt::format("{}[{}]\n", toml.empty() ? "" : "\n", section);
+      toml += fmt::format("{}{}\n", toml.empty() ? "" : "\n", header(section));
     }
     toml += setting.value
                 ? fmt::format("{} = {} # {}\n", setting.key, *setting.value, setting.origin)

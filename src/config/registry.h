@@ -13,12 +13,16 @@
 // problems of all sources are reported at once; when there are any, discard the structs, which then
 // hold a mixture. Each value remembers where it came from, for `raglan config show`.
 //
+// Nothing may be read of a list's struct before `load`, which shortens the list.
+//
 // The structs must outlive the registry. Not thread safe: start-up only.
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +30,8 @@
 #include "config/table.h"
 
 namespace raglan::config {
+
+struct TomlEntry;
 
 // A value given by a flag.
 struct Override {
@@ -78,6 +84,19 @@ class Registry {
                 &config);
   }
 
+  // Binds a list of structs, at most `max`, to an array of tables: [[section]] in the file, where a
+  // key is `section.0.key` in flags and RAGLAN_SECTION__0__KEY in the environment. The list is as
+  // long as what was set.
+  template <typename Config>
+  void add_list(std::string_view section, std::vector<Config>& list, std::string_view meaning,
+                std::size_t max) {
+    list.resize(max);
+    for (std::size_t place = 0; place < max; ++place) {
+      add(fmt::format("{}.{}", section, place), list[place], meaning);
+    }
+    lists_.push_back({std::string(section), max, [&list](std::size_t size) { list.resize(size); }});
+  }
+
   // Empty when everything is well.
   [[nodiscard]] std::vector<Problem> load(const Sources& sources);
 
@@ -97,16 +116,33 @@ class Registry {
     std::vector<Rule> rules;
     std::vector<std::string> defaults; // as TOML, one per field; empty for unset
   };
+  struct List {
+    std::string name;
+    std::size_t max;
+    std::function<void(std::size_t size)> resize;
+    std::size_t size = 0; // once it is loaded
+  };
   struct Slot {
     Section* section;
     Field* field;
   };
 
   void add_section(Section section, const void* defaults);
+  std::string wrong_list(const TomlEntry& entry) const;
   void load_file(const Sources& sources, std::vector<Problem>& problems);
   void load_environment(const Sources& sources, std::vector<Problem>& problems);
   void load_overrides(const Sources& sources, std::vector<Problem>& problems);
   void check_rules(std::vector<Problem>& problems) const;
+  void trim_lists(std::vector<Problem>& problems);
+  // Of a list that is not so long.
+  bool is_unused(const Section& section) const;
+  // The list to which the section belongs, and its place there.
+  struct Element {
+    const List* list;
+    std::size_t place;
+  };
+  std::optional<Element> element_of(std::string_view section) const;
+  std::string header(std::string_view section) const; // in the file
 
   // Sets one value or adds a problem.
   void assign(const std::string& key, const Value& value, const std::string& source, int line,
@@ -117,6 +153,7 @@ class Registry {
   std::string unknown_key(const std::string& key) const;
 
   std::vector<std::unique_ptr<Section>> sections_;
+  std::vector<List> lists_;
   std::map<std::string, Slot> slots_;          // by full key
   std::map<std::string, std::string> origins_; // by full key; absent for a default
 };

@@ -386,5 +386,77 @@ TEST(Override, SplitsAtTheFirstEquals) {
   EXPECT_EQ(parse_override("a.b=")->value, "");
 }
 
+struct PeerConfig {
+  std::string url = "http://one";
+  int weight = 1;
+  Secret key;
+};
+
+void describe(Table<PeerConfig>& table) {
+  table.field("url", &PeerConfig::url, "where it is");
+  table.field("weight", &PeerConfig::weight, "its share").min(0);
+  table.field("key", &PeerConfig::key, "its key");
+  table.rule("url must not be empty", [](const PeerConfig& peer) { return !peer.url.empty(); });
+}
+
+class RegistryList : public testing::Test {
+ protected:
+  RegistryList() { registry_.add_list("pool.peer", peers_, "Others.", 3); }
+  std::vector<std::string> load(const Sources& sources) {
+    std::vector<std::string> lines;
+    for (const Problem& problem : registry_.load(sources)) lines.push_back(problem.text());
+    return lines;
+  }
+
+  std::vector<PeerConfig> peers_;
+  Registry registry_;
+};
+
+TEST_F(RegistryList, IsAsLongAsWhatWasSet) {
+  EXPECT_THAT(load({}), IsEmpty());
+  EXPECT_TRUE(peers_.empty());
+  EXPECT_EQ(registry_.show(), "");
+}
+
+TEST_F(RegistryList, ComesFromTablesVariablesAndFlags) {
+  EXPECT_THAT(load({.file_name = "f",
+                    .toml = "[[pool.peer]]\nurl = 'http://a'\n[[pool.peer]]\nweight = 2\n",
+                    .environment = {{"RAGLAN_POOL__PEER__1__KEY", "secret"}},
+                    .overrides = {{"pool.peer.2.weight", "7", "--set"}}}),
+              IsEmpty());
+  ASSERT_EQ(peers_.size(), 3U);
+  EXPECT_EQ(peers_[0].url, "http://a");
+  EXPECT_EQ(peers_[1].url, "http://one");
+  EXPECT_EQ(peers_[1].weight, 2);
+  EXPECT_EQ(peers_[1].key.reveal(), "secret");
+  EXPECT_EQ(peers_[2].weight, 7);
+  EXPECT_THAT(registry_.show(), AllOf(StartsWith("[[pool.peer]]\nurl = \"http://a\" # f:2\n"),
+                                      HasSubstr("\n\n[[pool.peer]]\n"), Not(HasSubstr("secret"))));
+}
+
+TEST_F(RegistryList, OneBehindAGapHasLostItsPlace) {
+  EXPECT_THAT(load({.overrides = {{"pool.peer.1.weight", "7", "--set"}}}),
+              ElementsAre("[[pool.peer]]: number 1 is set and number 0 is not"));
+}
+
+TEST_F(RegistryList, MoreThanItsMaximumAndUnknownKeysAreProblems) {
+  EXPECT_THAT(load({.file_name = "f",
+                    .toml = "[[pool.peer]]\nurll = ''\n[[pool.peer]]\n[[pool.peer]]\nurl = ''\n"
+                            "[[pool.peer]]\nurl = 'x'\n"}),
+              ElementsAre(StartsWith("f:2: pool.peer.0.urll is unknown; did you mean"),
+                          "f:6: [[pool.peer]] may stand 3 times"));
+}
+
+TEST_F(RegistryList, RulesHoldForWhatIsThere) {
+  EXPECT_THAT(load({.file_name = "f", .toml = "[[pool.peer]]\nurl = ''\n"}),
+              ElementsAre("[pool.peer.0]: url must not be empty"));
+}
+
+TEST_F(RegistryList, IsDocumentedOnce) {
+  const std::string text = registry_.markdown();
+  EXPECT_THAT(text, HasSubstr("## [[pool.peer]]\n"));
+  EXPECT_EQ(text.find("pool.peer", text.find("## [[pool.peer]]") + 16), std::string::npos);
+}
+
 } // namespace
 } // namespace raglan::config

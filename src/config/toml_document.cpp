@@ -1,5 +1,7 @@
 #include "config/toml_document.h"
 
+#include <fmt/format.h>
+
 // The parser of toml++ 3.3 is right about bad input but asserts, or lets the compiler assume, that
 // there is none: "[" and a line break fails an assertion two lines before the code that reports it,
 // and a letter with an accent reaches what is called unreachable (pull request 301 and issue 190 of
@@ -51,8 +53,25 @@ std::string key_text(std::string_view key) {
   return bare ? std::string(key) : toml_string(key);
 }
 
+// Tables in an array, each as a table whose name is its place: [[a]] is a.0, then a.1.
+const toml::array* table_list(const toml::node& node) {
+  const toml::array* array = node.as_array();
+  const bool tables = array && !array->empty() && array->is_homogeneous<toml::table>();
+  return tables ? array : nullptr;
+}
+
 void flatten(const toml::table& table, const std::string& prefix, std::vector<TomlEntry>& out) {
   for (const auto& [key, node] : table) {
+    if (const toml::array* list = table_list(node)) {
+      std::size_t place = 0;
+      for (const toml::node& element : *list) {
+        const std::string name = fmt::format("{}{}.{}", prefix, key_text(key.str()), place++);
+        const int line = static_cast<int>(element.source().begin.line);
+        out.push_back({.key = name, .value = node_value(element), .line = line, .is_table = true});
+        flatten(*element.as_table(), name + '.', out);
+      }
+      continue;
+    }
     TomlEntry entry{.key = prefix + key_text(key.str()),
                     .value = node_value(node),
                     .line = static_cast<int>(key.source().begin.line),

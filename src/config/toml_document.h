@@ -23,7 +23,8 @@ struct TomlError {
   int line = 0;
 };
 
-// Every table and every value, a table before what it holds. A syntax error ends the reading: what
+// Every table and every value, a table before what it holds. The tables of an array are named by
+// their places: [[a.b]] is a.b.0, then a.b.1. A syntax error ends the reading: what
 // follows it cannot be trusted.
 std::expected<std::vector<TomlEntry>, TomlError> read_toml(std::string_view text);
 

@@ -15,8 +15,7 @@ std::string chain_id(ChainOrder order, const std::vector<GeneratorChain::Link>& 
   Hasher hasher;
   hasher.add(static_cast<std::uint64_t>(order));
   for (const auto& link : links) hasher.add(link.generator->id());
-  return fmt::format("{}:{}", links.front().generator->name(),
-                     hasher.finish().hex().substr(0, 16));
+  return fmt::format("{}:{}", links.front().generator->name(), hasher.finish().hex().substr(0, 16));
 }
 
 // Whether another model may do better.

@@ -52,6 +52,12 @@ void describe(config::Table<RemoteGeneratorConfig>& table) {
              "to a provider at a time, and so answers under way; others wait")
       .min(1)
       .max(10'000);
+  table
+      .field(
+          "weight", &C::weight,
+          "its share of the answers when models are chosen by weight; 0: only when all others fail")
+      .min(0)
+      .max(1'000'000);
   table.field("ca_file", &C::ca_file, "PEM file of the certificates to trust; empty: the system's");
 }
 

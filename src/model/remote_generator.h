@@ -41,6 +41,7 @@ struct RemoteGeneratorConfig {
   std::chrono::milliseconds timeout{25'000};
   std::chrono::milliseconds stall_timeout{10'000};
   std::size_t max_connections = 64;
+  double weight = 1;   // in a chain that chooses by it
   std::string ca_file; // empty: the system's certificates
 };
 void describe(config::Table<RemoteGeneratorConfig>& table);

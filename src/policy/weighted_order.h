@@ -13,6 +13,7 @@
 #include <limits>
 #include <numeric>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/rng.h"
@@ -29,7 +30,7 @@ inline std::vector<std::size_t> weighted_order(std::span<const double> weights, 
   }
   std::vector<std::size_t> order(weights.size());
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return draws[i]; });
+  std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(draws[i], i); });
   return order;
 }
 

@@ -267,5 +267,41 @@ class Fails(GenerationTest):
         self.assertEqual(self.breaker(node), 0)
 
 
+class Several(GenerationTest):
+    def test_a_fallback_answers_while_the_model_fails_and_its_answers_are_not_kept(self):
+        provider, other = self.start_provider(error_every=1), self.start_provider()
+        node = self.start_node(provider, *QUICK, *self.fallback(other))
+        body = node.query(QUESTION).json
+        self.assertEqual(body["degraded"], {"level": 0, "reasons": ["generator_fallback"]})
+        self.assertEqual(body["generation"]["model"], "another-model")
+        self.assertEqual(node.query(QUESTION).json["cache"]["status"], "miss")
+        self.assertEqual((self.calls(provider), self.calls(other)), (2, 2))
+        provider.set(**WELL)
+        body = node.query(QUESTION).json
+        self.assertEqual((body["degraded"]["reasons"], body["generation"]["model"]), ([], MODEL))
+        self.assertEqual(node.query(QUESTION).json["cache"]["status"], "hit")
+
+    def test_nobody_waits_for_a_throttled_model_while_another_is_there(self):
+        provider, other = self.start_provider(requests_per_second=0.001), self.start_provider()
+        node = self.start_node(provider, *self.fallback(other))
+        models = [node.query(QUESTION, cache="bypass").json["generation"]["model"] for _ in range(3)]
+        self.assertEqual(models, [MODEL, "another-model", "another-model"])
+        self.assertEqual(self.calls(provider), 2)  # it is known to be throttled after that
+
+    def test_by_weight_both_are_asked_and_either_stands_in_for_the_other(self):
+        provider, other = self.start_provider(), self.start_provider()
+        node = self.start_node(provider, *QUICK, *self.fallback(other), "generation.order=weighted")
+        for _ in range(40):
+            self.assertEqual(node.query(QUESTION, cache="bypass").json["degraded"], {"level": 0, "reasons": []})
+        self.assertGreater(min(self.calls(provider), self.calls(other)), 5)
+        other.set(error_every=1)
+        for _ in range(10):
+            self.assertEqual(node.query(QUESTION, cache="bypass").json["generation"]["model"], MODEL)
+
+    def fallback(self, provider):
+        return [f"generation.fallback.0.base_url={provider.url}/v1", "generation.fallback.0.model=another-model",
+                f"generation.fallback.0.api_key={KEY}"]
+
+
 if __name__ == "__main__":
     unittest.main()
