@@ -8,7 +8,7 @@
 namespace raglan::app {
 namespace {
 
-const std::string kUpstream = "embedding";
+constexpr const char* kUpstream = "embedding";
 
 Result<LoadedEmbedder> load_local(const Settings& settings,
                                   const std::filesystem::path& data_folder, const Clock& clock) {
@@ -19,16 +19,18 @@ Result<LoadedEmbedder> load_local(const Settings& settings,
   return LoadedEmbedder{std::move(*embedder), {}};
 }
 
-Result<LoadedEmbedder> connect_remote(const Settings& settings, telemetry::MetricRegistry* metrics,
+Result<LoadedEmbedder> connect_remote(const Settings& settings, Instruments* instruments,
                                       const Clock& clock) {
-  auto embedder = model::RemoteEmbedder::connect(
-      settings.embedding.model, settings.remote_embedder, settings.embedder_policies,
-      metrics ? observe_upstream(*metrics, kUpstream) : model::RemoteEmbedder::Observer(), clock);
+  model::RemoteEmbedder::Observer observe;
+  if (instruments) observe = observe_upstream(instruments->metrics, kUpstream);
+  auto embedder =
+      model::RemoteEmbedder::connect(settings.embedding.model, settings.remote_embedder,
+                                     settings.embedder_policies, std::move(observe), clock);
   if (!embedder) return forward_error(embedder);
   LoadedEmbedder loaded;
-  if (metrics) {
-    loaded.registrations.push_back(register_breaker(
-        *metrics, kUpstream, [&remote = **embedder] { return remote.breaker_status(); }));
+  if (instruments) {
+    loaded.breaker = instruments->breakers.add(
+        kUpstream, [&remote = **embedder] { return remote.breaker_status(); });
   }
   loaded.embedder = std::move(*embedder);
   return loaded;
@@ -38,9 +40,9 @@ Result<LoadedEmbedder> connect_remote(const Settings& settings, telemetry::Metri
 
 Result<LoadedEmbedder> load_embedder(const Settings& settings,
                                      const std::filesystem::path& data_folder,
-                                     telemetry::MetricRegistry* metrics, const Clock& clock) {
+                                     Instruments* instruments, const Clock& clock) {
   if (settings.embedding.provider == EmbeddingProvider::kOpenAi) {
-    return connect_remote(settings, metrics, clock);
+    return connect_remote(settings, instruments, clock);
   }
   return load_local(settings, data_folder, clock);
 }

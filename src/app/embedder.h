@@ -3,23 +3,22 @@
 
 #include <filesystem>
 #include <memory>
-#include <vector>
 
+#include "app/instruments.h"
 #include "app/settings.h"
 #include "model/embedder.h"
-#include "telemetry/metric_registry.h"
 
 namespace raglan::app {
 
 struct LoadedEmbedder {
   std::unique_ptr<model::Embedder> embedder;
-  std::vector<telemetry::Registration> registrations; // must not outlive the embedder
+  node::BreakerBoard::Place breaker; // of a provider
 };
 
 // Blocks: for seconds to load a model, or for a call to learn a provider's dimension. Errors:
-// find_model's, LocalEmbedder::load's, RemoteEmbedder::connect's. `metrics` may be null.
+// find_model's, LocalEmbedder::load's, RemoteEmbedder::connect's. `instruments` may be null.
 Result<LoadedEmbedder> load_embedder(const Settings& settings,
                                      const std::filesystem::path& data_folder,
-                                     telemetry::MetricRegistry* metrics, const Clock& clock);
+                                     Instruments* instruments, const Clock& clock);
 
 } // namespace raglan::app

@@ -45,17 +45,17 @@ std::filesystem::path store_path(const Settings& settings,
 
 Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
                                              const std::filesystem::path& data_folder,
-                                             telemetry::MetricRegistry& metrics,
+                                             Instruments& instruments,
                                              node::RequestMetrics& request_metrics,
                                              const Clock& clock, Upstreams upstreams,
                                              const Progress& progress) {
   if (progress) progress("model", 0, 0);
-  auto loaded_embedder = load_embedder(settings, data_folder, &metrics, clock);
+  auto loaded_embedder = load_embedder(settings, data_folder, &instruments, clock);
   if (!loaded_embedder) return forward_error(loaded_embedder);
 
   std::unique_ptr<Engine> engine(new Engine);
   engine->embedder_ = std::move(loaded_embedder->embedder);
-  engine->registrations_ = std::move(loaded_embedder->registrations);
+  engine->embedder_breaker_ = std::move(loaded_embedder->breaker);
   auto store = store::EmbeddedStore::open(
       store_path(settings, data_folder),
       {std::string(engine->embedder_->id()), engine->embedder_->dimension()}, settings.store,
@@ -67,6 +67,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
   });
   if (!loaded) return forward_error(loaded);
 
+  telemetry::MetricRegistry& metrics = instruments.metrics;
   engine->observe_batches(metrics, settings, clock);
   engine->shelf_ = StoredShelf::open(settings, store_path(settings, data_folder).parent_path(),
                                      engine->embedder_->id(), clock);
@@ -74,9 +75,15 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
       *engine->queue_, settings.embedding_cache, engine->shelf_.get(), clock);
   engine->register_metrics(metrics);
   engine->service_ = std::make_unique<node::Service>(
-      service_config(settings),
-      node::Service::Parts{*engine->store_, *engine->embeddings_, *engine->embedder_, metrics,
-                           request_metrics, clock, upstreams.redis, upstreams.generator});
+      service_config(settings), node::Service::Parts{.store = *engine->store_,
+                                                     .embeddings = *engine->embeddings_,
+                                                     .model = *engine->embedder_,
+                                                     .metrics = metrics,
+                                                     .request_metrics = request_metrics,
+                                                     .breakers = instruments.breakers,
+                                                     .clock = clock,
+                                                     .redis = upstreams.redis,
+                                                     .generator = upstreams.generator});
   return engine;
 }
 

@@ -13,11 +13,11 @@
 #include <string>
 #include <vector>
 
+#include "app/instruments.h"
 #include "app/settings.h"
 #include "app/stored_shelf.h"
 #include "node/service.h"
 #include "store/embedded_store.h"
-#include "telemetry/metric_registry.h"
 
 namespace raglan::app {
 
@@ -42,7 +42,7 @@ class Engine {
   // has returned and the loops stand still.
   static Result<std::unique_ptr<Engine>> load(const Settings& settings,
                                               const std::filesystem::path& data_folder,
-                                              telemetry::MetricRegistry& metrics,
+                                              Instruments& instruments,
                                               node::RequestMetrics& request_metrics,
                                               const Clock& clock, Upstreams upstreams,
                                               const Progress& progress = {});
@@ -60,6 +60,7 @@ class Engine {
 
   // In the order in which each needs those before it.
   std::unique_ptr<model::Embedder> embedder_;
+  node::BreakerBoard::Place embedder_breaker_;
   std::unique_ptr<store::EmbeddedStore> store_;
   std::unique_ptr<model::EmbeddingQueue> queue_;
   std::unique_ptr<StoredShelf> shelf_; // may be null

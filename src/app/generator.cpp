@@ -10,15 +10,16 @@
 
 namespace raglan::app {
 
-ConnectedGenerator connect_generator(const Settings& settings, telemetry::MetricRegistry& metrics,
+ConnectedGenerator connect_generator(const Settings& settings, Instruments& instruments,
                                      net::EventLoops& loops, const Clock& clock) {
   if (settings.generation.provider == GenerationProvider::kExtractive) return {};
   ConnectedGenerator connected;
   const auto connect = [&](const model::RemoteGeneratorConfig& config, const std::string& name) {
     auto generator = std::make_unique<model::RemoteGenerator>(
-        config, settings.generator_policies, loops, observe_upstream(metrics, name), clock);
-    connected.registrations.push_back(register_breaker(
-        metrics, name, [&remote = *generator] { return remote.breaker_status(); }));
+        config, settings.generator_policies, loops, observe_upstream(instruments.metrics, name),
+        clock);
+    connected.breakers.push_back(
+        instruments.breakers.add(name, [&remote = *generator] { return remote.breaker_status(); }));
     return generator;
   };
   auto first = connect(settings.generator, "generation");

@@ -37,9 +37,9 @@ class LocalApi final : public Api {
                       options.data_folder));
     }
     const Clock& clock = SystemClock::instance();
-    api->generator_ = connect_generator(api->settings_, api->metrics_, api->loops_, clock);
+    api->generator_ = connect_generator(api->settings_, api->instruments_, api->loops_, clock);
     auto engine =
-        Engine::load(api->settings_, options.data_folder, api->metrics_, api->request_metrics_,
+        Engine::load(api->settings_, options.data_folder, api->instruments_, api->request_metrics_,
                      clock, {nullptr, api->generator_.generator.get()}, show_progress);
     if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
     if (!engine) return forward_error(engine);
@@ -71,8 +71,8 @@ class LocalApi final : public Api {
   }
 
   Settings settings_;
-  telemetry::MetricRegistry metrics_;
-  node::RequestMetrics request_metrics_{metrics_};
+  Instruments instruments_;
+  node::RequestMetrics request_metrics_{instruments_.metrics};
   std::unique_ptr<Engine> engine_;
   http::Handler handler_;
   net::EventLoops loops_{{.threads = 1}};

@@ -57,9 +57,6 @@ std::vector<telemetry::Registration> register_redis_metrics(telemetry::MetricReg
   }
   add(MetricKind::kCounter, "raglan_redis_commands_total", "Commands asked of Redis.", {},
       [](const ClientStats& s) { return static_cast<double>(s.commands); });
-  add(MetricKind::kGauge, "raglan_breaker_state",
-      "A circuit breaker: 0 closed, 1 open, 2 half-open.", {{"upstream", "redis"}},
-      [](const ClientStats& s) { return static_cast<double>(s.breaker.state); });
   return registrations;
 }
 

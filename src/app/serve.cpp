@@ -79,7 +79,7 @@ class Serving {
 
   int run(net::Listener listener, const sigset_t& stop_signals) {
     if (auto ok = connect_redis(); !ok) return report_error("serve", ok.error());
-    generator_ = connect_generator(settings_, metrics_, loops_, SystemClock::instance());
+    generator_ = connect_generator(settings_, instruments_, loops_, SystemClock::instance());
     loops_.start();
     http::Server server(settings_.server, loops_, node_.handler(), node_.hooks());
     const auto server_metrics = node::register_server_metrics(metrics_, server);
@@ -130,6 +130,7 @@ class Serving {
     if (!client) return forward_error(client);
     redis_ = std::move(*client);
     redis_metrics_ = register_redis_metrics(metrics_, *redis_);
+    redis_breaker_ = instruments_.breakers.add("redis", [this] { return redis_->stats().breaker; });
     return {};
   }
 
@@ -177,8 +178,8 @@ class Serving {
   void load() {
     const Clock& clock = SystemClock::instance();
     const MonotonicTime start = clock.now();
-    auto engine = Engine::load(settings_, data_folder_, metrics_, node_.request_metrics(), clock,
-                               {redis_.get(), generator_.generator.get()});
+    auto engine = Engine::load(settings_, data_folder_, instruments_, node_.request_metrics(),
+                               clock, {redis_.get(), generator_.generator.get()});
     if (!engine) return give_up(engine.error());
     engine_ = std::move(*engine);
     follow_purges();
@@ -190,7 +191,8 @@ class Serving {
 
   const Settings& settings_;
   const std::filesystem::path data_folder_;
-  telemetry::MetricRegistry metrics_;
+  Instruments instruments_;
+  telemetry::MetricRegistry& metrics_ = instruments_.metrics;
   std::vector<telemetry::Registration> usage_;
   node::Node node_{metrics_, settings_.serving.hosts, checks(),
                    settings_.embedding.provider == EmbeddingProvider::kLocal,
@@ -199,6 +201,7 @@ class Serving {
   net::EventLoops loops_{settings_.loops}; // after what its requests use
   std::unique_ptr<redis::Client> redis_;   // used by requests, until the loops stand still
   std::vector<telemetry::Registration> redis_metrics_;
+  node::BreakerBoard::Place redis_breaker_;
   ConnectedGenerator generator_; // likewise
   std::optional<cache::PurgeFollower> purges_;
   std::atomic<bool> loaded_ = false;

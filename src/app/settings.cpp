@@ -108,6 +108,11 @@ void describe(config::Table<GenerationModel>& table) {
       "who writes answers: nobody (they are the best sentences of the passages), or a "
       "language model behind an API of OpenAI's shape",
       {{"extractive", GenerationProvider::kExtractive}, {"openai", GenerationProvider::kOpenAi}});
+  table.choice(
+      "order", &GenerationModel::order,
+      "in which the model and those under [[generation.fallback]] are asked: as they stand, each "
+      "when the one before fails, or by weight, as equals",
+      {{"given", model::ChainOrder::kAsGiven}, {"weighted", model::ChainOrder::kByWeight}});
 }
 
 Settings::Settings() {

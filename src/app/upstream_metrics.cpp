@@ -18,13 +18,4 @@ std::function<void(std::string_view code, Duration took)> observe_upstream(
   };
 }
 
-telemetry::Registration register_breaker(telemetry::MetricRegistry& metrics,
-                                         const std::string& upstream,
-                                         std::function<policy::BreakerStatus()> status) {
-  return metrics.callback(
-      telemetry::MetricKind::kGauge, "raglan_breaker_state",
-      "A circuit breaker: 0 closed, 1 open, 2 half-open.", {{"upstream", upstream}},
-      [status = std::move(status)] { return static_cast<double>(status().state); });
-}
-
 } // namespace raglan::app

@@ -10,6 +10,7 @@
 namespace raglan::loadtest {
 
 Claim query_cache_latency();
+Claim query_cache_generated();
 Claim query_cache_zipf();
 Claim query_cache_node();
 Claim embedding_cache_questions();
@@ -27,6 +28,7 @@ Claim hot_key_latency();
 Claim hot_key_recomputations();
 Claim question_during_ingest();
 Claim similar_questions();
+Claim generation_breaker();
 
 // In the order they are shown.
 std::vector<Claim> all_claims();

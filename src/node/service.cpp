@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "node/breaker_routes.h"
 #include "node/cache_metrics.h"
 #include "node/cache_routes.h"
 #include "node/chat_routes.h"
@@ -87,6 +88,7 @@ Service::Service(ServiceConfig config, Parts parts)
                              .top_k = config_.pipeline.retrieval.top_k,
                              .request_timeout = config_.request_timeout,
                              .warm_timeout = config_.write_timeout});
+  add_breaker_routes(router_, parts_.breakers);
   register_metrics();
 }
 

@@ -21,6 +21,7 @@
 #include "http/router.h"
 #include "ingest/chunker_config.h"
 #include "model/embedding_cache.h"
+#include "node/breaker_board.h"
 #include "node/document_writer.h"
 #include "node/request_metrics.h"
 #include "rag/pipeline.h"
@@ -47,6 +48,7 @@ class Service {
     model::Embedder& model; // the one behind them
     telemetry::MetricRegistry& metrics;
     RequestMetrics& request_metrics;
+    const BreakerBoard& breakers;
     const Clock& clock;
     redis::Client* redis = nullptr;        // where nodes share one
     model::Generator* generator = nullptr; // null: answers are made of the passages' sentences

@@ -231,6 +231,9 @@ class Fails(GenerationTest):
             self.assertEqual(node.query(QUESTION).json["degraded"]["level"], 2)
         self.assertEqual(self.breaker(node), 1)
         self.assertEqual(self.calls(provider), 5)
+        (shown,) = node.get("/admin/breakers").json["breakers"]
+        self.assertEqual((shown["upstream"], shown["state"]), ("generation", "open"))
+        self.assertGreater(shown["next_probe_ms"], 0)
         for _ in range(20):
             body = node.query(QUESTION).json
             self.assertEqual(body["degraded"], {"level": 2, "reasons": ["generator_unavailable"]})

@@ -81,7 +81,7 @@ class Works(RemoteTest):
             reply = node.query(question, mode="retrieve").json
             self.assertEqual(reply["sources"][0]["document_id"], document, question)
             self.assertEqual(reply["degraded"]["level"], 0)
-        self.assertEqual([model["id"] for model in node.get("/v1/models").json["data"]], [MODEL])
+        self.assertEqual([model["id"] for model in node.get("/v1/models").json["data"]], [MODEL, "raglan"])
         self.assertEqual(self.metric(node, "raglan_embedding_tokens_total"), provider.stats()["tokens"] - 3)
         calls = self.metric(node, "raglan_upstream_requests_total", upstream="embedding", code="200")
         self.assertEqual(calls, provider.embedding_calls())
