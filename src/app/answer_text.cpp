@@ -66,6 +66,21 @@ std::string timings_text(const json::value& reply) {
   return text;
 }
 
+// Why a question has passages and no answer; empty when it has one, or none was asked for.
+std::string model_failure(const json::value& reply) {
+  const json::value* degraded = member_at(reply, "degraded");
+  const json::array* reasons = degraded ? array_at(*degraded, "reasons") : nullptr;
+  std::string all;
+  for (const json::value& reason : reasons ? *reasons : json::array()) {
+    if (!reason.is_string()) continue;
+    const std::string_view name = reason.get_string();
+    if (!name.starts_with("generator_") && !name.starts_with("context_")) continue;
+    all += (all.empty() ? "" : ", ") + blank_control_characters(name);
+  }
+  const json::value* answer = member_at(reply, "answer");
+  return answer && answer->is_null() ? all : std::string();
+}
+
 } // namespace
 
 std::string wrap_text(std::string_view text, std::size_t width, std::string_view indent) {
@@ -94,6 +109,11 @@ std::string answer_text(const json::value& reply, bool colour) {
   const std::string answer = safe_text_at(reply, "answer");
   if (!answer.empty()) text += wrap_text(answer, kWidth, "") + "\n";
   const json::value* found = member_at(reply, "found");
+  const std::string failure = model_failure(reply);
+  if (!failure.empty()) {
+    text +=
+        fmt::format("The language model has not answered ({}). The nearest passages:\n\n", failure);
+  }
   const json::array* sources = array_at(reply, "sources");
   const bool any = sources != nullptr && !sources->empty();
   if (found != nullptr && *found == json::value(false) && any) text += "The nearest passages:\n\n";

@@ -77,5 +77,15 @@ TEST(WrapText, BreaksAtBlanksAndKeepsLongWordsWhole) {
   EXPECT_EQ(wrap_text("", 4, ""), "");
 }
 
+TEST(AnswerText, SaysWhyALanguageModelHasNotAnswered) {
+  const auto reply = boost::json::parse(
+      R"({"answer":null,"found":true,"degraded":{"level":2,"reasons":["generator_unavailable"]},
+          "sources":[{"n":1,"title":"T","document_id":"d","text":"x","score":1,"start":0,"end":1}]})");
+  EXPECT_THAT(
+      answer_text(reply, false),
+      testing::StartsWith("The language model has not answered (generator_unavailable). The "
+                          "nearest passages:\n\n[1] T\n"));
+}
+
 } // namespace
 } // namespace raglan::app

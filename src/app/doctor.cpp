@@ -1,9 +1,13 @@
 // raglan doctor: whether this machine, the model and the data are fit for a node.
+#include <algorithm>
+#include <iterator>
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include "app/command_line.h"
 #include "app/health_checks.h"
+#include "app/upstream_checks.h"
 
 namespace raglan::app {
 namespace json = boost::json;
@@ -23,9 +27,12 @@ int doctor(const CommonOptions& options, bool as_json) {
   if (!load_settings(settings, options, {}, Logging::kCommand)) return kExitUsage;
   const std::filesystem::path data = options.data_folder;
   const ModelFinding model = check_model(settings, data);
-  const std::vector<Finding> findings = {check_machine(), model.finding, check_data_folder(data),
-                                         check_database(settings, data, model.id),
-                                         check_listening(settings)};
+  std::vector<Finding> findings = {check_machine(), model.finding, check_data_folder(data),
+                                   check_database(settings, data, model.id),
+                                   check_listening(settings)};
+  for (const auto check : {check_generation, check_redis, check_warmup_list}) {
+    std::ranges::move(check(settings), std::back_inserter(findings));
+  }
   bool failed = false;
   json::array array;
   for (const Finding& finding : findings) {

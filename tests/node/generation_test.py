@@ -9,9 +9,10 @@ import time
 import unittest
 
 from handbook import HANDBOOK, QUESTIONS
-from harness import ROOT, TemporaryFolderTest, wait_until
+from harness import ROOT, TemporaryFolderTest, run, wait_until
 from health_test import parse_metrics
 from query_test import read_events
+from redis_server import RedisServer
 
 sys.path.insert(0, str(ROOT / "tests/support"))
 from provider import Provider  # noqa: E402
@@ -268,6 +269,51 @@ class Fails(GenerationTest):
         for _ in range(10):
             self.assertEqual(node.query(QUESTION).json["degraded"]["level"], 2)
         self.assertEqual(self.breaker(node), 0)
+
+
+class Commands(GenerationTest):
+    def run_with(self, provider, *arguments):
+        settings = ["generation.provider=openai", f"generation.base_url={provider.url}/v1", f"generation.model={MODEL}"]
+        flags = [part for setting in settings for part in ("--set", setting)]
+        return run(*arguments, "--data", self.data, *flags, env={"RAGLAN_GENERATION__API_KEY": KEY}, cwd=self.data.parent)
+
+    def test_doctor_asks_each_model_redis_and_the_list_once(self):
+        provider, other = self.start_provider(), self.start_provider(error_every=1)
+        redis = RedisServer()
+        self.addCleanup(redis.end)
+        questions = self.data.parent / "questions.txt"
+        questions.write_text("one?\ntwo?\n")
+        more = [f"generation.fallback.0.base_url={other.url}/v1", "generation.fallback.0.model=another-model",
+                f"generation.fallback.0.api_key={KEY}", f"redis.url={redis.url}", f"cache.warmup.queries={questions}"]
+        flags = [part for setting in more for part in ("--set", setting)]
+        done = self.run_with(provider, "doctor", "--json", *flags)
+        found = {finding["subject"]: finding for finding in json.loads(done.stdout)["findings"]}
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(found["llm"]["health"], "ok")
+        self.assertIn(f"{MODEL} answers", found["llm"]["text"])
+        self.assertEqual(found["llm 1"]["health"], "warning")
+        self.assertIn("status 500", found["llm 1"]["text"])
+        self.assertEqual((found["redis"]["health"], found["warm-up"]["text"]), ("ok", "2 questions"))
+        self.assertEqual((self.calls(provider), self.calls(other)), (1, 1))
+        self.assertNotIn(PRIVATE, done.stdout + done.stderr)
+        redis.end()
+        questions.unlink()
+        done = self.run_with(provider, "doctor", *flags)
+        self.assertEqual(done.returncode, 1)  # a node would not start with a list that is not there
+        self.assertRegex(done.stdout, r"(?m)^warning +redis ")
+        self.assertRegex(done.stdout, r"(?m)^failed +warm-up ")
+
+    def test_ask_says_when_the_model_has_not_answered(self):
+        provider = self.start_provider()
+        path = self.data.parent / "lamp.md"
+        path.write_text("# Lamp\n\nThe lamp is lit at dusk.\n")
+        self.assertEqual(run("ingest", path, "--data", self.data, cwd=self.data.parent).returncode, 0)
+        done = self.run_with(provider, "ask", "When is the lamp lit?")
+        self.assertIn("[1]", done.stdout)
+        provider.set(error_every=1)
+        done = self.run_with(provider, "ask", "When is the lamp lit?")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("The language model has not answered (generator_unavailable). The nearest passages:", done.stdout)
 
 
 class Several(GenerationTest):
