@@ -21,14 +21,14 @@ RANKS = {
     "policy": 2, "runtime": 2,
     "net": 3,
     "http": 4, "redis": 4,
-    "cache": 5, "store": 5, "auth": 5,
+    "cache": 5, "store": 5, "auth": 5, "supervisor": 5,
     "model": 6,
     "ingest": 7, "rag": 7,
-    "node": 8, "balancer": 8, "autoscaler": 8, "supervisor": 8, "loadtest": 8, "simulator": 8,
+    "node": 8, "balancer": 8, "autoscaler": 8, "loadtest": 8, "simulator": 8,
     "export": 8, "advisor": 8, "web": 8, "evaluation": 8,
     "app": 9,
 }
-ASIO = {"net", "http", "redis", "store", "model", "app"}
+ASIO = {"net", "http", "supervisor", "redis", "store", "model", "app"}
 CLOCK_FILE = "base/clock.cpp"
 MAX_LINES = 500
 MAX_TEST_LINES = 800
