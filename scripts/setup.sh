@@ -74,6 +74,12 @@ setup_dependencies() {
   step "runtime and model" scripts/setup-deps
 }
 
+# setup_llm [small]: a language model on this machine, docs/local-llm.md.
+setup_llm() {
+  step "local language model" scripts/setup-llm "$@"
+  printf '   it is in .deps/llm: %s\n' "$(awk -F'"' '$2 == "model" { print $4 }' .deps/llm/llm.json)"
+}
+
 setup_test_tools() {
   step "test tools" install_packages "${TEST_PACKAGES[@]}"
   python_environment
