@@ -49,7 +49,7 @@ Result<OutgoingRequest> make_outgoing(ClientRequest request, const ClientConfig&
   if (!is_token(request.method) || request.method == "CONNECT") {
     return fail(ErrorCode::kMalformedRequest, "not a method that can be sent");
   }
-  for (const auto& field : request.headers) {
+  for (const Header field : request.headers) {
     if (!is_token(field.name) || !is_sendable(field.value)) {
       return fail(ErrorCode::kMalformedRequest, "not a header field that can be sent");
     }
@@ -61,10 +61,10 @@ Result<OutgoingRequest> make_outgoing(ClientRequest request, const ClientConfig&
   outgoing.limits = config.limits;
   outgoing.limits.max_body_bytes = request.max_body_bytes.value_or(config.limits.max_body_bytes);
 
-  const auto* host = request.headers.find("host");
+  const auto host = request.headers.find("host");
   outgoing.head = fmt::format("{} {} HTTP/1.1\r\nhost: {}\r\n", request.method, url->target,
-                              host != nullptr ? *host : url->authority());
-  for (const auto& field : request.headers) {
+                              host ? *host : url->authority());
+  for (const Header field : request.headers) {
     if (is_clients_own(field.name)) continue;
     outgoing.head += fmt::format("{}: {}\r\n", field.name, field.value);
   }

@@ -6,6 +6,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
 #include <charconv>
+#include <optional>
 
 #include "base/ids.h"
 #include "base/log.h"
@@ -223,7 +224,16 @@ net::Task<> Connection::answer() {
   sent_body_bytes_ = 0;
   phase_ = Phase::kHandling;
   due_ = MonotonicTime::max();
-  const Response response = co_await handle();
+  std::optional<Response> made;
+  try { // the edge at which exceptions end
+    made = co_await shared().handler(request_);
+  } catch (const std::exception& failure) {
+    // Not the text: it may hold what the client must not see and the log must not keep.
+    if (!cancelled_) log_error("a handler threw", {{"type", typeid(failure).name()}});
+  } catch (...) {
+    log_error("a handler threw", {{"type", "unknown"}});
+  }
+  const Response response = made ? std::move(*made) : internal_error();
   if (cancelled_) {
     report(499);
     co_return;
@@ -234,7 +244,9 @@ net::Task<> Connection::answer() {
   if (!request_.keep_alive || last || shared().draining) closing_ = true;
   // A stream may still read the body; a slow reader of anything else must not keep it.
   if (response.stream == nullptr) request_.drop_body();
-  co_await send_response(response);
+  const Outgoing rest = start_response(response);
+  const bool whole = rest.size_bytes() == 0 && response.stream == nullptr;
+  if (!broken_ && !whole) co_await finish_response(response, rest);
   report(broken_ || cancelled_ ? 499 : response.status);
 
   parser_.reset();
@@ -249,23 +261,16 @@ net::Task<> Connection::answer() {
   if (shared().draining && !closing_) close_unless_asked();
 }
 
-// The edge at which exceptions end.
-net::Task<Response> Connection::handle() {
-  try {
-    co_return co_await shared().handler(request_);
-  } catch (const std::exception& failure) {
-    // Not the text: it may hold what the client must not see and the log must not keep.
-    if (!cancelled_) log_error("a handler threw", {{"type", typeid(failure).name()}});
-  } catch (...) {
-    log_error("a handler threw", {{"type", "unknown"}});
-  }
+Response Connection::internal_error() const {
   std::string id(request_.headers.get(kRequestIdHeader));
   if (id.empty()) id = make_uuid7(shared().clock.wall_now());
-  co_return error_response({ErrorCode::kInternal, "internal error", {}}, id);
+  return error_response({ErrorCode::kInternal, "internal error", {}}, id);
 }
 
-net::Task<> Connection::send_response(const Response& response) {
-  const bool bodiless = request_.method == "HEAD" || !status_has_body(response.status);
+// What the socket takes at once is gone afterwards, nearly always everything. No coroutine: that
+// would cost more than the rest of this.
+Outgoing Connection::start_response(const Response& response) {
+  const bool bodiless = !has_body(response);
   HeadOptions options;
   options.date = loop_->date();
   options.chunked = response.stream != nullptr && request_.minor_version == 1;
@@ -284,9 +289,17 @@ net::Task<> Connection::send_response(const Response& response) {
     body = {};
   }
   Outgoing out(output_, body);
-  if (!send_now(out)) co_return;
-  if (out.size_bytes() > 0 && !co_await flush(out)) co_return;
-  if (response.stream != nullptr && !bodiless) co_await send_stream(response);
+  send_now(out);
+  return out;
+}
+
+net::Task<> Connection::finish_response(const Response& response, Outgoing rest) {
+  if (rest.size_bytes() > 0 && !co_await flush(rest)) co_return;
+  if (response.stream != nullptr && has_body(response)) co_await send_stream(response);
+}
+
+bool Connection::has_body(const Response& response) const {
+  return request_.method != "HEAD" && status_has_body(response.status);
 }
 
 net::Task<> Connection::send_stream(const Response& response) {

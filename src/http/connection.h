@@ -64,8 +64,10 @@ class Connection final : public StreamWriter {
 
   // Answering.
   net::Task<> answer();
-  net::Task<Response> handle();
-  net::Task<> send_response(const Response& response);
+  Response internal_error() const;
+  Outgoing start_response(const Response& response);
+  net::Task<> finish_response(const Response& response, Outgoing rest);
+  bool has_body(const Response& response) const;
   net::Task<> send_stream(const Response& response);
   net::Task<> on_read_failure();
   void close_unless_asked();

@@ -5,12 +5,15 @@
 namespace raglan::http {
 namespace {
 
+// Of a response, and of a request by a program.
+constexpr std::size_t kUsualFields = 8;
+constexpr std::size_t kUsualBytes = 256;
+
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 } // namespace
 
-bool equals_ignoring_case(std::string_view left, std::string_view right) {
-  if (left.size() != right.size()) return false;
+bool equals_ignoring_case_of_same_size(std::string_view left, std::string_view right) {
   for (std::size_t i = 0; i < left.size(); ++i) {
     if (lower(left[i]) != lower(right[i])) return false;
   }
@@ -32,20 +35,27 @@ bool has_token(std::string_view list, std::string_view token) {
   return false;
 }
 
-const std::string* Headers::find(std::string_view name) const {
-  for (const auto& field : fields_) {
-    if (equals_ignoring_case(field.name, name)) return &field.value;
-  }
-  return nullptr;
+Headers::Headers(std::initializer_list<Header> fields) {
+  for (const Header& field : fields) add(field.name, field.value);
 }
 
-std::string_view Headers::get(std::string_view name) const {
-  const auto* value = find(name);
-  return value != nullptr ? std::string_view(*value) : std::string_view();
+std::optional<std::string_view> Headers::find(std::string_view name) const {
+  for (const Header& field : *this) {
+    if (equals_ignoring_case(field.name, name)) return field.value;
+  }
+  return std::nullopt;
 }
 
 void Headers::add(std::string_view name, std::string_view value) {
-  fields_.push_back({std::string(name), std::string(value)});
+  if (places_.capacity() == 0) {
+    places_.reserve(kUsualFields);
+    text_.reserve(kUsualBytes);
+  }
+  places_.push_back({static_cast<std::uint32_t>(text_.size()),
+                     static_cast<std::uint32_t>(name.size()),
+                     static_cast<std::uint32_t>(value.size())});
+  text_ += name;
+  text_ += value;
 }
 
 void Headers::set(std::string_view name, std::string_view value) {
@@ -54,8 +64,19 @@ void Headers::set(std::string_view name, std::string_view value) {
 }
 
 void Headers::remove(std::string_view name) {
-  std::erase_if(fields_,
-                [&](const Header& field) { return equals_ignoring_case(field.name, name); });
+  std::erase_if(places_,
+                [&](const Place& place) { return equals_ignoring_case(at(place).name, name); });
+}
+
+void Headers::clear() {
+  text_.clear();
+  places_.clear();
+}
+
+Header Headers::at(const Place& place) const {
+  const std::string_view text(text_);
+  return {text.substr(place.begin, place.name_bytes),
+          text.substr(place.begin + place.name_bytes, place.value_bytes)};
 }
 
 } // namespace raglan::http

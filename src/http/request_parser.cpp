@@ -96,7 +96,7 @@ Result<> RequestParser::on_head_end(Request& request) {
   auto consistent = check_framing(framing_, request.minor_version);
   if (!consistent) return consistent;
   std::size_t hosts = 0;
-  for (const auto& field : request.headers) hosts += equals_ignoring_case(field.name, "host");
+  for (const Header field : request.headers) hosts += equals_ignoring_case(field.name, "host");
   // Two Hosts are two destinations; RFC 9112, 3.2 wants exactly one in HTTP/1.1.
   if (hosts > 1 || (hosts == 0 && request.minor_version == 1)) {
     return malformed("a request must have one Host field");

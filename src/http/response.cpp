@@ -96,7 +96,7 @@ void append_head(std::string& out, const Response& response, const HeadOptions& 
     out += "\r\ndate: ";
     out += options.date;
   }
-  for (const auto& field : response.headers) {
+  for (const Header field : response.headers) {
     if (is_servers_own(field.name)) continue;
     out += "\r\n";
     out += field.name;

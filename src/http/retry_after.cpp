@@ -37,10 +37,10 @@ std::optional<Duration> retry_after(const Headers& headers, WallTime now) {
   if (milliseconds && *milliseconds <= kMaxSeconds * 1000) {
     return std::chrono::milliseconds(*milliseconds);
   }
-  const std::string* field = headers.find("retry-after");
-  if (field == nullptr) return std::nullopt;
+  const auto field = headers.find("retry-after");
+  if (!field) return std::nullopt;
   if (const auto seconds = whole_number(*field)) return whole_seconds(*seconds);
-  const auto date = http_date(*field);
+  const auto date = http_date(std::string(*field));
   if (!date) return std::nullopt;
   return whole_seconds(*date - std::chrono::system_clock::to_time_t(now));
 }

@@ -45,8 +45,8 @@ bool is_loopback_host(std::string_view host) {
 }
 
 Result<> check_browser(const http::Request& request, const std::vector<std::string>& hosts) {
-  const std::string* host = request.headers.find("host");
-  if (host != nullptr && !is_served(*host, hosts)) {
+  const auto host = request.headers.find("host");
+  if (host && !is_served(*host, hosts)) {
     return fail(ErrorCode::kForbidden,
                 "this node has no authentication and answers to loopback names only; add the name "
                 "to server.hosts when a proxy in front of it keeps strangers out",

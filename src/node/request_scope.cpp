@@ -47,7 +47,7 @@ net::Task<http::Response> refuse(const http::Request& request, Error error) {
 }
 
 Result<Deadline> request_deadline(const http::Request& request, Duration max) {
-  const std::string* sent = request.headers.find(kTimeoutHeader);
+  const auto sent = request.headers.find(kTimeoutHeader);
   if (!sent) return Deadline::after(max, request.received_at);
   std::uint32_t millis = 0;
   const char* end = sent->data() + sent->size();
