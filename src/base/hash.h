@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,8 +34,9 @@ Hash128 hash128(std::string_view content);
 
 class Hasher {
  public:
+  static constexpr std::size_t kStateBytes = 112;
+
   Hasher();
-  ~Hasher();
   Hasher(const Hasher&) = delete;
   Hasher& operator=(const Hasher&) = delete;
 
@@ -45,8 +45,8 @@ class Hasher {
   Hash128 finish(); // at most once
 
  private:
-  struct Context;
-  std::unique_ptr<Context> context_;
+  // OpenSSL's state, in place: a key is made for each look into a cache.
+  alignas(std::uint64_t) std::array<std::byte, kStateBytes> state_;
 };
 
 } // namespace raglan

@@ -2,8 +2,8 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
-#include "base/hex.h"
 #include "base/rng.h"
 
 namespace raglan {
@@ -20,12 +20,13 @@ std::string make_uuid7(WallTime now) {
   bytes[7] = static_cast<std::uint8_t>(a >> 8);
   bytes[8] = static_cast<std::uint8_t>(0x80 | ((a >> 16) & 0x3f));
   for (int i = 9; i < 16; ++i) bytes[i] = static_cast<std::uint8_t>(b >> (8 * (i - 9)));
-  const std::string hex = to_hex(bytes);
   std::string text(36, '-');
-  constexpr std::array<std::size_t, 6> kParts = {0, 8, 12, 16, 20, 32}; // of the digits
-  for (std::size_t part = 0; part + 1 < kParts.size(); ++part) {
-    // Each part lies one dash further to the right than in the digits.
-    hex.copy(text.data() + kParts[part] + part, kParts[part + 1] - kParts[part], kParts[part]);
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  auto digit = text.begin();
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) ++digit; // a dash
+    *digit++ = kDigits[bytes[i] >> 4];
+    *digit++ = kDigits[bytes[i] & 15];
   }
   return text;
 }

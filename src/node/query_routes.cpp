@@ -11,6 +11,7 @@
 #include "node/body_work.h"
 #include "node/query_json.h"
 #include "node/query_stream.h"
+#include "node/remembered_queries.h"
 #include "node/reply_json.h"
 #include "node/request_scope.h"
 
@@ -27,17 +28,16 @@ http::Response reply_response(const rag::QueryReply& reply, bool explain) {
   return response;
 }
 
-using Parser = Result<ParsedQuery> (*)(std::string_view body, const std::string& tenant,
-                                       std::uint32_t default_top_k);
 
 // Small bodies, nearly all of them, without a coroutine: it would cost more than the parsing.
 Result<ParsedQuery> parse_small(const QueryRouteParts& parts, const http::Request& request,
-                                Parser parser) {
-  return parser(request.body, std::string(store::kDefaultTenant), parts.top_k);
+                                QueryParser parser) {
+  return RememberedQueries::of_this_thread().parse(
+      request.body, {parser, std::string(store::kDefaultTenant), parts.top_k});
 }
 
 net::Task<Result<ParsedQuery>> parse_large(const QueryRouteParts& parts, http::Request& request,
-                                           Parser parser, Deadline deadline) {
+                                           QueryParser parser, Deadline deadline) {
   auto parse = [body = std::move(request.body), held = request.body_reservation, parser,
                 top_k = parts.top_k] {
     return parser(body, std::string(store::kDefaultTenant), top_k);

@@ -89,17 +89,29 @@ std::string answer_text(const rag::Answer& answer, bool explain) {
   return text;
 }
 
+// As append_json_text writes to_milliseconds(took), without a search for the shortest digits: there
+// are at most six behind the point.
+void append_milliseconds(std::string& text, Duration took) {
+  const std::int64_t nanoseconds = std::max(std::chrono::nanoseconds(took).count(), 0L);
+  constexpr std::int64_t kPerMillisecond = 1'000'000;
+  text += std::to_string(nanoseconds / kPerMillisecond);
+  std::string digits = std::to_string(kPerMillisecond + nanoseconds % kPerMillisecond);
+  digits.front() = '.';
+  while (digits.ends_with('0') && digits.size() > 2) digits.pop_back();
+  text += digits;
+}
+
 void append_timings(std::string& text, const rag::QueryReply& reply) {
   text += R"("timings_ms":{)";
   for (const auto& [stage, took] : reply.timings) {
     text += '"';
     text += stage;
     text += R"(":)";
-    append_json_text(text, to_milliseconds(took));
+    append_milliseconds(text, took);
     text += ',';
   }
   text += R"("total":)";
-  append_json_text(text, to_milliseconds(reply.total));
+  append_milliseconds(text, reply.total);
   text += '}';
 }
 
@@ -145,20 +157,25 @@ std::string cache_status_header(std::span<const rag::QueryReply> replies) {
 }
 
 std::string cache_status_header(const rag::QueryReply& reply) {
-  const std::string_view stored = reply.stored ? "; stored" : "";
-  const std::string key = reply.key ? "; key=\"" + reply.key->hex() + '"' : "";
-  switch (reply.cache) {
-    case rag::CacheStatus::kHit:
-      // The key is the question's own, where nothing is.
-      return reply.reuse ? "raglan; hit; detail=similar" : "raglan; hit" + key;
-    case rag::CacheStatus::kStale: return fmt::format("raglan; hit{}; detail=stale", key);
-    case rag::CacheStatus::kMiss: return fmt::format("raglan; fwd=miss{}{}", stored, key);
-    case rag::CacheStatus::kCoalesced:
-      return fmt::format("raglan; fwd=miss; collapsed{}{}", stored, key);
-    case rag::CacheStatus::kRefresh: return fmt::format("raglan; fwd=request{}", stored);
-    case rag::CacheStatus::kBypass: break;
+  using rag::CacheStatus;
+  // The key is the question's own, where nothing is.
+  if (reply.cache == CacheStatus::kHit && reply.reuse) return "raglan; hit; detail=similar";
+  if (reply.cache == CacheStatus::kBypass) return "raglan; fwd=bypass";
+  std::string text = "raglan; ";
+  constexpr std::size_t kUsualBytes = 96;
+  text.reserve(kUsualBytes);
+  const bool hit = reply.cache == CacheStatus::kHit || reply.cache == CacheStatus::kStale;
+  const bool asked = reply.cache == CacheStatus::kRefresh; // the cache was not
+  text += hit ? "hit" : (asked ? "fwd=request" : "fwd=miss");
+  if (reply.cache == CacheStatus::kCoalesced) text += "; collapsed";
+  if (!hit && reply.stored) text += "; stored";
+  if (!asked && reply.key) {
+    text += R"(; key=")";
+    text += reply.key->hex();
+    text += '"';
   }
-  return "raglan; fwd=bypass";
+  if (reply.cache == CacheStatus::kStale) text += "; detail=stale";
+  return text;
 }
 
 http::Response query_error(const Error& error, const http::Request& request) {

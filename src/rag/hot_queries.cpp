@@ -17,7 +17,8 @@ std::size_t question_hash(const QueryRequest& request) {
   };
   add(request.collection.tenant);
   add(request.collection.name);
-  add(normalise_query(request.query));
+  std::string buffer;
+  add(normalise_query(request.query, buffer));
   add(request.filter_json);
   return hash;
 }

@@ -16,11 +16,23 @@ std::string_view bytes_of(const Hash128& hash) {
   return {reinterpret_cast<const char*>(hash.bytes.data()), hash.bytes.size()};
 }
 
+bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+bool is_normal(std::string_view query) {
+  bool after_blank = true;
+  for (const char c : query) {
+    if (is_blank(c) && (after_blank || c != ' ')) return false;
+    after_blank = c == ' ';
+  }
+  return query.empty() || !after_blank;
+}
+
 void add_search(Hasher& hasher, const QueryRequest& request, store::Generation generation,
                 const ConfigKeys& config) {
   hasher.add(request.collection.tenant).add(request.collection.name);
   hasher.add(generation.epoch).add(generation.seq).add(generation.nonce);
-  hasher.add(normalise_query(request.query)).add(request.top_k).add(request.filter_json);
+  std::string buffer;
+  hasher.add(normalise_query(request.query, buffer)).add(request.top_k).add(request.filter_json);
   hasher.add(bytes_of(config.retrieval));
 }
 
@@ -51,9 +63,9 @@ void add_conversation(Hasher& hasher, const Conversation& conversation) {
 
 std::string normalise_query(std::string_view query) {
   std::string normal;
+  normal.reserve(query.size());
   for (const char c : query) {
-    const bool blank = c == ' ' || (c >= '\t' && c <= '\r');
-    if (!blank) {
+    if (!is_blank(c)) {
       normal += c;
     } else if (!normal.empty() && normal.back() != ' ') {
       normal += ' ';
@@ -61,6 +73,12 @@ std::string normalise_query(std::string_view query) {
   }
   if (!normal.empty() && normal.back() == ' ') normal.pop_back();
   return normal;
+}
+
+std::string_view normalise_query(std::string_view query, std::string& buffer) {
+  if (is_normal(query)) return query;
+  buffer = normalise_query(query);
+  return buffer;
 }
 
 std::uint32_t tenant_scope(std::string_view tenant) {

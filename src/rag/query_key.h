@@ -20,6 +20,9 @@ struct PipelineConfig;
 // question have in common. Nothing else: case and punctuation can carry meaning ("IT" and "it",
 // "C" and "C++"), and the embedder sees them.
 std::string normalise_query(std::string_view query);
+// The same without a copy where nothing changes, as of nearly every question: a view of `query`, or
+// of `buffer`.
+std::string_view normalise_query(std::string_view query, std::string& buffer);
 
 // What the cache entries of a collection have in common, and those of a tenant, to remove them all
 // (cache/selection.h).
