@@ -4,12 +4,13 @@
 // exceed the maximum, and all new ones after it, share one series whose label values are all
 // "other". Values are made valid UTF-8 and cut to kMaxLabelBytes.
 //
-// `with` takes a lock and a search (under 100 ns); what it returns is lock-free and lives as long
-// as the family, so a hot path keeps the reference. Thread safe.
+// `with` finds what was asked for before by a hash, without a lock; else by a lock and a search.
+// What it returns is lock-free and lives as long as the family. Thread safe.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <concepts>
 #include <functional>
 #include <map>
@@ -58,17 +59,24 @@ class Family final : public Metric {
     requires(sizeof...(Texts) == N)
   Instrument& with(const Texts&... values) {
     const std::array<std::string_view, N> key{std::string_view(values)...};
-    return *series_.with([&](Series& series) {
-      const auto found = series.find(key);
-      return found != series.end() ? found->second.get() : add(series, key);
-    });
+    Known& known = known_[place_of(key)];
+    const Entry* entry = known.load(std::memory_order_acquire);
+    if (entry == nullptr || !std::ranges::equal(entry->first, key)) {
+      entry = series_.with([&](Series& series) {
+        const auto found = series.find(key);
+        return found != series.end() ? &*found : add(series, key);
+      });
+      // Those that count as "other" are not what was asked for, and go by the lock each time.
+      if (std::ranges::equal(entry->first, key)) known.store(entry, std::memory_order_release);
+    }
+    return *entry->second;
   }
 
   // Calls visit(values, instrument) for every series that is there now, in the order of their
   // values, without a lock: a series never goes, and stays where it is.
   template <typename Visit>
   void for_each(Visit&& visit) const {
-    std::vector<const typename Series::value_type*> present;
+    std::vector<const Entry*> present;
     series_.with([&](const Series& series) {
       present.reserve(series.size());
       for (const auto& entry : series) present.push_back(&entry);
@@ -97,20 +105,32 @@ class Family final : public Metric {
     }
   };
   using Series = std::map<Values, std::unique_ptr<Instrument>, Less>;
+  using Entry = typename Series::value_type; // stays where it is, and as it is
+  using Known = std::atomic<const Entry*>;
+  static constexpr std::size_t kKnown = 64; // more than a node has of most families
 
-  Instrument* add(Series& series, const std::array<std::string_view, N>& key) {
+  static std::size_t place_of(const std::array<std::string_view, N>& key) {
+    std::size_t hash = 0;
+    for (const std::string_view value : key) {
+      hash = hash * 31 + std::hash<std::string_view>()(value);
+    }
+    return hash % kKnown;
+  }
+
+  const Entry* add(Series& series, const std::array<std::string_view, N>& key) {
     Values values;
     for (std::size_t i = 0; i < N; ++i) values[i] = label_value(key[i]);
     if (!series.contains(values) && series.size() + 1 >= max_series_) values.fill("other");
-    auto& instrument = series[values];
-    if (instrument == nullptr) instrument = make_();
-    return instrument.get();
+    const auto at = series.try_emplace(std::move(values)).first;
+    if (at->second == nullptr) at->second = make_();
+    return &*at;
   }
 
   const Names labels_;
   const std::size_t max_series_; // "other" among them
   const Make make_;
   Guarded<Series> series_;
+  std::array<Known, kKnown> known_{};
 };
 
 } // namespace raglan::telemetry

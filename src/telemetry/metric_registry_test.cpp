@@ -87,6 +87,26 @@ TEST(MetricRegistryDeathTest, AContradictionEndsTheProgramAndSaysSo) {
   EXPECT_DEATH(metrics.counters("e", "E.", {"a-b"}), "impossible label");
 }
 
+TEST(Family, ThreadsThatAskForTheSameSeriesCountInIt) {
+  constexpr int kSeries = 200; // more than are found without the lock
+  MetricRegistry metrics;
+  auto& family = metrics.counters("c", "C.", {"a"});
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+      threads.emplace_back([&] {
+        for (int i = 0; i < 10 * kSeries; ++i) family.with(std::to_string(i % kSeries)).add();
+      });
+    }
+  }
+  int series = 0;
+  family.for_each([&](const auto&, const Counter& counter) {
+    EXPECT_EQ(counter.value(), 40U);
+    ++series;
+  });
+  EXPECT_EQ(series, kSeries);
+}
+
 TEST(Family, SeriesBeyondTheMaximumShareOther) {
   MetricRegistry metrics;
   auto& family = metrics.counters("c", "C.", {"a", "b"}, 3);
