@@ -24,19 +24,34 @@ Hasher::Hasher() { SHA256_Init(sha(state_)); }
 
 Hasher& Hasher::add(std::string_view field) {
   const std::uint64_t length_bytes = field.size();
-  SHA256_Update(sha(state_), &length_bytes, sizeof length_bytes);
-  SHA256_Update(sha(state_), field.data(), field.size());
+  collect(&length_bytes, sizeof length_bytes);
+  collect(field.data(), field.size());
   return *this;
 }
 
 Hasher& Hasher::add(std::uint64_t field) {
-  // Its length and itself by one call.
   const std::array<std::uint64_t, 2> both{sizeof field, field};
-  SHA256_Update(sha(state_), both.data(), sizeof both);
+  collect(both.data(), sizeof both);
   return *this;
 }
 
+void Hasher::collect(const void* data, std::size_t size_bytes) {
+  if (size_bytes > collected_.size() - collected_bytes_) hash_collected();
+  if (size_bytes > collected_.size()) {
+    SHA256_Update(sha(state_), data, size_bytes);
+    return;
+  }
+  if (size_bytes > 0) std::memcpy(collected_.data() + collected_bytes_, data, size_bytes);
+  collected_bytes_ += size_bytes;
+}
+
+void Hasher::hash_collected() {
+  SHA256_Update(sha(state_), collected_.data(), collected_bytes_);
+  collected_bytes_ = 0;
+}
+
 Hash128 Hasher::finish() {
+  hash_collected();
   std::array<std::uint8_t, SHA256_DIGEST_LENGTH> digest;
   SHA256_Final(digest.data(), sha(state_));
   Hash128 hash;

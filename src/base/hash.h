@@ -32,6 +32,7 @@ struct Hash128 {
 // The hash of one byte string.
 Hash128 hash128(std::string_view content);
 
+// Collects small fields, so that a key of many costs OpenSSL few calls.
 class Hasher {
  public:
   static constexpr std::size_t kStateBytes = 112;
@@ -47,6 +48,11 @@ class Hasher {
  private:
   // OpenSSL's state, in place: a key is made for each look into a cache.
   alignas(std::uint64_t) std::array<std::byte, kStateBytes> state_;
+  std::array<char, 256> collected_;
+  std::size_t collected_bytes_ = 0;
+
+  void collect(const void* data, std::size_t size_bytes);
+  void hash_collected();
 };
 
 } // namespace raglan

@@ -12,6 +12,14 @@ TEST(Hash, AgreesWithTheReference) {
   EXPECT_EQ(Hasher().add("a").add("bc").finish().hex(), "9a8acca1b6c6c0befd3fbc756aed625d");
 }
 
+TEST(Hash, SmallAndLargeFieldsAgreeWithTheReference) {
+  Hasher hasher;
+  for (const std::size_t bytes : {0, 1, 239, 7, 240, 241, 255, 256, 257, 1000, 3}) {
+    hasher.add(std::string(bytes, 'x'));
+  }
+  EXPECT_EQ(hasher.add(std::uint64_t{5}).finish().hex(), "10093a67f9107c250c6ad6e758bad5e3");
+}
+
 TEST(Hash, FieldBordersCount) {
   EXPECT_NE(Hasher().add("ab").add("c").finish(), Hasher().add("a").add("bc").finish());
   EXPECT_NE(Hasher().add("abc").finish(), Hasher().add("abc").add("").finish());
