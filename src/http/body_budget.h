@@ -71,7 +71,7 @@ class BodyBudget {
 class BodyReservation {
  public:
   explicit BodyReservation(std::shared_ptr<BodyBudget> budget) : budget_(std::move(budget)) {}
-  ~BodyReservation() { budget_->subtract(bytes_); }
+  ~BodyReservation() { give_back(); }
   BodyReservation(const BodyReservation&) = delete;
   BodyReservation& operator=(const BodyReservation&) = delete;
 
@@ -81,6 +81,10 @@ class BodyReservation {
     if (!budget_->try_add(bytes - bytes_)) return false;
     bytes_ = bytes;
     return true;
+  }
+  // All of it, by its only holder.
+  void give_back() {
+    if (bytes_ > 0) budget_->subtract(std::exchange(bytes_, 0));
   }
 
  private:

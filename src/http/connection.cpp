@@ -22,7 +22,7 @@ constexpr std::size_t kInputBytes = 4 * 1024;      // what a connection keeps wh
 constexpr std::size_t kBodyInputBytes = 64 * 1024; // while a large body arrives
 // A body up to this size is copied behind its head and leaves in one plain send.
 constexpr std::size_t kCopiedBodyBytes = 16 * 1024;
-constexpr std::size_t kKeptOutputBytes = 8 * 1024; // what a connection keeps while idle
+constexpr std::size_t kKeptOutputBytes = 8 * 1024; // of each buffer, while it is idle
 // How long a connection that was accepted just before the drain may take to send its request.
 constexpr std::chrono::milliseconds kDrainGrace{1'000};
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -233,7 +233,7 @@ net::Task<> Connection::answer() {
   } catch (...) {
     log_error("a handler threw", {{"type", "unknown"}});
   }
-  const Response response = made ? std::move(*made) : internal_error();
+  Response response = made ? std::move(*made) : internal_error();
   if (cancelled_) {
     report(499);
     co_return;
@@ -251,6 +251,10 @@ net::Task<> Connection::answer() {
 
   parser_.reset();
   request_.clear();
+  const std::size_t spare_bytes = response.body.capacity();
+  if (spare_bytes <= kKeptOutputBytes && spare_bytes > request_.spare_body.capacity()) {
+    request_.spare_body = std::move(response.body);
+  }
   sent_continue_ = false;
   if (output_.capacity() > kKeptOutputBytes) output_ = std::string();
   if (input_.size() > kInputBytes && !has_unread_input()) {
@@ -269,26 +273,35 @@ Response Connection::internal_error() const {
 
 // What the socket takes at once is gone afterwards, nearly always everything. No coroutine: that
 // would cost more than the rest of this.
-Outgoing Connection::start_response(const Response& response) {
+Outgoing Connection::start_response(Response& response) {
   const bool bodiless = !has_body(response);
   HeadOptions options;
   options.date = loop_->date();
+  options.request_id = request_.headers.get(kRequestIdHeader);
   options.chunked = response.stream != nullptr && request_.minor_version == 1;
   options.length_known = response.stream == nullptr;
-  options.body_bytes = response.body.size();
+  const std::size_t room_bytes = std::min(response.head_room_bytes, response.body.size());
+  options.body_bytes = response.body.size() - room_bytes;
   if (!options.chunked && !options.length_known && !bodiless) closing_ = true;
   options.close = closing_;
   options.announce_keep_alive = !closing_ && request_.minor_version == 0;
   output_.clear();
   append_head(output_, response, options);
 
-  std::string_view body = bodiless ? std::string_view() : response.body;
+  std::string_view body = std::string_view(response.body).substr(room_bytes);
+  if (bodiless) body = {};
   sent_body_bytes_ = body.size();
-  if (body.size() <= kCopiedBodyBytes) {
-    output_ += body;
+  std::string_view first = output_;
+  if (!body.empty() && output_.size() <= room_bytes) {
+    const std::size_t begin = room_bytes - output_.size();
+    output_.copy(response.body.data() + begin, output_.size());
+    first = std::string_view(response.body).substr(begin);
+    body = {};
+  } else if (body.size() <= kCopiedBodyBytes) {
+    first = output_ += body;
     body = {};
   }
-  Outgoing out(output_, body);
+  Outgoing out(first, body);
   send_now(out);
   return out;
 }

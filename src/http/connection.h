@@ -65,7 +65,7 @@ class Connection final : public StreamWriter {
   // Answering.
   net::Task<> answer();
   Response internal_error() const;
-  Outgoing start_response(const Response& response);
+  Outgoing start_response(Response& response);
   net::Task<> finish_response(const Response& response, Outgoing rest);
   bool has_body(const Response& response) const;
   net::Task<> send_stream(const Response& response);

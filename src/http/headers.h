@@ -32,8 +32,6 @@ inline bool equals_ignoring_case(std::string_view left, std::string_view right) 
 bool has_token(std::string_view list, std::string_view token);
 
 class Headers {
-  struct Place;
-
  public:
   class Iterator;
 

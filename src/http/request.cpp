@@ -15,7 +15,13 @@ std::string_view Request::path_parameter(std::string_view name) const {
 }
 
 void Request::drop_body() {
-  body_reservation.reset();
+  // Nobody else has it, and nobody can get it now: kept for the next body.
+  const bool ours = body_reservation.use_count() == 1;
+  if (ours) {
+    body_reservation->give_back();
+  } else {
+    body_reservation.reset();
+  }
   if (body.capacity() > kKeptBodyBytes) {
     body = std::string();
   } else {

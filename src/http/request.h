@@ -22,12 +22,14 @@ struct Request {
   Headers headers;    // trailers of a chunked body are dropped, never merged in here
   std::string body;   // decoded, complete
   // Of the body in the server's budget (body_budget.h). Who takes the body to where it may outlive
-  // the request takes a copy of this along. Null without a body.
+  // the request takes a copy of this along. Null, or of no bytes, without a body.
   std::shared_ptr<BodyReservation> body_reservation;
   int minor_version = 1;       // HTTP/1.0 or 1.1
   bool keep_alive = true;      // what the client asked for
   std::string remote_address;  // without the port
   MonotonicTime received_at{}; // when its head was complete
+  // Memory for the answer's body, of an earlier one on this connection; its content means nothing.
+  std::string spare_body;
   // Set by the router.
   std::string_view route; // the name for metrics and logs; a constant of the router
   std::vector<std::pair<std::string, std::string>> path_parameters; // decoded

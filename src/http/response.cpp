@@ -1,8 +1,10 @@
 #include "http/response.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
+#include <span>
+
+#include "http/error_table.h"
 
 namespace raglan::http {
 namespace {
@@ -27,10 +29,13 @@ bool is_control(char c) {
   return byte < 0x20 || byte == 0x7f;
 }
 
-void append_value(std::string& out, std::string_view value) {
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out += "\r\n";
+  out += name;
+  out += ": ";
   const std::size_t begin = out.size();
   out += value;
-  std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), is_control, ' ');
+  for (char& c : std::span(out).subspan(begin)) c = is_control(c) ? ' ' : c;
 }
 
 } // namespace
@@ -96,12 +101,11 @@ void append_head(std::string& out, const Response& response, const HeadOptions& 
     out += "\r\ndate: ";
     out += options.date;
   }
+  if (!options.request_id.empty()) append_field(out, kRequestIdHeader, options.request_id);
   for (const Header field : response.headers) {
     if (is_servers_own(field.name)) continue;
-    out += "\r\n";
-    out += field.name;
-    out += ": ";
-    append_value(out, field.value);
+    if (!options.request_id.empty() && equals_ignoring_case(field.name, kRequestIdHeader)) continue;
+    append_field(out, field.name, field.value);
   }
   if (status_has_body(response.status)) {
     if (options.chunked) {

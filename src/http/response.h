@@ -43,7 +43,13 @@ struct Response {
   Headers headers;
   std::string body;
   std::function<net::Task<Result<>>(StreamWriter&)> stream;
+  // So many bytes at the front of `body` are not sent. Where the head fits in there, both leave in
+  // one piece without being copied together.
+  std::size_t head_room_bytes = 0;
 };
+
+// Enough for the head of an answer.
+inline constexpr std::size_t kHeadRoomBytes = 512;
 
 // The reason phrase of a status ("Not Found"); "Unknown" for one that is not in the registry.
 std::string_view reason_phrase(int status);
@@ -52,12 +58,14 @@ Response json_response(int status, std::string body);
 Response text_response(int status, std::string body);
 
 // The head of a message, up to and including the empty line, appended to `out`. The server's own
-// fields (content-length, transfer-encoding, connection, date) in `response.headers` are left out;
+// fields (content-length, transfer-encoding, connection, date; x-request-id, if there is one in the
+// options) in `response.headers` are left out;
 // control characters in values become spaces, so that no value can start a new field.
 struct HeadOptions {
-  std::string_view date;    // an IMF-fixdate; empty: no Date field
-  bool chunked = false;     // otherwise Content-Length is body_bytes
-  bool length_known = true; // false: neither; the body ends with the connection
+  std::string_view date;       // an IMF-fixdate; empty: no Date field
+  std::string_view request_id; // the request's; empty: no field of ours
+  bool chunked = false;        // otherwise Content-Length is body_bytes
+  bool length_known = true;    // false: neither; the body ends with the connection
   std::size_t body_bytes = 0;
   bool close = false;               // "Connection: close"
   bool announce_keep_alive = false; // "Connection: keep-alive", for HTTP/1.0 clients

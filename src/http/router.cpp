@@ -48,6 +48,7 @@ net::Task<Response> answer_options(std::string allow) {
 
 struct Router::Route {
   std::string pattern;
+  bool is_literal = false; // without parameters: the path is the pattern, or another's
   std::vector<Segment> segments;
   std::vector<std::pair<std::string, Handler>> methods;
 
@@ -62,6 +63,7 @@ struct Router::Route {
   bool matches(std::string_view path,
                std::vector<std::pair<std::string, std::string>>& parameters) const {
     parameters.clear();
+    if (is_literal) return path == pattern;
     for (const auto& segment : segments) {
       if (path.empty()) return false;
       const auto actual = next_segment(path);
@@ -101,6 +103,7 @@ void Router::add(std::string_view method, std::string_view pattern, Handler hand
   auto route = std::make_unique<Route>();
   route->pattern = pattern;
   route->segments = split_pattern(pattern);
+  route->is_literal = std::ranges::none_of(route->segments, &Segment::is_parameter);
   route->methods.emplace_back(method, std::move(handler));
   // Literal before parameter, at the first segment where two patterns differ in kind: the first
   // route that matches is then the most literal one.

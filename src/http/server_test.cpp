@@ -25,6 +25,47 @@ TEST_F(ServerTest, AnswersWithExactlyTheseBytes) {
   EXPECT_THAT(date_of(response), EndsWith(" GMT"));
 }
 
+// What a body looks like to a client does not depend on the room in front of it.
+TEST_F(ServerTest, TheRoomForTheHeadIsNoPartOfTheBody) {
+  const auto answer = [](Request& request) -> net::Task<Response> {
+    std::string body = std::move(request.spare_body);
+    body.assign(kHeadRoomBytes, '#');
+    body.append(std::stoul(request.query), 'x');
+    auto response = text_response(200, std::move(body));
+    response.head_room_bytes = kHeadRoomBytes;
+    if (request.headers.contains("long")) {
+      response.headers.add("longer-than-the-room", std::string(kHeadRoomBytes, 'l'));
+    }
+    co_return response;
+  };
+  router_.add("GET", "/roomy", answer);
+  start();
+  RawClient client(port());
+  for (const std::size_t bytes : {0UL, 1UL, 5'000UL, 100'000UL, 20'000'000UL, 3UL}) {
+    const std::string target = "/roomy?" + std::to_string(bytes);
+    const std::string length = "\r\ncontent-length: " + std::to_string(bytes) + "\r\n\r\n";
+    for (const std::string_view field : {"", "long: yes\r\n"}) {
+      client.send("GET " + target + " HTTP/1.1\r\nHost: x\r\n" + std::string(field) + "\r\n");
+      const std::string response = client.read_response();
+      EXPECT_TRUE(response.ends_with(length + std::string(bytes, 'x'))) << bytes << field;
+      EXPECT_THAT(response.substr(0, response.find(length)), Not(HasSubstr("#")));
+    }
+    client.send("HEAD " + target + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_THAT(client.read_until("\r\n\r\n"), EndsWith(length));
+  }
+}
+
+TEST_F(ServerTest, AnAnswerCarriesItsRequestsId) {
+  start();
+  RawClient client(port());
+  client.send("GET /hello HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine\r\n\r\n");
+  EXPECT_THAT(client.read_response(), HasSubstr("\r\nx-request-id: mine\r\n"));
+  client.send("GET /nowhere HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine too\r\n\r\n");
+  const std::string refused = client.read_response();
+  EXPECT_THAT(refused, HasSubstr("\r\nx-request-id: mine too\r\n"));
+  EXPECT_EQ(refused.find("x-request-id"), refused.rfind("x-request-id"));
+}
+
 TEST_F(ServerTest, KeepsTheConnectionForTheNextRequest) {
   start();
   RawClient client(port());

@@ -22,12 +22,15 @@ namespace {
 // Of one request: enough to share embedding calls, and few beside others' searches.
 constexpr std::size_t kQueriesAtOnce = 16;
 
-http::Response reply_response(const rag::QueryReply& reply, bool explain) {
-  http::Response response = http::json_response(200, reply_text(reply, explain));
+http::Response reply_response(const rag::QueryReply& reply, bool explain, http::Request& request) {
+  std::string body = std::move(request.spare_body);
+  body.assign(http::kHeadRoomBytes, ' ');
+  append_reply_text(body, reply, explain);
+  http::Response response = http::json_response(200, std::move(body));
+  response.head_room_bytes = http::kHeadRoomBytes;
   response.headers.set("cache-status", cache_status_header(reply));
   return response;
 }
-
 
 // Small bodies, nearly all of them, without a coroutine: it would cost more than the parsing.
 Result<ParsedQuery> parse_small(const QueryRouteParts& parts, const http::Request& request,
@@ -62,7 +65,7 @@ net::Task<http::Response> answer_query(const QueryRouteParts& parts, http::Reque
   }
   auto reply = co_await parts.pipeline.run(std::move(query));
   if (!reply) co_return query_error(reply.error(), request);
-  co_return reply_response(*reply, explain);
+  co_return reply_response(*reply, explain, request);
 }
 
 std::size_t text_bytes(const rag::QueryReply& reply) {
@@ -102,7 +105,7 @@ net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Requ
   if (!parsed->was_array) {
     auto reply = co_await parts.pipeline.run(std::move(parsed->requests.front()));
     if (!reply) co_return query_error(reply.error(), request);
-    co_return reply_response(*reply, explain);
+    co_return reply_response(*reply, explain, request);
   }
   auto replies = co_await run_together(parts.pipeline, parsed->requests);
   if (!replies) co_return query_error(replies.error(), request);

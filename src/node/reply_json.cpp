@@ -125,14 +125,19 @@ std::string sources_text(const rag::Answer& answer, bool explain) {
 }
 
 std::string reply_text(const rag::QueryReply& reply, bool explain) {
+  std::string text;
+  append_reply_text(text, reply, explain);
+  return text;
+}
+
+void append_reply_text(std::string& text, const rag::QueryReply& reply, bool explain) {
   const rag::Answer& answer = *reply.answer;
   const std::string explained = explain ? answer_text(answer, true) : "";
   const std::string& kept =
       explain ? explained : answer.rendered.text([&] { return answer_text(answer, false); });
   const rag::ReplyUsage usage = reply.usage();
   constexpr std::size_t kRestBytes = 512;
-  std::string text;
-  text.reserve(kept.size() + kRestBytes);
+  text.reserve(text.size() + kept.size() + kRestBytes);
   const auto out = std::back_inserter(text);
   for (const std::string_view part : std::initializer_list<std::string_view>{
            R"({"id":")", reply.id, R"(",)", kept, R"(,"cache":{"status":")",
@@ -145,7 +150,6 @@ std::string reply_text(const rag::QueryReply& reply, bool explain) {
   fmt::format_to(
       out, R"(,"usage":{{"embedding_tokens":{},"prompt_tokens":{},"completion_tokens":{}}}}})",
       usage.embedding_tokens, usage.prompt_tokens, usage.completion_tokens);
-  return text;
 }
 
 std::string cache_status_header(std::span<const rag::QueryReply> replies) {

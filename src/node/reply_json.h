@@ -19,6 +19,7 @@ std::string sources_text(const rag::Answer& answer, bool explain);
 
 // {"id", "answer", "found", "sources", "generation", "cache", "degraded", "timings_ms", "usage"}
 std::string reply_text(const rag::QueryReply& reply, bool explain);
+void append_reply_text(std::string& text, const rag::QueryReply& reply, bool explain);
 
 // RFC 9211, e.g. `raglan; hit; key="…"` or `raglan; fwd=miss; stored; key="…"`.
 std::string cache_status_header(const rag::QueryReply& reply);

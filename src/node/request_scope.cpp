@@ -16,15 +16,11 @@ bool usable_id(std::string_view id) {
 } // namespace
 
 http::Handler with_request_id(http::Handler next, const Clock& clock) {
-  return [next = std::move(next), &clock](http::Request& request) -> net::Task<http::Response> {
-    std::string id(request_id(request));
-    if (!usable_id(id)) {
-      id = make_uuid7(clock.wall_now());
-      request.headers.set(kRequestIdHeader, id);
+  return [next = std::move(next), &clock](http::Request& request) {
+    if (!usable_id(request_id(request))) {
+      request.headers.set(kRequestIdHeader, make_uuid7(clock.wall_now()));
     }
-    http::Response response = co_await next(request);
-    response.headers.set(kRequestIdHeader, id);
-    co_return response;
+    return next(request);
   };
 }
 

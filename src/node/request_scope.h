@@ -2,7 +2,8 @@
 // deadline.
 //
 // The id is the client's `x-request-id` when that is short and printable, else a new one. It is put
-// into the request's headers, where the router and the handlers find it, and into the response.
+// into the request's headers, where the router and the handlers find it; the server puts it into
+// the response.
 #pragma once
 
 #include <string_view>
