@@ -1,0 +1,209 @@
+// How many calls may be under way at once: a limit that finds itself by how long they take.
+//
+// Calls beyond what the callee works on at a time only wait there, and latency says so. At the end
+// of each window (at least `window`, as long as a call takes, and `window_min_samples` successes)
+//
+//   gradient = tolerance × baseline / mean latency of the window, within [1/2, 1]
+//   target   = limit × gradient + √limit
+//
+// and the limit grows to the target, or shrinks by `smoothing` of the way. √limit is the queue that
+// is always allowed: without it the limit could never try whether there is more room. It does not
+// grow while it is not used (fewer than 4/5 of it under way at the window's peak), else it would be
+// at its maximum, and useless, when load comes. Calls that were dropped (timeouts, "overloaded")
+// shrink it instead, to `drop_ratio` of it however many they are, once a window.
+//
+// The formula is that of Netflix' Gradient limit (concurrency-limits, 2018) and of Envoy's adaptive
+// concurrency. They differ in the baseline, the latency without a queue, and so does this:
+//   - Vegas and Gradient 1 take the smallest latency ever seen. Answers of 5 and of 500 tokens
+//     differ by two orders of magnitude: the smallest is not what a call takes without a queue.
+//   - Gradient2 takes a long average, which creeps up under long overload, and the limit with it.
+//   - Envoy lets all but a few calls wait every minute to measure anew: right, and dear.
+// Here the baseline is a mean: of windows in which less than `probe_ratio` of the limit was used,
+// smoothed; and when there was none for `baseline_window` (and up to a quarter longer, by chance,
+// so that the nodes of a fleet do not do it together), it is measured again with the limit at
+// `probe_ratio`, by the first 2 × window_min_samples calls that began after the others had gone. At
+// one half that costs at most a few per cent of a second of work every 30 s, and takes back a
+// baseline that crept up, or one that is too low because calls really take longer now.
+//
+// Failures that say nothing about load (a 500, a client that went away, a permit that is destroyed
+// without a report) are `kIgnored`: fast errors would look like a fast callee.
+//
+// Calls of very different kinds should have a limit each: their mix would move the mean.
+//
+// Thread safety: every member may be called from any thread. A limit outlives its permits; one
+// permit belongs to one thread at a time. Invariants: min_limit ≤ limit ≤ max_limit; no permit is
+// given while the limit or more are out.
+//
+//   auto permit = limit.try_acquire(clock.now());
+//   if (!permit) return fail(ErrorCode::kOverloaded, "…");
+//   ...
+//   permit->report(LimitOutcome::kSuccess, clock.now());
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "base/clock.h"
+#include "base/guarded.h"
+#include "base/rng.h"
+#include "config/table.h"
+
+namespace raglan::policy {
+
+struct ConcurrencyLimitConfig {
+  std::size_t initial_limit = 20;
+  std::size_t min_limit = 4;
+  std::size_t max_limit = 1'000;
+  std::chrono::milliseconds window{100};
+  std::size_t window_min_samples = 20;
+  double tolerance = 1.25;
+  double smoothing = 0.5;
+  double drop_ratio = 0.9;
+  double probe_ratio = 0.5;
+  std::chrono::milliseconds baseline_window{30'000};
+};
+
+inline void describe(config::Table<ConcurrencyLimitConfig>& table) {
+  using C = ConcurrencyLimitConfig;
+  using std::chrono::milliseconds;
+  table.field("initial_limit", &C::initial_limit, "calls at a time before anything is measured")
+      .min(1);
+  table.field("min_limit", &C::min_limit, "calls at a time that are always allowed").min(1);
+  table.field("max_limit", &C::max_limit, "calls at a time that are never exceeded")
+      .min(1)
+      .max(1'000'000);
+  table.field("window", &C::window, "shortest time between two changes of the limit")
+      .min(milliseconds(1))
+      .max(std::chrono::minutes(1));
+  table
+      .field("window_min_samples", &C::window_min_samples,
+             "successful calls that a change of the limit rests on")
+      .min(1)
+      .max(100'000);
+  table
+      .field("tolerance", &C::tolerance,
+             "latency, as a multiple of the baseline, from which the limit shrinks")
+      .min(1)
+      .max(10);
+  table.ratio("smoothing", &C::smoothing, "share of the way down that is gone in one window")
+      .min(0.01);
+  table.ratio("drop_ratio", &C::drop_ratio, "what a window with drops leaves of the limit")
+      .min(0.1)
+      .max(0.99);
+  table.ratio("probe_ratio", &C::probe_ratio, "share of the limit while the baseline is measured")
+      .min(0.1)
+      .max(0.9);
+  table.field("baseline_window", &C::baseline_window, "how long a measured baseline is believed")
+      .min(milliseconds(100));
+  table.rule("min_limit ≤ initial_limit ≤ max_limit must hold", [](const C& config) {
+    return config.min_limit <= config.initial_limit && config.initial_limit <= config.max_limit;
+  });
+}
+
+enum class LimitOutcome : std::uint8_t {
+  kSuccess, // its latency counts
+  kDropped, // it ended by a timeout or by "overloaded": too much was asked
+  kIgnored, // neither: cancelled, failed for another reason
+};
+
+struct ConcurrencyLimitStatus {
+  std::size_t limit = 0; // what holds now: less than the limit found while the baseline is measured
+  std::size_t in_flight = 0;
+  bool probing = false;
+  Duration baseline{};       // zero before the first window
+  Duration window_latency{}; // mean of the last whole window
+  std::uint64_t refused = 0; // calls so far that got no permit
+  std::uint64_t drops = 0;   // so far
+  std::uint64_t probes = 0;  // so far
+};
+
+class ConcurrencyLimit {
+ public:
+  // A place among the calls under way, for as long as it lives. Movable; reports once.
+  class Permit {
+   public:
+    Permit(Permit&& other) noexcept;
+    Permit& operator=(Permit&& other) noexcept;
+    ~Permit() { release(); }
+
+    // Ends the call. Only the first report counts.
+    void report(LimitOutcome outcome, MonotonicTime now);
+
+   private:
+    friend class ConcurrencyLimit;
+    Permit(ConcurrencyLimit& limit, std::uint64_t probe, MonotonicTime began)
+        : limit_(&limit), probe_(probe), began_(began) {}
+    void release();
+
+    ConcurrencyLimit* limit_; // null once reported or moved from
+    std::uint64_t probe_;     // the measurement of the baseline that it is part of; 0: none
+    MonotonicTime began_;
+  };
+
+  // `rng` spreads the measurements of the baseline.
+  ConcurrencyLimit(ConcurrencyLimitConfig config, Rng rng);
+  ConcurrencyLimit(const ConcurrencyLimit&) = delete;
+  ConcurrencyLimit& operator=(const ConcurrencyLimit&) = delete;
+
+  // Empty when as many as allowed are under way.
+  std::optional<Permit> try_acquire(MonotonicTime now);
+  // How many permits would be given now.
+  std::size_t available() const;
+
+  ConcurrencyLimitStatus status() const;
+  const ConcurrencyLimitConfig& config() const { return config_; }
+
+ private:
+  enum class Probe : std::uint8_t { kNone, kDraining, kMeasuring };
+
+  struct Window {
+    std::optional<MonotonicTime> began; // by its first call
+    double latency_sum = 0;             // seconds
+    std::size_t samples = 0;
+    std::size_t peak_in_flight = 0;
+    bool dropped = false;
+  };
+
+  // The calls that a measurement of the baseline consists of.
+  struct Cohort {
+    std::size_t begun = 0;
+    std::size_t ended = 0;
+    std::size_t samples = 0;
+    double latency_sum = 0; // seconds
+  };
+
+  struct State {
+    explicit State(Rng seeded) : rng(seeded) {}
+    double limit = 1;
+    std::size_t in_flight = 0;
+    Probe probe = Probe::kNone;
+    Cohort cohort;
+    double baseline = 0; // seconds; 0: not known
+    MonotonicTime baseline_expires{};
+    Window window;
+    double window_latency = 0;
+    std::uint64_t refused = 0;
+    std::uint64_t drops = 0;
+    std::uint64_t probes = 0;
+    Rng rng;
+  };
+
+  void report(const Permit& permit, LimitOutcome outcome, MonotonicTime now);
+  std::size_t allowed(const State& state) const;
+  std::size_t probe_limit(const State& state) const;
+  std::size_t cohort_size() const;
+  void report_to_cohort(State& state, LimitOutcome outcome, double latency,
+                        MonotonicTime now) const;
+  void believe_baseline(State& state, MonotonicTime now) const;
+  static void begin_window(State& state, MonotonicTime now);
+  void close_window(State& state, MonotonicTime now) const;
+  void adjust(State& state, double latency) const;
+  void learn_baseline(State& state, double latency, MonotonicTime now) const;
+
+  const ConcurrencyLimitConfig config_;
+  Guarded<State> state_;
+};
+
+} // namespace raglan::policy
