@@ -6,6 +6,8 @@
 namespace raglan::policy {
 namespace {
 
+// A tier that was overloaded less than so many intervals ago is so again at once.
+constexpr int kRelapseIntervals = 16;
 // A tier is served for its share when it is owed a ticket of the usual cost; what is not used is
 // saved up to twice that.
 constexpr double kOwed = 1;
@@ -147,18 +149,30 @@ void Admission::drop_standing(Tier tier, MonotonicTime now,
 void Admission::judge_standing(Lane& lane, MonotonicTime now) const {
   if (lane.queue.empty()) {
     lane.standing_since.reset();
-    lane.overloaded = false;
+    end_overload(lane, now);
     lane.credit = std::min(lane.credit, 0.0);
     return;
   }
   const MonotonicTime since = lane.queue.oldest().since;
   if (now - since <= config_.target) {
     lane.standing_since.reset();
-    if (now - since <= config_.target / 2) lane.overloaded = false;
+    if (now - since <= config_.target / 2) end_overload(lane, now);
     return;
   }
   if (!lane.standing_since) lane.standing_since = since + config_.target;
-  if (now - *lane.standing_since >= config_.interval) lane.overloaded = true;
+  if (now - *lane.standing_since >= patience(lane, *lane.standing_since)) lane.overloaded = true;
+}
+
+void Admission::end_overload(Lane& lane, MonotonicTime now) {
+  if (lane.overloaded) lane.ended_at = now;
+  lane.overloaded = false;
+}
+
+// How long a queue that stands since then may do so: not at all soon after it did before.
+Duration Admission::patience(const Lane& lane, MonotonicTime since) const {
+  const bool relapse =
+      lane.ended_at && since - *lane.ended_at < kRelapseIntervals * config_.interval;
+  return relapse ? Duration(1) : Duration(config_.interval);
 }
 
 bool Admission::in_distress(const Lane& lane, MonotonicTime now) const {
@@ -215,7 +229,8 @@ std::optional<MonotonicTime> Admission::next_event() const {
     if (lane.overloaded) {
       at(since + config_.target + Duration(1));
     } else {
-      at(lane.standing_since.value_or(since + config_.target) + config_.interval);
+      const MonotonicTime standing = lane.standing_since.value_or(since + config_.target);
+      at(standing + patience(lane, standing));
     }
   }
   return next;

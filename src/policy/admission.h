@@ -12,7 +12,8 @@
 //
 // Standing queues. A tier whose oldest ticket has been older than `target` for `interval` is
 // overloaded until it is empty or its oldest is younger than half of `target`. Then tickets older
-// than `target` are dropped, and the newest of a tenant is served first. Target and interval are
+// than `target` are dropped, and the newest of a tenant is served first. Within sixteen intervals
+// after that it is overloaded again as soon as its oldest is older than `target`. All three are
 // CoDel's (RFC 8289): a queue that stands delays everything and serves nobody. Its control law, one
 // drop per interval / √n, is not: it is made for senders that slow down after one drop, and would
 // take 18 s to drop 900 a second. All that is too old goes at once, as in Facebook's servers
@@ -179,7 +180,8 @@ class Admission {
     FairQueue queue;
     std::optional<MonotonicTime> standing_since; // the oldest is beyond the target since then
     bool overloaded = false;
-    double credit = 0; // of its guaranteed share, in cost
+    std::optional<MonotonicTime> ended_at; // the last overload
+    double credit = 0;                     // of its guaranteed share, in cost
   };
 
   Lane& lane(Tier tier) { return lanes_[index_of(tier)]; }
@@ -190,6 +192,8 @@ class Admission {
   void drop_hopeless(Tier tier, MonotonicTime now, std::vector<AdmissionDecision>& decisions);
   void drop_standing(Tier tier, MonotonicTime now, std::vector<AdmissionDecision>& decisions);
   void judge_standing(Lane& lane, MonotonicTime now) const;
+  static void end_overload(Lane& lane, MonotonicTime now);
+  Duration patience(const Lane& lane, MonotonicTime since) const;
   bool in_distress(const Lane& lane, MonotonicTime now) const;
   std::optional<Tier> next_tier(MonotonicTime now) const;
   void credit_shares(Tier served, double cost);

@@ -203,6 +203,18 @@ TEST(Admission, OverloadIsOverWhenTheOldestIsYoungerThanHalfTheTarget) {
   EXPECT_FALSE(admission.overloaded(Tier::kFree));
 }
 
+TEST(Admission, ARelapseIsOverloadAtOnceAndMuchLaterItIsNot) {
+  Admission admission;
+  queue_one(admission, Tier::kFree);
+  EXPECT_EQ(admission.poll(0, kStart + 1250ms).size(), 1u);
+  queue_one(admission, Tier::kFree, kStart + 2s);
+  EXPECT_EQ(admission.next_event(), kStart + 2250ms + kTick);
+  EXPECT_TRUE(admission.poll(0, kStart + 2250ms).empty());
+  EXPECT_EQ(admission.poll(0, kStart + 2250ms + kTick).size(), 1u);
+  queue_one(admission, Tier::kFree, kStart + 19s);
+  EXPECT_EQ(admission.next_event(), kStart + 19s + 1250ms);
+}
+
 TEST(Admission, AFullQueueMakesRoomForAHigherTierByTheNewestOfTheLowest) {
   Admission admission({.max_waiting = 3});
   queue_one(admission, Tier::kFree, kStart, "a");

@@ -144,7 +144,8 @@ class Pacer {
 
   std::expected<PacerSlot, PacerRefusal> reserve(PacerCost cost, Tier tier, Deadline deadline,
                                                  MonotonicTime now);
-  // The slot itself when its call may start now; another one when it may not any more.
+  // The slot itself when its call may start now; when it may not any more, it is given back and
+  // another one reserved.
   std::expected<PacerSlot, PacerRefusal> confirm(const PacerSlot& slot, Deadline deadline,
                                                  MonotonicTime now);
   // The call was not made.

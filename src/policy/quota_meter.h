@@ -4,9 +4,9 @@
 //   - Spreading. A leaky bucket (as a virtual scheduler, GCRA: ITU-T I.371) of a tenth of the quota
 //     (`kBurstRatio`) that empties at the rate of the rest: uses come evenly, and what was not used
 //     may be made up for at most by that tenth. Both together are the quota, so no minute has more.
-//   - The window. A use larger than the bucket (a long prompt) is let through when the bucket is empty, and
-//     would break that promise. So uses are also summed up by slots of a second, past and booked, and no
-//     sixty-one slots in a row, which is what a minute can touch, have more than the quota.
+//   - The window. A use larger than the bucket (a long prompt) is let through when that is empty,
+//     and would break that promise. So uses are also summed up by slots of a second, past and
+//     booked, and no sixty-one slots in a row, which a minute can touch, have more than the quota.
 //   - What the provider says. Others may use the same quota. From `remaining` at the time of the
 //     answer it grows as the provider says (to all of it at `reset`); what was booked since is off.
 //
