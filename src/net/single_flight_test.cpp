@@ -243,5 +243,75 @@ TEST_F(SingleFlightTest, WorkThatThrowsIsAnErrorAndLeavesNoKey) {
   EXPECT_EQ(flights_.in_flight(), 0u);
 }
 
+// What is watched while the work goes on.
+struct Watched {
+  std::atomic<bool> ended = false;
+  void end() { ended = true; }
+};
+
+class WatchedFlightTest : public SingleFlightTest {
+ protected:
+  using Watching = SingleFlight<int, Watched>;
+
+  Watching::Seat board(std::size_t loop = 0) {
+    auto begin = [this](std::shared_ptr<Watched> watched) {
+      watched_ = std::move(watched);
+      return work_();
+    };
+    return watching_.board(loops_.executor(loop), key(1), 1, std::move(begin));
+  }
+  net::Running<int> result(Watching::Seat& seat, std::size_t loop = 0) {
+    return start(seat.result(Deadline(), clock_), loop);
+  }
+
+  Watching watching_;
+  std::shared_ptr<Watched> watched_;
+};
+
+TEST_F(WatchedFlightTest, SeatsShareTheWorkAndWhatIsWatched) {
+  auto first = board();
+  await_begun(1);
+  auto second = board(1);
+  EXPECT_FALSE(first.joined());
+  EXPECT_TRUE(second.joined());
+  EXPECT_EQ(first.progress(), second.progress());
+  EXPECT_EQ(first.progress(), watched_);
+  EXPECT_FALSE(watched_->ended);
+  auto waiting = result(second, 1);
+  settle(1);
+  finish(7);
+  EXPECT_EQ(waiting.get().value_or(-1), 7);
+  EXPECT_TRUE(watched_->ended);
+  EXPECT_EQ(result(first).get().value_or(-1), 7); // who asks after the end has it at once
+  EXPECT_EQ(watching_.in_flight(), 0u);
+}
+
+TEST_F(WatchedFlightTest, WhatIsWatchedEndsHoweverTheWorkDoes) {
+  {
+    auto seat = board();
+    await_begun(1);
+    finish(fail(ErrorCode::kUpstream, "broken"));
+    EXPECT_FALSE(result(seat).get());
+    EXPECT_TRUE(watched_->ended);
+  }
+  {
+    auto seat = board();
+    await_begun(2);
+    EXPECT_FALSE(watched_->ended);
+  } // nobody is left: the work is cancelled
+  for (int i = 0; i < 8; ++i) settle();
+  EXPECT_TRUE(watched_->ended);
+}
+
+TEST_F(WatchedFlightTest, ASeatThatIsMovedLeavesOnce) {
+  auto seat = std::make_optional(board());
+  await_begun(1);
+  auto moved = std::make_optional(std::move(*seat));
+  seat.reset();
+  EXPECT_EQ(watching_.in_flight(), 1u);
+  moved.reset();
+  EXPECT_EQ(watching_.in_flight(), 0u);
+}
+
 } // namespace
 } // namespace raglan::net
