@@ -19,6 +19,7 @@ struct AskOptions {
   std::string mode = "answer";
   std::string filter; // JSON
   int top_k = 0;      // 0: the node's default
+  std::string llm;    // generation.provider, in this process
   bool again = false;
   bool json = false;
 };
@@ -50,6 +51,9 @@ int ask(const AskOptions& options) {
   }
   ApiOptions where = options.api;
   where.creates_store = false;
+  if (!options.llm.empty()) {
+    where.common.assignments.push_back("generation.provider=" + options.llm);
+  }
   auto api = open_api(where);
   if (!api) return report_unopened("ask", api.error());
   auto reply = (*api)->call("POST", "/v1/query", *request);
@@ -84,6 +88,8 @@ void add_ask(CLI::App& program, Run& run) {
   command->add_option("--mode", options->mode, "answer, or retrieve: passages only")
       ->check(CLI::IsMember({"answer", "retrieve"}))
       ->capture_default_str();
+  command->add_option("--llm", options->llm,
+                      "without --url: who writes the answer: extractive, openai or local");
   command->add_flag("--again", options->again, "ask twice and compare the times");
   command->add_flag("--json", options->json, "the node's reply as it is");
   command->callback([options, &run] { run = [options] { return ask(*options); }; });

@@ -30,9 +30,9 @@ int doctor(const CommonOptions& options, bool as_json) {
   std::vector<Finding> findings = {check_machine(), model.finding, check_data_folder(data),
                                    check_database(settings, data, model.id),
                                    check_listening(settings)};
-  for (const auto check : {check_generation, check_redis, check_warmup_list}) {
-    std::ranges::move(check(settings), std::back_inserter(findings));
-  }
+  std::ranges::move(check_generation(settings, data), std::back_inserter(findings));
+  std::ranges::move(check_redis(settings), std::back_inserter(findings));
+  std::ranges::move(check_warmup_list(settings), std::back_inserter(findings));
   bool failed = false;
   json::array array;
   for (const Finding& finding : findings) {

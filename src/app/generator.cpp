@@ -4,16 +4,56 @@
 #include <utility>
 
 #include "app/upstream_metrics.h"
+#include "base/log.h"
 #include "base/rng.h"
 #include "model/generator_chain.h"
 #include "model/remote_generator.h"
 
 namespace raglan::app {
 
-ConnectedGenerator connect_generator(const Settings& settings, Instruments& instruments,
-                                     net::EventLoops& loops, const Clock& clock) {
-  if (settings.generation.provider == GenerationProvider::kExtractive) return {};
+namespace {
+
+constexpr std::string_view kLog = "llm.log";
+
+// As a provider like any other, but for one thing: it may read a long prompt before its first word,
+// and says nothing meanwhile.
+model::RemoteGeneratorConfig config_of(const LocalLlm& local, model::RemoteGeneratorConfig config) {
+  config.base_url = local.base_url;
+  config.api_key = local.api_key;
+  config.model = local.model;
+  config.max_context_tokens = local.context_tokens;
+  config.stall_timeout = config.timeout;
+  return config;
+}
+
+Result<> start_local(const Settings& settings, const std::filesystem::path& data_folder,
+                     Instruments& instruments, const Clock& clock, ConnectedGenerator& connected) {
+  auto installed = find_llm(settings.local_llm.folder, data_folder);
+  if (!installed) return forward_error(installed);
+  std::error_code ignored; // the store says what is wrong with the folder
+  std::filesystem::create_directories(data_folder, ignored);
+  connected.supervisor = std::make_unique<supervisor::Supervisor>(instruments.metrics, clock);
+  auto started =
+      LocalLlm::start(*installed, settings.local_llm, *connected.supervisor, data_folder / kLog);
+  if (!started) return forward_error(started);
+  connected.local = std::move(*started);
+  return {};
+}
+
+} // namespace
+
+Result<ConnectedGenerator> connect_generator(const Settings& settings,
+                                             const std::filesystem::path& data_folder,
+                                             Instruments& instruments, net::EventLoops& loops,
+                                             const Clock& clock) {
   ConnectedGenerator connected;
+  if (settings.generation.provider == GenerationProvider::kExtractive) return connected;
+  model::RemoteGeneratorConfig main = settings.generator;
+  if (settings.generation.provider == GenerationProvider::kLocal) {
+    auto ok = start_local(settings, data_folder, instruments, clock, connected);
+    if (!ok) return forward_error(ok);
+    main = config_of(*connected.local, std::move(main));
+  }
   const auto connect = [&](const model::RemoteGeneratorConfig& config, const std::string& name) {
     auto generator = std::make_unique<model::RemoteGenerator>(
         config, settings.generator_policies, loops, observe_upstream(instruments.metrics, name),
@@ -22,13 +62,13 @@ ConnectedGenerator connect_generator(const Settings& settings, Instruments& inst
         instruments.breakers.add(name, [&remote = *generator] { return remote.breaker_status(); }));
     return generator;
   };
-  auto first = connect(settings.generator, "generation");
+  auto first = connect(main, "generation");
   if (settings.fallbacks.empty()) {
     connected.generator = std::move(first);
     return connected;
   }
   std::vector<model::GeneratorChain::Link> links;
-  links.push_back({std::move(first), settings.generator.weight});
+  links.push_back({std::move(first), main.weight});
   for (const model::RemoteGeneratorConfig& config : settings.fallbacks) {
     const std::string name = "generation.fallback." + std::to_string(links.size() - 1);
     links.push_back({connect(config, name), config.weight});
@@ -36,6 +76,15 @@ ConnectedGenerator connect_generator(const Settings& settings, Instruments& inst
   connected.generator = std::make_unique<model::GeneratorChain>(settings.generation.order,
                                                                 std::move(links), random_seed());
   return connected;
+}
+
+void await_local_model(const ConnectedGenerator& connected) {
+  if (!connected.supervisor) return;
+  const auto ready = connected.supervisor->wait_until_ready(LocalLlm::kChild, kLocalPatience);
+  if (!ready) {
+    log_warning("the local language model is not ready, answers are the passages until it is",
+                {{"code", error_code_name(ready.error().code)}});
+  }
 }
 
 } // namespace raglan::app

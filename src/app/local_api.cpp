@@ -37,13 +37,19 @@ class LocalApi final : public Api {
                       options.data_folder));
     }
     const Clock& clock = SystemClock::instance();
-    api->generator_ = connect_generator(api->settings_, api->instruments_, api->loops_, clock);
+    if (!creates_store) { // who writes documents asks nothing
+      auto generator = connect_generator(api->settings_, options.data_folder, api->instruments_,
+                                         api->loops_, clock);
+      if (!generator) return forward_error(generator);
+      api->generator_ = std::move(*generator);
+    }
     auto engine =
         Engine::load(api->settings_, options.data_folder, api->instruments_, api->request_metrics_,
                      clock, {nullptr, api->generator_.generator.get()}, show_progress);
     if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
     if (!engine) return forward_error(engine);
     api->engine_ = std::move(*engine);
+    await_local_model(api->generator_);
     api->handler_ = api->engine_->service().handler();
     api->loops_.start();
     return api;

@@ -33,6 +33,7 @@ constexpr std::size_t kOtherDescriptors = 256;
 struct ServeOptions {
   CommonOptions common;
   std::string listen;
+  std::string llm;
 };
 
 // SIGTERM and SIGINT are waited for by the main thread; every other thread has them blocked.
@@ -79,7 +80,10 @@ class Serving {
 
   int run(net::Listener listener, const sigset_t& stop_signals) {
     if (auto ok = connect_redis(); !ok) return report_error("serve", ok.error());
-    generator_ = connect_generator(settings_, instruments_, loops_, SystemClock::instance());
+    auto generator =
+        connect_generator(settings_, data_folder_, instruments_, loops_, SystemClock::instance());
+    if (!generator) return report_error("serve", generator.error());
+    generator_ = std::move(*generator);
     loops_.start();
     http::Server server(settings_.server, loops_, node_.handler(), node_.hooks());
     const auto server_metrics = node::register_server_metrics(metrics_, server);
@@ -183,6 +187,7 @@ class Serving {
     if (!engine) return give_up(engine.error());
     engine_ = std::move(*engine);
     follow_purges();
+    await_local_model(generator_);
     if (auto ok = warm_up(); !ok) return give_up(ok.error());
     node_.start(engine_->service());
     log_info("started", {{"milliseconds", to_milliseconds(clock.now() - start)}});
@@ -224,6 +229,7 @@ int serve(const ServeOptions& options) {
   Settings settings;
   std::vector<config::Override> flags;
   if (!options.listen.empty()) flags.push_back({"server.listen", options.listen, "--listen"});
+  if (!options.llm.empty()) flags.push_back({"generation.provider", options.llm, "--llm"});
   if (!load_settings(settings, options.common, std::move(flags), Logging::kServer)) {
     return kExitUsage;
   }
@@ -248,6 +254,8 @@ void add_serve(CLI::App& program, Run& run) {
   CLI::App* command = program.add_subcommand("serve", "one RAG node over HTTP");
   add_common_options(*command, options->common);
   command->add_option("--listen", options->listen, "HOST:PORT; port 0 picks a free one");
+  command->add_option("--llm", options->llm,
+                      "who writes answers: extractive, openai or local (generation.provider)");
   command->callback([options, &run] { run = [options] { return serve(*options); }; });
 }
 

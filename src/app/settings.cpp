@@ -105,9 +105,11 @@ void describe(config::Table<EmbeddingModel>& table) {
 void describe(config::Table<GenerationModel>& table) {
   table.choice(
       "provider", &GenerationModel::provider,
-      "who writes answers: nobody (they are the best sentences of the passages), or a "
-      "language model behind an API of OpenAI's shape",
-      {{"extractive", GenerationProvider::kExtractive}, {"openai", GenerationProvider::kOpenAi}});
+      "who writes answers: nobody (they are the best sentences of the passages), a language "
+      "model behind an API of OpenAI's shape, or the one on this machine that ./dev llm sets up",
+      {{"extractive", GenerationProvider::kExtractive},
+       {"openai", GenerationProvider::kOpenAi},
+       {"local", GenerationProvider::kLocal}});
   table.choice(
       "order", &GenerationModel::order,
       "in which the model and those under [[generation.fallback]] are asked: as they stand, each "
@@ -140,6 +142,8 @@ Settings::Settings() {
   registry_.add_list("generation.fallback", fallbacks,
                      "A model that is asked when those before it fail, or by its weight.",
                      kMaxFallbacks);
+  registry_.add("generation.local", local_llm,
+                "The model on this machine; base_url, api_key and model have no meaning for it.");
   registry_.add("generation.breaker", generator_policies.breaker,
                 "When a provider of answers is left alone for a while.");
   registry_.add("generation.retry", generator_policies.retry_budget,

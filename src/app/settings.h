@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "app/local_llm.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "cache/local_cache.h"
@@ -64,7 +65,7 @@ struct EmbeddingModel {
 };
 void describe(config::Table<EmbeddingModel>& table);
 
-enum class GenerationProvider { kExtractive, kOpenAi };
+enum class GenerationProvider { kExtractive, kOpenAi, kLocal };
 
 struct GenerationModel {
   GenerationProvider provider = GenerationProvider::kExtractive;
@@ -106,6 +107,7 @@ class Settings {
   model::RemoteGeneratorConfig generator;
   model::RemoteGeneratorPolicies generator_policies;
   std::vector<model::RemoteGeneratorConfig> fallbacks;
+  LocalLlmConfig local_llm;
   rag::PromptConfig prompt;
   rag::ExtractiveConfig extractive;
   redis::ClientConfig redis;

@@ -41,13 +41,23 @@ Finding check_generator(const Settings& settings, const model::RemoteGeneratorCo
   return finding;
 }
 
+Finding check_local(const Settings& settings, const std::filesystem::path& data_folder) {
+  const auto installed = find_llm(settings.local_llm.folder, data_folder);
+  if (!installed) return {"llm", Health::kFailed, installed.error().message, ""};
+  return {"llm", Health::kOk, fmt::format("{} is set up", installed->model), ""};
+}
+
 } // namespace
 
-std::vector<Finding> check_generation(const Settings& settings) {
-  if (settings.generation.provider == GenerationProvider::kExtractive) return {};
+std::vector<Finding> check_generation(const Settings& settings,
+                                      const std::filesystem::path& data_folder) {
+  const GenerationProvider provider = settings.generation.provider;
+  if (provider == GenerationProvider::kExtractive) return {};
   net::EventLoops loops({.threads = 1});
   loops.start();
-  std::vector<Finding> findings{check_generator(settings, settings.generator, "llm", loops)};
+  std::vector<Finding> findings{provider == GenerationProvider::kLocal
+                                    ? check_local(settings, data_folder)
+                                    : check_generator(settings, settings.generator, "llm", loops)};
   for (const model::RemoteGeneratorConfig& fallback : settings.fallbacks) {
     findings.push_back(
         check_generator(settings, fallback, fmt::format("llm {}", findings.size()), loops));

@@ -8,8 +8,10 @@
 
 namespace raglan::app {
 
-// A few words of each model; none without one.
-std::vector<Finding> check_generation(const Settings& settings);
+// A few words of each model behind an API; whether the one on this machine is set up. None without
+// one.
+std::vector<Finding> check_generation(const Settings& settings,
+                                      const std::filesystem::path& data_folder);
 // None without Redis; without the list.
 std::vector<Finding> check_redis(const Settings& settings);
 std::vector<Finding> check_warmup_list(const Settings& settings);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -77,6 +78,8 @@ class Generator {
   virtual std::string_view id() const = 0;
   // What users call the model.
   virtual std::string_view name() const = 0;
+  // Of the model's window, prompt and answer together; the largest number when that is not known.
+  virtual std::size_t max_context_tokens() const { return std::numeric_limits<std::size_t>::max(); }
 
   // Errors, of which none quotes what the provider says:
   //   kUnavailable       cannot be reached, or not asked at all because it kept failing; no answer

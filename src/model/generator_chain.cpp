@@ -1,5 +1,6 @@
 #include "model/generator_chain.h"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -33,6 +34,14 @@ bool is_models_fault(ErrorCode code) {
 
 GeneratorChain::GeneratorChain(ChainOrder order, std::vector<Link> links, std::uint64_t seed)
     : order_(order), links_(std::move(links)), id_(chain_id(order_, links_)), rng_(seed) {}
+
+std::size_t GeneratorChain::max_context_tokens() const {
+  std::size_t smallest = Generator::max_context_tokens();
+  for (const Link& link : links_) {
+    smallest = std::min(smallest, link.generator->max_context_tokens());
+  }
+  return smallest;
+}
 
 std::vector<std::size_t> GeneratorChain::next_order() {
   std::vector<std::size_t> order(links_.size());

@@ -18,6 +18,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -41,7 +42,9 @@ struct RemoteGeneratorConfig {
   std::chrono::milliseconds timeout{25'000};
   std::chrono::milliseconds stall_timeout{10'000};
   std::size_t max_connections = 64;
-  double weight = 1;   // in a chain that chooses by it
+  double weight = 1; // in a chain that chooses by it
+  // No setting: known of a model that was started here.
+  std::optional<std::size_t> max_context_tokens;
   std::string ca_file; // empty: the system's certificates
 };
 void describe(config::Table<RemoteGeneratorConfig>& table);
@@ -66,6 +69,9 @@ class RemoteGenerator final : public Generator {
 
   std::string_view id() const override { return id_; }
   std::string_view name() const override { return config_.model; }
+  std::size_t max_context_tokens() const override {
+    return config_.max_context_tokens.value_or(Generator::max_context_tokens());
+  }
   net::Task<Result<Generation>> generate(GenerationRequest request, OnText on_text) override;
 
   policy::BreakerStatus breaker_status() const { return breaker_.status(clock_.now()); }
