@@ -24,6 +24,7 @@ Supervisor::Supervisor(telemetry::MetricRegistry& metrics, const Clock& clock)
 Supervisor::~Supervisor() {
   stop();
   loops_.stop();
+  children_.clear(); // their timers belong to the loop
 }
 
 Result<> Supervisor::start(ChildSpec spec) {
