@@ -25,12 +25,16 @@ Duration from_seconds(double seconds) {
 } // namespace
 
 ConcurrencyLimit::Permit::Permit(Permit&& other) noexcept
-    : limit_(std::exchange(other.limit_, nullptr)), probe_(other.probe_), began_(other.began_) {}
+    : limit_(std::exchange(other.limit_, nullptr)),
+      kind_(other.kind_),
+      probe_(other.probe_),
+      began_(other.began_) {}
 
 ConcurrencyLimit::Permit& ConcurrencyLimit::Permit::operator=(Permit&& other) noexcept {
   if (this == &other) return *this;
   release();
   limit_ = std::exchange(other.limit_, nullptr);
+  kind_ = other.kind_;
   probe_ = other.probe_;
   began_ = other.began_;
   return *this;
@@ -47,7 +51,8 @@ ConcurrencyLimit::ConcurrencyLimit(ConcurrencyLimitConfig config, Rng rng)
   state_.with([this](State& state) { state.limit = static_cast<double>(config_.initial_limit); });
 }
 
-std::optional<ConcurrencyLimit::Permit> ConcurrencyLimit::try_acquire(MonotonicTime now) {
+std::optional<ConcurrencyLimit::Permit> ConcurrencyLimit::try_acquire(MonotonicTime now,
+                                                                      std::size_t kind) {
   return state_.with([&](State& state) -> std::optional<Permit> {
     if (state.in_flight >= allowed(state)) {
       ++state.refused;
@@ -58,7 +63,7 @@ std::optional<ConcurrencyLimit::Permit> ConcurrencyLimit::try_acquire(MonotonicT
     state.window.peak_in_flight = std::max(state.window.peak_in_flight, state.in_flight);
     const bool counted = state.probe == Probe::kMeasuring && state.cohort.begun < cohort_size();
     if (counted) ++state.cohort.begun;
-    return Permit(*this, counted ? state.probes : 0, now);
+    return Permit(*this, std::min(kind, kKinds - 1), counted ? state.probes : 0, now);
   });
 }
 
@@ -74,7 +79,7 @@ ConcurrencyLimitStatus ConcurrencyLimit::status() const {
     return ConcurrencyLimitStatus{.limit = allowed(state),
                                   .in_flight = state.in_flight,
                                   .probing = state.probe != Probe::kNone,
-                                  .baseline = from_seconds(state.baseline),
+                                  .baseline = from_seconds(state.baselines[0]),
                                   .window_latency = from_seconds(state.window_latency),
                                   .refused = state.refused,
                                   .drops = state.drops,
@@ -107,12 +112,12 @@ void ConcurrencyLimit::report(const Permit& permit, LimitOutcome outcome, Monoto
       return;
     }
     if (permit.probe_ != 0 && permit.probe_ == state.probes) {
-      report_to_cohort(state, outcome, latency, now);
+      if (outcome == LimitOutcome::kSuccess) state.cohort.sums.add(permit.kind_, latency);
+      end_of_cohort(state, now);
     }
     if (outcome == LimitOutcome::kIgnored) return;
     if (outcome == LimitOutcome::kSuccess) {
-      ++state.window.samples;
-      state.window.latency_sum += latency;
+      state.window.sums.add(permit.kind_, latency);
     }
     close_window(state, now);
   });
@@ -120,16 +125,11 @@ void ConcurrencyLimit::report(const Permit& permit, LimitOutcome outcome, Monoto
 
 // A measurement ends with the last of the first so many calls: those that end first are the short
 // ones, and would make the baseline too low.
-void ConcurrencyLimit::report_to_cohort(State& state, LimitOutcome outcome, double latency,
-                                        MonotonicTime now) const {
+void ConcurrencyLimit::end_of_cohort(State& state, MonotonicTime now) const {
   Cohort& cohort = state.cohort;
   ++cohort.ended;
-  if (outcome == LimitOutcome::kSuccess) {
-    ++cohort.samples;
-    cohort.latency_sum += latency;
-  }
   if (cohort.begun < cohort_size() || cohort.ended < cohort.begun) return;
-  if (cohort.samples > 0) state.baseline = cohort.latency_sum / static_cast<double>(cohort.samples);
+  blend(state, cohort.sums, 1);
   state.probe = Probe::kNone;
   believe_baseline(state, now);
   begin_window(state, now);
@@ -148,43 +148,80 @@ void ConcurrencyLimit::begin_window(State& state, MonotonicTime now) {
 
 void ConcurrencyLimit::close_window(State& state, MonotonicTime now) const {
   const Window& window = state.window;
-  const Duration length = std::max<Duration>(config_.window, from_seconds(state.baseline));
+  double longest = 0;
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    if (window.sums.calls[kind] > 0) longest = std::max(longest, state.baselines[kind]);
+  }
+  const Duration length = std::max<Duration>(config_.window, from_seconds(longest));
   if (!window.began || now - *window.began < length) return;
   if (window.dropped) {
     // Needs no number of samples: when all calls are dropped there are none.
     state.limit =
         std::max(static_cast<double>(config_.min_limit), state.limit * config_.drop_ratio);
-  } else if (window.samples < config_.window_min_samples) {
+  } else if (window.sums.all() < config_.window_min_samples) {
     return;
   } else if (state.probe == Probe::kNone) {
-    const double latency = window.latency_sum / static_cast<double>(window.samples);
-    state.window_latency = latency;
-    learn_baseline(state, latency, now);
-    if (state.probe == Probe::kNone) adjust(state, latency);
+    const Sums& sums = window.sums;
+    state.window_latency = std::accumulate(sums.seconds.begin(), sums.seconds.end(), 0.0) /
+                           static_cast<double>(sums.all());
+    learn_baselines(state, now);
+    const auto ratio = ratio_of(state, sums);
+    if (state.probe == Probe::kNone && ratio) adjust(state, *ratio);
   }
   begin_window(state, now);
 }
 
-// Takes in what a window says of the latency without a queue, or has it measured.
-void ConcurrencyLimit::learn_baseline(State& state, double latency, MonotonicTime now) const {
-  if (state.window.peak_in_flight <= probe_limit(state)) {
-    const double weight =
-        state.baseline <= 0 || now >= state.baseline_expires ? 1 : kBaselineWeight;
-    state.baseline += weight * (latency - state.baseline);
-    believe_baseline(state, now);
-  } else if (state.baseline <= 0) {
-    state.baseline = latency; // better than none; it expires at once
-    state.baseline_expires = now;
-  } else if (now >= state.baseline_expires) {
-    ++state.probes;
-    state.probe = Probe::kDraining;
+// The mean of what calls took as a multiple of their kind's baseline; empty when none is known.
+std::optional<double> ConcurrencyLimit::ratio_of(const State& state, const Sums& sums) {
+  double total = 0;
+  std::size_t calls = 0;
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    if (sums.calls[kind] == 0 || state.baselines[kind] <= 0) continue;
+    total += sums.seconds[kind] / state.baselines[kind];
+    calls += sums.calls[kind];
+  }
+  if (calls == 0) return std::nullopt;
+  return total / static_cast<double>(calls);
+}
+
+// Moves the baselines of the kinds that were called towards what they took; the fewer calls, the
+// less.
+void ConcurrencyLimit::blend(State& state, const Sums& sums, double weight) const {
+  const auto enough = static_cast<double>(config_.window_min_samples);
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    if (sums.calls[kind] == 0) continue;
+    double& baseline = state.baselines[kind];
+    const double share = std::min(1.0, 2 * static_cast<double>(sums.calls[kind]) / enough);
+    baseline += (baseline <= 0 ? 1 : weight * share) * (sums.mean(kind) - baseline);
   }
 }
 
-void ConcurrencyLimit::adjust(State& state, double latency) const {
+// Takes in what a window says of the latency without a queue, or has it measured.
+void ConcurrencyLimit::learn_baselines(State& state, MonotonicTime now) const {
+  const Sums& sums = state.window.sums;
+  const auto ratio = ratio_of(state, sums);
+  const bool expired = now >= state.baseline_expires;
+  if (state.window.peak_in_flight <= probe_limit(state)) {
+    blend(state, sums, expired ? 1 : kBaselineWeight);
+    believe_baseline(state, now);
+  } else if (!ratio) {
+    blend(state, sums, 1); // better than none; it expires at once
+    state.baseline_expires = now;
+  } else if (expired) {
+    ++state.probes;
+    state.probe = Probe::kDraining;
+  } else {
+    // A kind that is new under load: as much shorter without it as the others are.
+    for (std::size_t kind = 0; kind < kKinds; ++kind) {
+      if (sums.calls[kind] == 0 || state.baselines[kind] > 0) continue;
+      state.baselines[kind] = sums.mean(kind) / std::max(1.0, *ratio);
+    }
+  }
+}
+
+void ConcurrencyLimit::adjust(State& state, double ratio) const {
   const double gradient =
-      latency > 0 ? std::clamp(config_.tolerance * state.baseline / latency, kSmallestGradient, 1.0)
-                  : 1.0;
+      ratio > 0 ? std::clamp(config_.tolerance / ratio, kSmallestGradient, 1.0) : 1.0;
   const double target = state.limit * gradient + std::sqrt(state.limit);
   double next = state.limit;
   if (target < state.limit) {

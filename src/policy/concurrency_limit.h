@@ -3,7 +3,7 @@
 // Calls beyond what the callee works on at a time only wait there, and latency says so. At the end
 // of each window (at least `window`, as long as a call takes, and `window_min_samples` successes)
 //
-//   gradient = tolerance × baseline / mean latency of the window, within [1/2, 1]
+//   gradient = tolerance / mean over the window's calls of latency / baseline, within [1/2, 1]
 //   target   = limit × gradient + √limit
 //
 // and the limit grows to the target, or shrinks by `smoothing` of the way. √limit is the queue that
@@ -28,7 +28,9 @@
 // Failures that say nothing about load (a 500, a client that went away, a permit that is destroyed
 // without a report) are `kIgnored`: fast errors would look like a fast callee.
 //
-// Calls of very different kinds should have a limit each: their mix would move the mean.
+// Calls of very different length (with generation and without) have a kind each, up to `kKinds`:
+// each kind has its own baseline, and the window's latency is the mean of what each call took as a
+// multiple of its kind's. With one baseline for all, a change of the mix would look like load.
 //
 // Thread safety: every member may be called from any thread. A limit outlives its permits; one
 // permit belongs to one thread at a time. Invariants: min_limit ≤ limit ≤ max_limit; no permit is
@@ -40,9 +42,11 @@
 //   permit->report(LimitOutcome::kSuccess, clock.now());
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 
 #include "base/clock.h"
@@ -112,7 +116,7 @@ struct ConcurrencyLimitStatus {
   std::size_t limit = 0; // what holds now: less than the limit found while the baseline is measured
   std::size_t in_flight = 0;
   bool probing = false;
-  Duration baseline{};       // zero before the first window
+  Duration baseline{};       // of kind 0; zero before its first window
   Duration window_latency{}; // mean of the last whole window
   std::uint64_t refused = 0; // calls so far that got no permit
   std::uint64_t drops = 0;   // so far
@@ -121,6 +125,8 @@ struct ConcurrencyLimitStatus {
 
 class ConcurrencyLimit {
  public:
+  static constexpr std::size_t kKinds = 4;
+
   // A place among the calls under way, for as long as it lives. Movable; reports once.
   class Permit {
    public:
@@ -133,12 +139,13 @@ class ConcurrencyLimit {
 
    private:
     friend class ConcurrencyLimit;
-    Permit(ConcurrencyLimit& limit, std::uint64_t probe, MonotonicTime began)
-        : limit_(&limit), probe_(probe), began_(began) {}
+    Permit(ConcurrencyLimit& limit, std::size_t kind, std::uint64_t probe, MonotonicTime began)
+        : limit_(&limit), kind_(kind), probe_(probe), began_(began) {}
     void release();
 
     ConcurrencyLimit* limit_; // null once reported or moved from
-    std::uint64_t probe_;     // the measurement of the baseline that it is part of; 0: none
+    std::size_t kind_;
+    std::uint64_t probe_; // the measurement of the baseline that it is part of; 0: none
     MonotonicTime began_;
   };
 
@@ -148,7 +155,7 @@ class ConcurrencyLimit {
   ConcurrencyLimit& operator=(const ConcurrencyLimit&) = delete;
 
   // Empty when as many as allowed are under way.
-  std::optional<Permit> try_acquire(MonotonicTime now);
+  std::optional<Permit> try_acquire(MonotonicTime now, std::size_t kind = 0);
   // How many permits would be given now.
   std::size_t available() const;
 
@@ -158,10 +165,22 @@ class ConcurrencyLimit {
  private:
   enum class Probe : std::uint8_t { kNone, kDraining, kMeasuring };
 
+  // Successful calls, by kind.
+  struct Sums {
+    std::array<double, kKinds> seconds{};
+    std::array<std::size_t, kKinds> calls{};
+
+    void add(std::size_t kind, double latency) {
+      seconds[kind] += latency;
+      ++calls[kind];
+    }
+    double mean(std::size_t kind) const { return seconds[kind] / static_cast<double>(calls[kind]); }
+    std::size_t all() const { return std::accumulate(calls.begin(), calls.end(), std::size_t{0}); }
+  };
+
   struct Window {
     std::optional<MonotonicTime> began; // by its first call
-    double latency_sum = 0;             // seconds
-    std::size_t samples = 0;
+    Sums sums;
     std::size_t peak_in_flight = 0;
     bool dropped = false;
   };
@@ -170,8 +189,7 @@ class ConcurrencyLimit {
   struct Cohort {
     std::size_t begun = 0;
     std::size_t ended = 0;
-    std::size_t samples = 0;
-    double latency_sum = 0; // seconds
+    Sums sums;
   };
 
   struct State {
@@ -180,7 +198,7 @@ class ConcurrencyLimit {
     std::size_t in_flight = 0;
     Probe probe = Probe::kNone;
     Cohort cohort;
-    double baseline = 0; // seconds; 0: not known
+    std::array<double, kKinds> baselines{}; // seconds; 0: not known
     MonotonicTime baseline_expires{};
     Window window;
     double window_latency = 0;
@@ -194,13 +212,14 @@ class ConcurrencyLimit {
   std::size_t allowed(const State& state) const;
   std::size_t probe_limit(const State& state) const;
   std::size_t cohort_size() const;
-  void report_to_cohort(State& state, LimitOutcome outcome, double latency,
-                        MonotonicTime now) const;
+  void end_of_cohort(State& state, MonotonicTime now) const;
   void believe_baseline(State& state, MonotonicTime now) const;
   static void begin_window(State& state, MonotonicTime now);
   void close_window(State& state, MonotonicTime now) const;
-  void adjust(State& state, double latency) const;
-  void learn_baseline(State& state, double latency, MonotonicTime now) const;
+  void adjust(State& state, double ratio) const;
+  static std::optional<double> ratio_of(const State& state, const Sums& sums);
+  void learn_baselines(State& state, MonotonicTime now) const;
+  void blend(State& state, const Sums& sums, double weight) const;
 
   const ConcurrencyLimitConfig config_;
   Guarded<State> state_;

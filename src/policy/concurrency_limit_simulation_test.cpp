@@ -187,7 +187,7 @@ TEST(ConcurrencyLimitSimulation, HoldsInEveryOrderOfEvents) {
       ASSERT_LE(before.limit, config.max_limit) << "Bounded, seed " << seed;
       const auto choice = rng.below(8);
       if (choice < 4 || held.empty()) {
-        auto permit = limit.try_acquire(now);
+        auto permit = limit.try_acquire(now, rng.below(6));
         ASSERT_EQ(permit.has_value(), held.size() < before.limit) << "NeverMore, seed " << seed;
         if (permit) held.push_back(std::move(*permit));
       } else {

@@ -166,6 +166,20 @@ TEST(ConcurrencyLimit, DropsShrinkItOnceAWindowHoweverMany) {
   EXPECT_EQ(limit.status().limit, 4u);
 }
 
+TEST(ConcurrencyLimit, AChangeOfTheMixOfKindsIsNoLoad) {
+  ConcurrencyLimit limit(small_windows(), Rng(1));
+  auto now = warm_up(limit); // ten of kind 0 that take 100 ms
+  for (int i = 0; i < 10; ++i) {
+    std::vector<Permit> quick;
+    for (int call = 0; call < 10; ++call) quick.push_back(*limit.try_acquire(now, 1));
+    now += 100ms;
+    for (auto& permit : quick) permit.report(LimitOutcome::kSuccess, now - 90ms);
+  }
+  for (int i = 0; i < 10; ++i) now = round(limit, 16, 100ms, now);
+  EXPECT_GE(limit.status().limit, 24u);
+  EXPECT_EQ(limit.status().baseline, 100ms);
+}
+
 TEST(ConcurrencyLimit, ManyThreadsNeverHoldMoreThanTheLimit) {
   ConcurrencyLimitConfig config;
   config.max_limit = config.initial_limit; // fixed above

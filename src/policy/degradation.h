@@ -13,6 +13,9 @@
 // whatever the bottleneck is (Zhou et al., "Overload Control for Scaling WeChat Microservices",
 // SoCC 2018: DAGOR).
 //
+// A request at level 3 must not enter the queue whose delay is sampled: it needs no place, and
+// would keep the level up by waiting for one.
+//
 // A request's own level is the controller's less the relief of its tier (vip 2, paid 1, free 0), so
 // the free tier pays first; the controller goes up to 5, so that vip too can reach level 3.
 //
