@@ -4,6 +4,10 @@ readonly MANUAL=.deps/corpora/postgresql-doc-15/usr/share/doc/postgresql-doc-15/
 NODE_PID=
 NODE_URL=
 
+# How a node is started when ./dev llm has set up a language model.
+LLM=()
+if [ -e .deps/llm/llm.json ]; then LLM=(--llm local); fi
+
 # probe URL PATH: the status that a GET is answered with. bash alone, as a bare machine has no curl.
 probe() {
   local host=${1#http://} answer

@@ -21,7 +21,8 @@ model::RemoteGeneratorConfig config_of(const LocalLlm& local, model::RemoteGener
   config.base_url = local.base_url;
   config.api_key = local.api_key;
   config.model = local.model;
-  config.max_context_tokens = local.context_tokens;
+  config.traits = {.max_context_tokens = local.context_tokens, .needs_example = true};
+  config.id = local.model + ":local";
   config.stall_timeout = config.timeout;
   return config;
 }

@@ -121,6 +121,8 @@ class Settings {
   store::EmbeddingShelfConfig embedding_shelf;
 
  private:
+  void be_patient();
+
   config::Registry registry_;
 };
 

@@ -67,6 +67,14 @@ struct Generation {
   GenerationUsage usage;
 };
 
+// What a prompt has to heed.
+struct ModelTraits {
+  // Of the window, prompt and answer together; the largest number when that is not known.
+  std::size_t max_context_tokens = std::numeric_limits<std::size_t>::max();
+  // A model of few parameters does as it is shown, and not as it is told.
+  bool needs_example = false;
+};
+
 class Generator {
  public:
   // Called with each piece of the text, on the loop of whoever generates; must not block.
@@ -78,8 +86,7 @@ class Generator {
   virtual std::string_view id() const = 0;
   // What users call the model.
   virtual std::string_view name() const = 0;
-  // Of the model's window, prompt and answer together; the largest number when that is not known.
-  virtual std::size_t max_context_tokens() const { return std::numeric_limits<std::size_t>::max(); }
+  virtual ModelTraits traits() const { return {}; }
 
   // Errors, of which none quotes what the provider says:
   //   kUnavailable       cannot be reached, or not asked at all because it kept failing; no answer

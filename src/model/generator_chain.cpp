@@ -35,12 +35,14 @@ bool is_models_fault(ErrorCode code) {
 GeneratorChain::GeneratorChain(ChainOrder order, std::vector<Link> links, std::uint64_t seed)
     : order_(order), links_(std::move(links)), id_(chain_id(order_, links_)), rng_(seed) {}
 
-std::size_t GeneratorChain::max_context_tokens() const {
-  std::size_t smallest = Generator::max_context_tokens();
+ModelTraits GeneratorChain::traits() const {
+  ModelTraits weakest;
   for (const Link& link : links_) {
-    smallest = std::min(smallest, link.generator->max_context_tokens());
+    const ModelTraits traits = link.generator->traits();
+    weakest.max_context_tokens = std::min(weakest.max_context_tokens, traits.max_context_tokens);
+    weakest.needs_example = weakest.needs_example || traits.needs_example;
   }
-  return smallest;
+  return weakest;
 }
 
 std::vector<std::size_t> GeneratorChain::next_order() {

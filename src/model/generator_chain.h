@@ -35,7 +35,7 @@ class GeneratorChain final : public Generator {
 
   std::string_view id() const override { return id_; }
   std::string_view name() const override { return links_.front().generator->name(); }
-  std::size_t max_context_tokens() const override; // of the smallest
+  ModelTraits traits() const override; // of the weakest in each
   net::Task<Result<Generation>> generate(GenerationRequest request, OnText on_text) override;
 
  private:

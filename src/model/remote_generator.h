@@ -18,7 +18,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -43,8 +42,9 @@ struct RemoteGeneratorConfig {
   std::chrono::milliseconds stall_timeout{10'000};
   std::size_t max_connections = 64;
   double weight = 1; // in a chain that chooses by it
-  // No setting: known of a model that was started here.
-  std::optional<std::size_t> max_context_tokens;
+  // No settings: of a model that was started here, whose address is another each time.
+  ModelTraits traits;
+  std::string id;
   std::string ca_file; // empty: the system's certificates
 };
 void describe(config::Table<RemoteGeneratorConfig>& table);
@@ -69,9 +69,7 @@ class RemoteGenerator final : public Generator {
 
   std::string_view id() const override { return id_; }
   std::string_view name() const override { return config_.model; }
-  std::size_t max_context_tokens() const override {
-    return config_.max_context_tokens.value_or(Generator::max_context_tokens());
-  }
+  ModelTraits traits() const override { return config_.traits; }
   net::Task<Result<Generation>> generate(GenerationRequest request, OnText on_text) override;
 
   policy::BreakerStatus breaker_status() const { return breaker_.status(clock_.now()); }

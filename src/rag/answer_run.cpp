@@ -159,10 +159,8 @@ net::Task<Result<>> AnswerRun::write_answer() {
   static const Conversation kNone;
   const Conversation& conversation = request_.conversation ? *request_.conversation : kNone;
   const std::size_t max_tokens = conversation.max_tokens.value_or(config_.prompt.max_tokens);
-  PromptConfig config = config_.prompt;
-  config.context_tokens = std::min(config.context_tokens, parts_.generator->max_context_tokens());
-  Prompt prompt =
-      build_prompt(request_.query, conversation.history, answer_.sources, config, max_tokens);
+  const PromptOptions options{config_.prompt, max_tokens, parts_.generator->traits()};
+  Prompt prompt = build_prompt(request_.query, conversation.history, answer_.sources, options);
   if (prompt.passages == 0) {
     degrade(2, "context_too_small");
     co_return Result<>();

@@ -19,6 +19,24 @@ const std::string_view kInstructions =
     "you.";
 namespace {
 
+// For a model that does as it is shown. The shape is what a model of 1.5 billion parameters cited
+// most reliably with, of those tried (docs/local-llm.md).
+constexpr std::string_view kShortInstructions =
+    "You answer questions from numbered passages and cite them.";
+constexpr std::string_view kExamplePrompt =
+    "[1] Installing\nThe package is called postgresql. It is installed with apt.\n\n"
+    "[2] Connections\nThe server listens on TCP port 5432 by default.\n\n"
+    "[3] Environment\npsql takes its port from the variable PGPORT.\n\n"
+    "Question: Which port does the server listen on, and how do I tell psql?\n"
+    "Answer in one to three sentences from the passages above. End every sentence with its "
+    "passage's number in brackets, like [2].";
+constexpr std::string_view kExampleAnswer =
+    "The server listens on TCP port 5432 by default [2]. Set the variable PGPORT to tell psql "
+    "another port [3].";
+constexpr std::string_view kShortAsk =
+    "\nAnswer in one to three sentences from the passages above. End every sentence with its "
+    "passage's number in brackets, like [2].";
+
 constexpr std::size_t kMessageTokens = 8;    // that a message costs besides its text
 constexpr std::size_t kDelimiterTokens = 24; // that a passage costs besides title and text
 
@@ -37,11 +55,25 @@ std::string tag_of(std::span<const Source> sources) {
   return hasher.finish().hex().substr(0, 8);
 }
 
+// With an empty tag there are no delimiters.
 std::string passage_text(const Source& source, std::string_view text, std::string_view tag) {
   std::string title(title_of(source));
   std::ranges::replace(title, '\n', ' ');
-  return fmt::format("<passage-{0}>\n[{1}] {2}\n{3}\n</passage-{0}>\n\n", tag, source.n, title,
-                     text);
+  const std::string passage = fmt::format("[{}] {}\n{}\n", source.n, title, text);
+  if (tag.empty()) return passage + "\n";
+  return fmt::format("<passage-{0}>\n{1}</passage-{0}>\n\n", tag, passage);
+}
+
+// What stands before the conversation.
+std::vector<model::ChatMessage> opening(const PromptOptions& options) {
+  using model::ChatRole;
+  if (!options.config.instructions.empty()) {
+    return {{ChatRole::kSystem, options.config.instructions}};
+  }
+  if (!options.model.needs_example) return {{ChatRole::kSystem, std::string(kInstructions)}};
+  return {{ChatRole::kSystem, std::string(kShortInstructions)},
+          {ChatRole::kUser, std::string(kExamplePrompt)},
+          {ChatRole::kAssistant, std::string(kExampleAnswer)}};
 }
 
 // The newest messages that fit.
@@ -80,21 +112,23 @@ void describe(config::Table<PromptConfig>& table) {
 }
 
 Prompt build_prompt(std::string_view question, std::span<const model::ChatMessage> history,
-                    std::span<const Source> sources, const PromptConfig& config,
-                    std::size_t max_tokens) {
-  Prompt prompt;
-  const std::string_view instructions =
-      config.instructions.empty() ? kInstructions : std::string_view(config.instructions);
-  const std::size_t fixed = cost(instructions) + cost(question) + 3 * kMessageTokens +
-                            std::min(max_tokens, config.context_tokens);
-  std::size_t room = config.context_tokens - std::min(config.context_tokens, fixed);
+                    std::span<const Source> sources, const PromptOptions& options) {
+  Prompt prompt{.messages = opening(options)};
+  const std::size_t window =
+      std::min(options.config.context_tokens, options.model.max_context_tokens);
+  const bool shown = options.model.needs_example;
+  const std::string_view ask = shown ? kShortAsk : std::string_view();
+  const std::size_t fixed = cost_of(prompt.messages) + cost(question) + cost(ask) +
+                            2 * kMessageTokens + std::min(options.max_tokens, window);
+  std::size_t room = window - std::min(window, fixed);
   const auto kept = newest(history, room / 2);
-  prompt.truncated = kept.size() < history.size();
   room -= std::min(room, cost_of(kept));
 
-  const std::string tag = tag_of(sources);
+  const auto quotable =
+      sources.first(std::min(sources.size(), shown ? kExamplePassages : sources.size()));
+  const std::string tag = shown ? std::string() : tag_of(quotable);
   std::string text;
-  for (const Source& source : sources) {
+  for (const Source& source : quotable) {
     const std::size_t rest = cost(title_of(source)) + kDelimiterTokens;
     std::string_view quoted = source.text;
     if (cost(quoted) + rest > room && prompt.passages == 0 && room > rest) {
@@ -102,16 +136,14 @@ Prompt build_prompt(std::string_view question, std::span<const model::ChatMessag
       quoted = model::first_tokens(quoted, static_cast<std::size_t>(affordable));
       prompt.truncated = true;
     }
-    if (quoted.empty() || cost(quoted) + rest > room) {
-      prompt.truncated = true;
-      break;
-    }
+    if (quoted.empty() || cost(quoted) + rest > room) break;
     room -= cost(quoted) + rest;
     text += passage_text(source, quoted, tag);
     ++prompt.passages;
   }
-  text.append("Question: ").append(question);
-  prompt.messages.push_back({model::ChatRole::kSystem, std::string(instructions)});
+  text.append("Question: ").append(question).append(ask);
+  prompt.truncated =
+      prompt.truncated || kept.size() < history.size() || prompt.passages < sources.size();
   prompt.messages.insert(prompt.messages.end(), kept.begin(), kept.end());
   prompt.messages.push_back({model::ChatRole::kUser, std::move(text)});
   return prompt;

@@ -9,6 +9,11 @@
 // Injection Attacks With Spotlighting", 2024: delimiting. It lowers the risk; no prompt removes it,
 // and an answer's citations are checked as well: rag/citations.h.)
 //
+// A model of few parameters (ModelTraits::needs_example) cites when it has seen it done, and is
+// confused by delimiters, long instructions and many passages: it gets a short system message, an
+// example, and plain passages, at most kExamplePassages. It is not to be trusted with documents
+// that somebody else wrote.
+//
 // It fits into the model's window: the oldest of the conversation goes first, beyond half of the
 // room; then the passages ranked lowest. Tokens are estimated (model/token_estimate.h) and counted
 // up by kTokenMargin. Of a single passage that is too long the beginning is kept.
@@ -36,8 +41,9 @@ struct PromptConfig {
 void describe(config::Table<PromptConfig>& table);
 
 // Raised with every change of the template: part of the keys of answers.
-inline constexpr std::uint64_t kPromptVersion = 1;
+inline constexpr std::uint64_t kPromptVersion = 2;
 inline constexpr double kTokenMargin = 1.2;
+inline constexpr std::size_t kExamplePassages = 3;
 extern const std::string_view kInstructions;
 
 struct Prompt {
@@ -46,10 +52,13 @@ struct Prompt {
   bool truncated = false;   // not all of the passages and the conversation are
 };
 
-// `history`: earlier messages of the conversation, oldest first. `max_tokens` are left free for the
-// answer.
+struct PromptOptions {
+  const PromptConfig& config;
+  std::size_t max_tokens = 0; // left free for the answer
+  model::ModelTraits model;
+};
+// `history`: earlier messages of the conversation, oldest first.
 Prompt build_prompt(std::string_view question, std::span<const model::ChatMessage> history,
-                    std::span<const Source> sources, const PromptConfig& config,
-                    std::size_t max_tokens);
+                    std::span<const Source> sources, const PromptOptions& options);
 
 } // namespace raglan::rag

@@ -21,7 +21,7 @@ std::vector<Source> sources_of(std::size_t count, std::size_t bytes = 400) {
 Prompt build(const std::vector<Source>& sources, std::size_t context_tokens,
              std::span<const model::ChatMessage> history = {}) {
   const PromptConfig config{.context_tokens = context_tokens, .max_tokens = 256};
-  return build_prompt("What is it?", history, sources, config, config.max_tokens);
+  return build_prompt("What is it?", history, sources, {config, config.max_tokens, {}});
 }
 
 TEST(Prompt, HasInstructionsThenNumberedPassagesThenTheQuestion) {
@@ -95,8 +95,33 @@ TEST(Prompt, TheOldestOfALongConversationGoesFirst) {
 TEST(Prompt, AQuestionThatFillsTheWindowLeavesNoPassage) {
   const PromptConfig config{.context_tokens = 512, .max_tokens = 256};
   const Prompt prompt =
-      build_prompt(std::string(4'000, 'q'), {}, sources_of(1), config, config.max_tokens);
+      build_prompt(std::string(4'000, 'q'), {}, sources_of(1), {config, config.max_tokens, {}});
   EXPECT_EQ(prompt.passages, 0U);
+}
+
+TEST(Prompt, TheModelsOwnWindowCountsWhenItIsSmaller) {
+  const PromptConfig config{.context_tokens = 8'192, .max_tokens = 256};
+  const auto sources = sources_of(10);
+  const auto passages = [&](std::size_t window) {
+    return build_prompt("What?", {}, sources, {config, 256, {.max_context_tokens = window}})
+        .passages;
+  };
+  EXPECT_EQ(passages(1 << 20), 10U);
+  EXPECT_LT(passages(1'200), 10U);
+}
+
+TEST(Prompt, ASmallModelIsShownAnExampleAndFewPassages) {
+  const PromptConfig config{.context_tokens = 8'192, .max_tokens = 256};
+  const Prompt prompt =
+      build_prompt("What is it?", {}, sources_of(5), {config, 256, {.needs_example = true}});
+  ASSERT_EQ(prompt.messages.size(), 4U);
+  EXPECT_EQ(prompt.messages[2].role, model::ChatRole::kAssistant);
+  EXPECT_THAT(prompt.messages[2].text, HasSubstr("[2]"));
+  const std::string& user = prompt.messages[3].text;
+  EXPECT_THAT(user, testing::StartsWith("[1] Title\npassage-1-"));
+  EXPECT_THAT(user, HasSubstr("Question: What is it?\nAnswer in one to three sentences"));
+  EXPECT_EQ(prompt.passages, kExamplePassages);
+  EXPECT_TRUE(prompt.truncated);
 }
 
 } // namespace
