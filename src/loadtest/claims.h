@@ -29,6 +29,7 @@ Claim hot_key_recomputations();
 Claim question_during_ingest();
 Claim similar_questions();
 Claim generation_breaker();
+Claim generation_skip();
 
 // In the order they are shown.
 std::vector<Claim> all_claims();
