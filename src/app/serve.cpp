@@ -116,15 +116,22 @@ class Serving {
   }
 
  private:
-  // Redis only speeds things up: without it the node is degraded and in service.
+  // Redis only speeds things up, and without a language model there are the passages: the node is
+  // degraded and in service.
   std::vector<node::Check> checks() {
-    if (!settings_.redis.enabled()) return {};
+    std::vector<node::Check> checks;
+    if (settings_.generation.provider != GenerationProvider::kExtractive) {
+      auto check = [this] { return generator_.generator->check(); };
+      checks.push_back({.name = "generator", .required = false, .run = std::move(check)});
+    }
+    if (!settings_.redis.enabled()) return checks;
     auto ping = [this]() -> Result<> {
       auto reply = net::run_on(loops_.next(), redis_->command(redis::Command("PING"), Deadline()));
       if (!reply) return forward_error(reply);
       return {};
     };
-    return {{.name = "redis", .required = false, .run = std::move(ping)}};
+    checks.push_back({.name = "redis", .required = false, .run = std::move(ping)});
+    return checks;
   }
 
   // Connections are made when they are needed: a Redis that is away keeps nobody from starting.

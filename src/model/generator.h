@@ -87,6 +87,9 @@ class Generator {
   // What users call the model.
   virtual std::string_view name() const = 0;
   virtual ModelTraits traits() const { return {}; }
+  // Makes no call, which would be paid for: kUnavailable while its breaker is open, and after the
+  // key, the model or the address was refused, until a call succeeds.
+  virtual Result<> check() const = 0;
 
   // Errors, of which none quotes what the provider says:
   //   kUnavailable       cannot be reached, or not asked at all because it kept failing; no answer

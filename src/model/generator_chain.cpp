@@ -45,6 +45,13 @@ ModelTraits GeneratorChain::traits() const {
   return weakest;
 }
 
+Result<> GeneratorChain::check() const {
+  for (const Link& link : links_) {
+    if (auto ok = link.generator->check(); !ok) return ok;
+  }
+  return {};
+}
+
 std::vector<std::size_t> GeneratorChain::next_order() {
   std::vector<std::size_t> order(links_.size());
   std::iota(order.begin(), order.end(), 0);

@@ -36,6 +36,7 @@ class GeneratorChain final : public Generator {
   std::string_view id() const override { return id_; }
   std::string_view name() const override { return links_.front().generator->name(); }
   ModelTraits traits() const override; // of the weakest in each
+  Result<> check() const override;     // the first that fails
   net::Task<Result<Generation>> generate(GenerationRequest request, OnText on_text) override;
 
  private:

@@ -21,6 +21,9 @@ class ToldGenerator final : public Generator {
   ToldGenerator(Told& told, std::vector<std::string>& asked) : told_(told), asked_(asked) {}
   std::string_view id() const override { return told_.name; }
   std::string_view name() const override { return told_.name; }
+  Result<> check() const override {
+    return told_.fails ? Result<>(fail(*told_.fails, "out of order")) : Result<>();
+  }
   net::Task<Result<Generation>> generate(GenerationRequest request, OnText on_text) override {
     asked_.push_back(told_.name + (request.last_resort ? "!" : ""));
     if (!told_.fails || told_.begins) on_text(told_.name);
@@ -104,6 +107,12 @@ TEST_F(GeneratorChainTest, ByWeightAllAreEquals) {
   }
   EXPECT_NEAR(written["a"], 100, 35);
   EXPECT_NEAR(written["c"], 200, 40);
+}
+
+TEST_F(GeneratorChainTest, IsWellWhenAllAre) {
+  EXPECT_TRUE(chain().check());
+  told_[1].fails = ErrorCode::kUnavailable;
+  EXPECT_FALSE(chain().check());
 }
 
 TEST_F(GeneratorChainTest, OtherModelsOrAnotherOrderAreAnotherModel) {

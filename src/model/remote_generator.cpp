@@ -83,6 +83,12 @@ RemoteGenerator::RemoteGenerator(RemoteGeneratorConfig config,
       standing_(kKind),
       client_(client_config(config_), loops, clock) {}
 
+Result<> RemoteGenerator::check() const {
+  if (auto refusal = standing_.refusal()) return std::unexpected(std::move(*refusal));
+  if (breaker_status().state != policy::BreakerState::kOpen) return {};
+  return provider_left_alone(kKind);
+}
+
 net::Task<Result<Generation>> RemoteGenerator::generate(GenerationRequest request, OnText on_text) {
   const std::string body = chat_request(config_.model, request);
   const auto live = budget_.begin_request();

@@ -70,6 +70,7 @@ class RemoteGenerator final : public Generator {
   std::string_view id() const override { return id_; }
   std::string_view name() const override { return config_.model; }
   ModelTraits traits() const override { return config_.traits; }
+  Result<> check() const override;
   net::Task<Result<Generation>> generate(GenerationRequest request, OnText on_text) override;
 
   policy::BreakerStatus breaker_status() const { return breaker_.status(clock_.now()); }

@@ -165,6 +165,9 @@ TEST_F(RemoteGeneratorTest, RefusalsAreNotTriedAgainAndOpenNoBreaker) {
   }
   EXPECT_EQ(calls_, 4);
   EXPECT_EQ(breaker(), policy::BreakerState::kClosed);
+  EXPECT_FALSE(generator().check()); // no such model, it said
+  ASSERT_TRUE(begin().get());
+  EXPECT_TRUE(generator().check());
 }
 
 TEST_F(RemoteGeneratorTest, TheFifthFailureOpensTheBreakerAndNothingIsAskedThen) {
@@ -174,6 +177,7 @@ TEST_F(RemoteGeneratorTest, TheFifthFailureOpensTheBreakerAndNothingIsAskedThen)
   EXPECT_EQ(breaker(), policy::BreakerState::kClosed);
   EXPECT_EQ(code(), ErrorCode::kUpstream);
   EXPECT_EQ(breaker(), policy::BreakerState::kOpen);
+  EXPECT_FALSE(generator().check());
   EXPECT_EQ(code(), ErrorCode::kUnavailable);
   EXPECT_EQ(calls_, 5);
 }

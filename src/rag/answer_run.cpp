@@ -162,7 +162,7 @@ net::Task<Result<>> AnswerRun::write_answer() {
   const PromptOptions options{config_.prompt, max_tokens, parts_.generator->traits()};
   Prompt prompt = build_prompt(request_.query, conversation.history, answer_.sources, options);
   if (prompt.passages == 0) {
-    degrade(2, "context_too_small");
+    degrade(kPassagesAlone, "context_too_small");
     co_return Result<>();
   }
   if (stages_.live != nullptr) stages_.live->begin(std::make_shared<const Answer>(answer_));
@@ -184,7 +184,7 @@ net::Task<Result<>> AnswerRun::write_answer() {
   end_stage("generate");
   if (!made) co_return lose_generator(made.error(), !text.empty());
   if (text.empty()) {
-    degrade(2, "generator_empty");
+    degrade(kPassagesAlone, "generator_empty");
     co_return Result<>();
   }
   // Not what was asked for, though all of it: it is not kept in the other's place.
@@ -204,10 +204,10 @@ Result<> AnswerRun::lose_generator(const Error& error, bool interrupted) {
     return std::unexpected(error);
   }
   log_warning("generation failed, the passages are the answer", {{"code", error_code_name(code)}});
-  degrade(2, interrupted                        ? "generator_interrupted"
-             : code == ErrorCode::kOverloaded   ? "generator_throttled"
-             : code == ErrorCode::kInvalidField ? "generator_refused"
-                                                : "generator_unavailable");
+  degrade(kPassagesAlone, interrupted                        ? "generator_interrupted"
+                          : code == ErrorCode::kOverloaded   ? "generator_throttled"
+                          : code == ErrorCode::kInvalidField ? "generator_refused"
+                                                             : "generator_unavailable");
   return {};
 }
 

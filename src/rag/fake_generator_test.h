@@ -17,6 +17,7 @@ class FakeGenerator final : public model::Generator {
  public:
   std::string_view id() const override { return "fake-writer:1"; }
   std::string_view name() const override { return "fake-writer"; }
+  Result<> check() const override { return {}; }
 
   net::Task<Result<model::Generation>> generate(model::GenerationRequest request,
                                                 OnText on_text) override {

@@ -88,6 +88,19 @@ TEST_F(GenerationTest, AFallbacksAnswerIsServedAndNotKept) {
   EXPECT_EQ(ask(question())->cache, CacheStatus::kMiss);
 }
 
+TEST_F(GenerationTest, AnOldAnswerIsServedRatherThanThePassagesAlone) {
+  const auto first = ask(question());
+  clock_.advance(config_.query_cache.ttl + config_.freshness.stale_while_revalidate);
+  writer_.pieces.clear();
+  writer_.failure = Error{ErrorCode::kUnavailable, "out of order", ""};
+  const auto stale = ask(question());
+  EXPECT_EQ(stale->cache, CacheStatus::kStale);
+  EXPECT_EQ(stale->answer, first->answer);
+  EXPECT_EQ(ask(question(CacheMode::kRefresh))->answer->degraded_level, 2U); // was told not to
+  clock_.advance(config_.freshness.stale_if_error - config_.freshness.stale_while_revalidate);
+  EXPECT_EQ(ask(question())->answer->degraded_level, 2U);
+}
+
 TEST_F(GenerationTest, TheRequestsOwnDeadlineIsAnError) {
   writer_.failure = Error{ErrorCode::kDeadlineExceeded, "late", ""};
   EXPECT_EQ(code_of(ask(question())), ErrorCode::kDeadlineExceeded);

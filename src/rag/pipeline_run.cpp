@@ -185,6 +185,9 @@ Result<> Pipeline::Run::settle(Result<ComputedAnswer> computed, bool joined) {
     end_stage("shared_cache", boarded_);
     return {};
   }
+  // The passages alone are less than an answer that is a little old.
+  const bool lost_model = computed->answer->degraded_level >= kPassagesAlone;
+  if (lost_model && take_old()) return {};
   if (!joined) return take(std::move(*computed));
   reply_.cache = CacheStatus::kCoalesced;
   reply_.stored = computed->stored;
@@ -194,11 +197,16 @@ Result<> Pipeline::Run::settle(Result<ComputedAnswer> computed, bool joined) {
 }
 
 Result<> Pipeline::Run::fall_back(const Error& error) {
-  if (!reply_.key || !is_server_fault(error.code)) return std::unexpected(error);
+  if (is_server_fault(error.code) && take_old()) return {};
+  return std::unexpected(error);
+}
+
+bool Pipeline::Run::take_old() {
+  if (!reply_.key) return false;
   auto old = pipeline_.answer_cache_.peek(*reply_.key).answer; // Redis may have had it
-  if (!old) return std::unexpected(error);
+  if (!old) return false;
   take_hit(CacheStatus::kStale, std::move(old));
-  return {};
+  return true;
 }
 
 void Pipeline::Run::take_hit(CacheStatus status, std::shared_ptr<const Answer> answer) {

@@ -46,8 +46,10 @@ class Pipeline::Run {
   // Whether to board again: whoever started the work had less time.
   bool is_others_deadline(const Result<ComputedAnswer>& computed, const Seat& seat) const;
   Result<> settle(Result<ComputedAnswer> computed, bool joined);
-  // The reply when computing it failed: what expired long ago, if there is that.
+  // The reply when computing it failed.
   Result<> fall_back(const Error& error);
+  // What expired long ago, if there is that.
+  bool take_old();
   void take_hit(CacheStatus status, std::shared_ptr<const Answer> answer);
   Result<> take(ComputedAnswer computed);
   void take_timings(const ComputedAnswer& computed);

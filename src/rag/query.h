@@ -67,6 +67,9 @@ struct Source {
   Ranked explanation; // shown when QueryRequest::explain is set
 };
 
+// The level of degradation at which there is no text, but the passages.
+inline constexpr std::uint32_t kPassagesAlone = 2;
+
 // Of an answer that a language model wrote.
 struct Authorship {
   std::string model;

@@ -232,6 +232,8 @@ class Fails(GenerationTest):
             self.assertEqual(node.query(QUESTION).json["degraded"]["level"], 2)
         self.assertEqual(self.breaker(node), 1)
         self.assertEqual(self.calls(provider), 5)
+        ready = node.get("/ready")
+        self.assertEqual((ready.status, ready.json["checks"]["generator"]), (200, "degraded"))
         (shown,) = node.get("/admin/breakers").json["breakers"]
         self.assertEqual((shown["upstream"], shown["state"]), ("generation", "open"))
         self.assertGreater(shown["next_probe_ms"], 0)
