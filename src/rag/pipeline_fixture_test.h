@@ -16,6 +16,15 @@ namespace raglan::rag {
 class PipelineTest : public net::LoopTest {
  protected:
   PipelineTest() { store_.add("The vacuum command reclaims storage of dead tuples."); }
+  // Work that nobody waits for any more is cancelled on its loop, each piece by what the one around
+  // it posts; the pipeline must outlive it.
+  ~PipelineTest() override {
+    constexpr int kPosts = 8; // more than there are
+    for (int i = 0; i < kPosts; ++i) {
+      settle(0);
+      settle(1);
+    }
+  }
 
   Pipeline& pipeline() {
     if (!pipeline_) {
