@@ -100,12 +100,12 @@ class Settings {
   model::LocalEmbedderConfig embedder;
   model::EmbeddingQueueConfig embedding_queue;
   model::RemoteEmbedderConfig remote_embedder;
-  model::RemoteEmbedderPolicies embedder_policies;
+  model::ProviderPolicies embedder_policies;
   ingest::ChunkerConfig chunker;
   rag::RetrievalConfig retrieval;
   GenerationModel generation;
   model::RemoteGeneratorConfig generator;
-  model::RemoteGeneratorPolicies generator_policies;
+  model::ProviderPolicies generator_policies;
   std::vector<model::RemoteGeneratorConfig> fallbacks;
   LocalLlmConfig local_llm;
   rag::PromptConfig prompt;

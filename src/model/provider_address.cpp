@@ -1,6 +1,7 @@
 #include "model/provider_address.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -23,6 +24,17 @@ bool is_base_url(const std::string& url) {
 
 std::string endpoint_url(std::string_view base_url, std::string_view endpoint) {
   return std::string(without_slash(base_url)).append(endpoint);
+}
+
+http::ClientRequest provider_request(std::string_view base_url, std::string_view endpoint,
+                                     const config::Secret& key, std::string body) {
+  http::ClientRequest request{.method = "POST",
+                              .url = endpoint_url(base_url, endpoint),
+                              .body = std::move(body),
+                              .repeatable = true};
+  request.headers.set("content-type", "application/json");
+  if (!key.empty()) request.headers.set("authorization", "Bearer " + key.reveal());
+  return request;
 }
 
 std::string provider_model_id(std::string_view model, std::string_view base_url,

@@ -1,10 +1,7 @@
 #include "model/provider_verdict.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
-#include "base/log.h"
 #include "http/retry_after.h"
 
 namespace raglan::model {
@@ -90,34 +87,6 @@ ProviderVerdict judge_error(std::string_view kind, ErrorCode code, bool cut_shor
   }
   const policy::Outcome outcome = policy::outcome_of_error(code);
   return {failure_error(kind, code), next_after(outcome), outcome, std::nullopt};
-}
-
-void ProviderStanding::note(int status) {
-  const bool refused = status == 401 || status == 403 || status == 404;
-  if (!refused && (status < 200 || status >= 300)) return;
-  const int before = refusal_.exchange(refused ? status : 0);
-  if (refused && before != status) {
-    log_warning("a provider refuses all calls", {{"provider", kind_}, {"status", status}});
-  }
-  if (!refused && before != 0) {
-    log_info("a provider takes calls again", {{"provider", kind_}});
-  }
-}
-
-std::optional<Error> ProviderStanding::refusal() const {
-  const int status = refusal_;
-  if (status == 0) return std::nullopt;
-  return refusal_error(kind_, status);
-}
-
-void ProviderStanding::hold(Duration duration, MonotonicTime now) {
-  const MonotonicTime until = now + std::min<Duration>(duration, kLongestHold);
-  held_until_.with([&](MonotonicTime& held) { held = std::max(held, until); });
-}
-
-Duration ProviderStanding::held_for(MonotonicTime now) const {
-  const MonotonicTime until = held_until_.with([](const MonotonicTime& held) { return held; });
-  return until <= now ? Duration::zero() : until - now;
 }
 
 } // namespace raglan::model

@@ -5,16 +5,14 @@
 //
 // Nothing that the provider says reaches an error message, nor does a host's name.
 //
-// Thread safe: functions of their arguments, and ProviderStanding, from any thread.
+// Thread safe: functions of their arguments.
 #pragma once
 
-#include <atomic>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
-#include "base/guarded.h"
 #include "base/result.h"
 #include "http/headers.h"
 #include "policy/outcome.h"
@@ -38,30 +36,5 @@ ProviderVerdict judge_error(std::string_view kind, ErrorCode code, bool cut_shor
 std::unexpected<Error> provider_throttled(std::string_view kind);
 std::unexpected<Error> provider_deadline_passed(std::string_view kind); // before it was asked
 std::unexpected<Error> provider_left_alone(std::string_view kind);      // the breaker is open
-
-// How this process stands with a provider: whether all calls are refused, and until when it asked
-// to be left alone.
-class ProviderStanding {
- public:
-  // However long a provider asks for.
-  static constexpr std::chrono::minutes kLongestHold{5};
-
-  explicit ProviderStanding(std::string_view kind) : kind_(kind) {}
-
-  // Of every answer: 401, 403 and 404 are of every call alike, not of what this one brought. No
-  // breaker opens for them, and nothing mends them but an operator.
-  void note(int status);
-  // The error that all calls end with, until one succeeds.
-  std::optional<Error> refusal() const;
-
-  void hold(Duration duration, MonotonicTime now);
-  // Zero: it may be asked now.
-  Duration held_for(MonotonicTime now) const;
-
- private:
-  const std::string kind_;
-  std::atomic<int> refusal_ = 0; // the status with which all calls are refused; 0: they are not
-  Guarded<MonotonicTime> held_until_{MonotonicTime::min()};
-};
 
 } // namespace raglan::model

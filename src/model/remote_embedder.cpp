@@ -6,10 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "base/rng.h"
 #include "model/openai_embeddings.h"
 #include "model/provider_address.h"
-#include "model/provider_verdict.h"
 #include "model/token_estimate.h"
 
 namespace raglan::model {
@@ -79,18 +77,11 @@ void describe(config::Table<RemoteEmbedderConfig>& table) {
   table.field("ca_file", &C::ca_file, "PEM file of the certificates to trust; empty: the system's");
 }
 
-// What came of one attempt, and whether another makes sense.
-struct RemoteEmbedder::Attempt {
-  using Next = ProviderVerdict::Next;
-  Result<Embeddings> made;
-  Next next = Next::kNone;
-  policy::Outcome outcome = policy::Outcome::kNeutral;
-  bool asked = true; // false: refused here
-};
-
-Result<std::unique_ptr<RemoteEmbedder>> RemoteEmbedder::connect(
-    std::string model, RemoteEmbedderConfig config, const RemoteEmbedderPolicies& policies,
-    Observer observer, const Clock& clock) {
+Result<std::unique_ptr<RemoteEmbedder>> RemoteEmbedder::connect(std::string model,
+                                                                RemoteEmbedderConfig config,
+                                                                const ProviderPolicies& policies,
+                                                                Observer observer,
+                                                                const Clock& clock) {
   std::unique_ptr<RemoteEmbedder> embedder(new RemoteEmbedder(
       std::move(model), std::move(config), policies, std::move(observer), clock));
   if (embedder->dimension_ > 0) return embedder;
@@ -106,18 +97,14 @@ Result<std::unique_ptr<RemoteEmbedder>> RemoteEmbedder::connect(
 }
 
 RemoteEmbedder::RemoteEmbedder(std::string model, RemoteEmbedderConfig config,
-                               const RemoteEmbedderPolicies& policies, Observer observer,
+                               const ProviderPolicies& policies, Observer observer,
                                const Clock& clock)
     : model_(std::move(model)),
       config_(std::move(config)),
-      backoff_(policies.backoff),
-      observer_(std::move(observer)),
       clock_(clock),
       id_(provider_model_id(model_, config_.base_url, config_.dimensions)),
       dimension_(config_.dimensions),
-      breaker_(policies.breaker),
-      budget_(policies.retry_budget),
-      standing_(kKind),
+      gate_(kKind, policies, std::move(observer), clock),
       client_(client_config(config_)) {}
 
 RemoteEmbedder::~RemoteEmbedder() = default;
@@ -134,11 +121,7 @@ BatchLimits RemoteEmbedder::batch_limits() const {
           .calls = config_.concurrency};
 }
 
-Result<> RemoteEmbedder::check(Deadline) {
-  if (auto refusal = standing_.refusal()) return std::unexpected(std::move(*refusal));
-  if (breaker_status().state != policy::BreakerState::kOpen) return {};
-  return fail(ErrorCode::kUnavailable, "the embedding provider failed again and again");
-}
+Result<> RemoteEmbedder::check(Deadline) { return gate_.check(); }
 
 // More texts than one call takes come from callers without a queue.
 Result<Embeddings> RemoteEmbedder::embed(const std::vector<std::string_view>& texts,
@@ -168,95 +151,55 @@ Result<Embeddings> RemoteEmbedder::embed(const std::vector<std::string_view>& te
 Result<Embeddings> RemoteEmbedder::embed_once(const std::vector<std::string_view>& texts,
                                               Deadline deadline) {
   const std::string body = embeddings_request(model_, texts, config_.dimensions);
-  const auto live = budget_.begin_request();
-  std::optional<policy::RetryBudget::Permit> retrying;
-  policy::Backoff backoff(backoff_);
-  Rng rng(random_seed());
-  Attempt last;
-  for (int attempts = 1;; ++attempts) {
-    if (auto ok = await_turn(backoff, rng, deadline); !ok) return forward_error(ok);
-    Attempt latest = attempt(body, texts.size(), deadline);
-    // What the provider did says more than that it is left alone from here on.
-    if (!latest.asked && attempts > 1) return std::move(last.made);
-    last = std::move(latest);
-    if (last.next == Attempt::Next::kNone || attempts == kMaxAttempts) return std::move(last.made);
-    if (last.next == Attempt::Next::kWhenAllowed) continue; // await_turn waits
-    if (!retrying) retrying = budget_.try_acquire_retry();
-    const Duration wait = backoff.next(rng);
-    const bool in_time = deadline.allows(wait + config_.timeout, clock_.now());
-    if (!retrying || !in_time) return std::move(last.made);
-    if (!pause(wait)) return draining();
-  }
-}
-
-// Holds back while the provider has asked for it.
-Result<> RemoteEmbedder::await_turn(policy::Backoff& backoff, Rng& rng, Deadline deadline) {
+  ProviderCall call(
+      gate_,
+      {.max_attempts = kMaxAttempts, .attempt_timeout = config_.timeout, .deadline = deadline});
+  std::optional<Result<Embeddings>> last;
   while (true) {
-    const MonotonicTime now = clock_.now();
-    const Duration held = standing_.held_for(now);
-    if (held == Duration::zero()) return {};
-    const Duration wait = backoff.next(rng, held);
-    if (!deadline.allows(wait, now)) return provider_throttled(kKind);
-    if (!pause(wait)) return draining();
+    auto hold = call.hold();
+    if (!hold) return forward_error(hold);
+    if (*hold > Duration::zero()) {
+      if (!pause(*hold)) return draining();
+      continue;
+    }
+    auto attempt = call.begin();
+    // What the provider did says more than that it is left alone from here on.
+    if (!attempt) return last ? std::move(*last) : forward_error(attempt);
+    std::string code;
+    ProviderOutcome<Embeddings> came = ask(body, texts.size(), deadline, code);
+    attempt->report(code, came.outcome);
+    last = std::move(came.made);
+    const auto wait = call.retry_after(came.next);
+    if (!wait) return std::move(*last);
+    if (!pause(*wait)) return draining();
   }
 }
 
-RemoteEmbedder::Attempt RemoteEmbedder::attempt(const std::string& body, std::size_t texts,
-                                                Deadline deadline) {
-  const auto refused = [](std::unexpected<Error> error) {
-    return Attempt{.made = std::move(error), .asked = false};
-  };
-  const MonotonicTime began = clock_.now();
-  const Duration left = deadline.remaining(began);
-  if (left == Duration::zero()) {
-    return refused(provider_deadline_passed(kKind));
-  }
-  auto permit = breaker_.try_acquire(began);
-  if (!permit) return refused(provider_left_alone(kKind));
-  const Duration patience = std::min<Duration>(config_.timeout, left);
+ProviderOutcome<Embeddings> RemoteEmbedder::ask(const std::string& body, std::size_t texts,
+                                                Deadline deadline, std::string& code) {
+  using Outcome = ProviderOutcome<Embeddings>;
+  const Duration patience = std::min<Duration>(config_.timeout, deadline.remaining(clock_.now()));
   const auto response = client_.send(make_request(body, texts), patience);
-  Attempt made = judge(response, texts, patience < config_.timeout);
-  const MonotonicTime ended = clock_.now();
-  permit->report(made.outcome, ended);
-  if (observer_) {
-    observer_(response ? std::to_string(response->status)
-                       : std::string(error_code_name(response.error().code)),
-              ended - began);
-  }
-  return made;
-}
-
-RemoteEmbedder::Attempt RemoteEmbedder::judge(const Result<http::ClientResponse>& response,
-                                              std::size_t texts, bool cut_short) {
-  using Next = Attempt::Next;
   if (!response) {
-    const ErrorCode code = response.error().code;
-    if (code == ErrorCode::kClientClosed) return {draining()};
-    ProviderVerdict verdict = judge_error(kKind, code, cut_short);
-    return {std::unexpected(std::move(verdict.error)), verdict.next, verdict.outcome};
+    const ErrorCode error = response.error().code;
+    code = error_code_name(error);
+    if (error == ErrorCode::kClientClosed) return {draining()};
+    return Outcome::failed(gate_.judge_error(error, patience < config_.timeout));
   }
   const int status = response->status;
-  standing_.note(status);
-  if (status >= 200 && status < 300) {
-    auto read = read_embeddings_reply(response->body, texts, dimension_);
-    if (read) return {std::move(read), Next::kNone, policy::Outcome::kSuccess};
-    return {std::move(read), Next::kRetry, policy::Outcome::kFailure};
+  code = std::to_string(status);
+  gate_.note(status);
+  if (status < 200 || status >= 300) {
+    return Outcome::failed(gate_.judge_status(status, response->headers));
   }
-  ProviderVerdict verdict = judge_status(kKind, status, response->headers, clock_.wall_now());
-  if (verdict.hold) standing_.hold(*verdict.hold, clock_.now());
-  return {std::unexpected(std::move(verdict.error)), verdict.next, verdict.outcome};
+  auto read = read_embeddings_reply(response->body, texts, dimension_);
+  if (read) return {std::move(read), ProviderVerdict::Next::kNone, policy::Outcome::kSuccess};
+  return {std::move(read), ProviderVerdict::Next::kRetry, policy::Outcome::kFailure};
 }
 
 http::ClientRequest RemoteEmbedder::make_request(const std::string& body, std::size_t texts) const {
-  http::ClientRequest request{.method = "POST",
-                              .url = endpoint_url(config_.base_url, "/embeddings"),
-                              .body = body,
-                              .repeatable = true};
-  request.headers.set("content-type", "application/json");
+  auto request = provider_request(config_.base_url, "/embeddings", config_.api_key, body);
   request.headers.set("accept", "application/json");
-  if (!config_.api_key.empty()) {
-    request.headers.set("authorization", "Bearer " + config_.api_key.reveal());
-  }
   const std::size_t numbers = texts * (dimension_ > 0 ? dimension_ : kMaxDimensions);
   request.max_body_bytes = kAnswerBytes + numbers * kBytesPerNumber;
   return request;

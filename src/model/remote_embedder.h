@@ -24,7 +24,6 @@
 #pragma once
 
 #include <condition_variable>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -34,10 +33,7 @@
 #include "config/table.h"
 #include "http/blocking_client.h"
 #include "model/embedder.h"
-#include "model/provider_verdict.h"
-#include "policy/backoff.h"
-#include "policy/circuit_breaker.h"
-#include "policy/retry_budget.h"
+#include "model/provider_gate.h"
 
 namespace raglan::model {
 
@@ -55,22 +51,15 @@ struct RemoteEmbedderConfig {
 };
 void describe(config::Table<RemoteEmbedderConfig>& table);
 
-struct RemoteEmbedderPolicies {
-  policy::CircuitBreakerConfig breaker;
-  policy::RetryBudgetConfig retry_budget;
-  policy::BackoffConfig backoff;
-};
-
 class RemoteEmbedder final : public Embedder {
  public:
   static constexpr int kMaxAttempts = 8;
 
-  // Called after every attempt, with its status, or the name of the error that it ended with.
-  using Observer = std::function<void(std::string_view code, Duration took)>;
+  using Observer = ProviderGate::Observer;
 
   // Makes a first call when the dimension is to be learned. Errors: those of `embed`.
   static Result<std::unique_ptr<RemoteEmbedder>> connect(
-      std::string model, RemoteEmbedderConfig config, const RemoteEmbedderPolicies& policies,
+      std::string model, RemoteEmbedderConfig config, const ProviderPolicies& policies,
       Observer observer = {}, const Clock& clock = SystemClock::instance());
   ~RemoteEmbedder() override;
 
@@ -93,32 +82,25 @@ class RemoteEmbedder final : public Embedder {
   Result<> check(Deadline deadline) override;
   void interrupt() override;
 
-  policy::BreakerStatus breaker_status() const { return breaker_.status(clock_.now()); }
+  policy::BreakerStatus breaker_status() const { return gate_.breaker_status(); }
 
  private:
-  struct Attempt;
-  class Answer;
-
-  RemoteEmbedder(std::string model, RemoteEmbedderConfig config,
-                 const RemoteEmbedderPolicies& policies, Observer observer, const Clock& clock);
+  RemoteEmbedder(std::string model, RemoteEmbedderConfig config, const ProviderPolicies& policies,
+                 Observer observer, const Clock& clock);
   Result<Embeddings> embed_once(const std::vector<std::string_view>& texts, Deadline deadline);
-  Result<> await_turn(policy::Backoff& backoff, Rng& rng, Deadline deadline);
-  Attempt attempt(const std::string& body, std::size_t texts, Deadline deadline);
-  Attempt judge(const Result<http::ClientResponse>& response, std::size_t texts, bool cut_short);
+  // One attempt, and the status or error that it is counted under.
+  ProviderOutcome<Embeddings> ask(const std::string& body, std::size_t texts, Deadline deadline,
+                                  std::string& code);
   http::ClientRequest make_request(const std::string& body, std::size_t texts) const;
   // False when it was interrupted.
   bool pause(Duration duration);
 
   const std::string model_;
   const RemoteEmbedderConfig config_;
-  const policy::BackoffConfig backoff_;
-  const Observer observer_;
   const Clock& clock_;
   const std::string id_;
   std::size_t dimension_;
-  policy::CircuitBreaker breaker_;
-  policy::RetryBudget budget_;
-  ProviderStanding standing_;
+  ProviderGate gate_;
   std::mutex interrupt_mutex_;
   std::condition_variable interruption_;
   bool interrupted_ = false; // guarded by interrupt_mutex_

@@ -128,7 +128,7 @@ class RemoteEmbedderTest : public testing::Test {
   ManualClock clock_;
   Duration time_ = 1h; // that calls have
   RemoteEmbedderConfig config_;
-  RemoteEmbedderPolicies policies_;
+  ProviderPolicies policies_;
   Guarded<std::vector<Planned>> plans_;
   Guarded<std::vector<std::string>> requests_;
   Guarded<std::string> authorization_;

@@ -16,21 +16,16 @@
 // Thread safety: all members, on any of the event loops that it was made with.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "base/clock.h"
-#include "base/rng.h"
 #include "config/secret.h"
 #include "config/table.h"
 #include "http/client.h"
 #include "model/generator.h"
 #include "model/openai_chat.h"
-#include "model/provider_verdict.h"
-#include "policy/backoff.h"
-#include "policy/circuit_breaker.h"
-#include "policy/retry_budget.h"
+#include "model/provider_gate.h"
 
 namespace raglan::model {
 
@@ -49,52 +44,38 @@ struct RemoteGeneratorConfig {
 };
 void describe(config::Table<RemoteGeneratorConfig>& table);
 
-struct RemoteGeneratorPolicies {
-  policy::CircuitBreakerConfig breaker;
-  policy::RetryBudgetConfig retry_budget;
-  policy::BackoffConfig backoff;
-};
-
 class RemoteGenerator final : public Generator {
  public:
   static constexpr int kMaxAttempts = 4;
   static constexpr std::size_t kMaxAnswerBytes = 1 << 20;
 
-  // Called after every attempt, with its status, or the name of the error that it ended with.
-  using Observer = std::function<void(std::string_view code, Duration took)>;
+  using Observer = ProviderGate::Observer;
 
-  RemoteGenerator(RemoteGeneratorConfig config, const RemoteGeneratorPolicies& policies,
+  RemoteGenerator(RemoteGeneratorConfig config, const ProviderPolicies& policies,
                   net::EventLoops& loops, Observer observer = {},
                   const Clock& clock = SystemClock::instance());
 
   std::string_view id() const override { return id_; }
   std::string_view name() const override { return config_.model; }
   ModelTraits traits() const override { return config_.traits; }
-  Result<> check() const override;
+  Result<> check() const override { return gate_.check(); }
   net::Task<Result<Generation>> generate(GenerationRequest request, OnText on_text) override;
 
-  policy::BreakerStatus breaker_status() const { return breaker_.status(clock_.now()); }
+  policy::BreakerStatus breaker_status() const { return gate_.breaker_status(); }
   http::ClientStats client_stats() const { return client_.stats(); }
 
  private:
-  struct Attempt;
+  using Outcome = ProviderOutcome<Generation>;
 
-  net::Task<Result<>> await_turn(policy::Backoff& backoff, Rng& rng, Deadline deadline);
-  net::Task<Attempt> attempt(const std::string& body, Deadline deadline, const OnText& on_text);
-  // Reads an answer to its end: the status, or the error, that its attempt is counted under.
-  net::Task<Attempt> ask(const std::string& body, Deadline deadline, const OnText& on_text,
+  // One attempt, its answer read to the end, and the status or error that it is counted under.
+  net::Task<Outcome> ask(const std::string& body, Deadline deadline, const OnText& on_text,
                          std::string& code);
-  Attempt judge_failure(ErrorCode code, Deadline deadline, bool begun) const;
-  http::ClientRequest make_request(const std::string& body) const;
+  Outcome judge_failure(ErrorCode code, Deadline deadline, bool begun) const;
 
   const RemoteGeneratorConfig config_;
-  const policy::BackoffConfig backoff_;
-  const Observer observer_;
   const Clock& clock_;
   const std::string id_;
-  policy::CircuitBreaker breaker_;
-  policy::RetryBudget budget_;
-  ProviderStanding standing_;
+  ProviderGate gate_;
   http::Client client_;
 };
 

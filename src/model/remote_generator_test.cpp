@@ -116,7 +116,7 @@ class RemoteGeneratorTest : public net::LoopTest {
   http::Router router_;
   std::optional<http::Server> server_;
   RemoteGeneratorConfig config_;
-  RemoteGeneratorPolicies policies_;
+  ProviderPolicies policies_;
   std::unique_ptr<RemoteGenerator> generator_;
   Duration time_ = 20s;
   std::atomic<int> calls_ = 0;
