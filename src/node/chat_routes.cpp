@@ -4,12 +4,11 @@
 #include <utility>
 
 #include "http/sse.h"
+#include "node/answer_events.h"
 #include "node/body_work.h"
 #include "node/chat_json.h"
-#include "node/query_stream.h"
 #include "node/reply_json.h"
 #include "node/request_scope.h"
-#include "rag/answer_stream.h"
 
 namespace raglan::node {
 namespace {
@@ -19,76 +18,30 @@ using http::format_event;
 constexpr std::string_view kDone = "[DONE]";
 
 // The chunks of one completion.
-class ChatEvents {
+class ChatFormat final : public AnswerFormat {
  public:
-  ChatEvents(rag::StreamedReply reply, bool usage, std::string_view request_id, WallTime now)
-      : reply_(std::move(reply)),
-        usage_(usage),
-        request_id_(request_id),
-        identity_(chat_identity(so_far(), now)) {}
+  ChatFormat(bool usage, WallTime now) : usage_(usage), now_(now) {}
 
-  const rag::QueryReply& so_far() const {
-    const auto* whole = std::get_if<rag::QueryReply>(&reply_);
-    return whole ? *whole : std::get<rag::AnswerStream>(reply_).outline();
+  std::string begin(const rag::QueryReply& so_far) override {
+    identity_ = chat_identity(so_far, now_);
+    return format_event("", chat_role_chunk(identity_));
   }
-
-  net::Task<Result<>> write(http::StreamWriter& out) {
-    auto ok = co_await out.write(format_event("", chat_role_chunk(identity_)));
-    if (!ok) co_return ok;
-    if (auto* stream = std::get_if<rag::AnswerStream>(&reply_)) {
-      co_return co_await write_live(out, *stream);
-    }
-    const auto& reply = std::get<rag::QueryReply>(reply_);
-    co_return co_await out.write(text_event(chat_content(*reply.answer)) + end_events(reply));
+  std::string text(std::string_view piece) override {
+    return format_event("", chat_text_chunk(identity_, piece));
   }
-
- private:
-  net::Task<Result<>> write_live(http::StreamWriter& out, rag::AnswerStream& stream) {
-    bool begun = false;
-    while (true) {
-      auto text = co_await stream.next();
-      if (!text) co_return co_await write_error(out, text.error());
-      if (text->empty()) break;
-      begun = true;
-      if (auto ok = co_await out.write(text_event(*text)); !ok) co_return ok;
-    }
-    auto reply = co_await stream.finish();
-    if (!reply) co_return co_await write_error(out, reply.error());
-    if (begun && !reply->answer->text) co_return co_await write_error(out, interrupted_answer());
-    const std::string rest = begun ? "" : text_event(chat_content(*reply->answer));
-    co_return co_await out.write(rest + end_events(*reply));
-  }
-
-  std::string text_event(std::string_view text) const {
-    return format_event("", chat_text_chunk(identity_, text));
-  }
-
-  std::string end_events(const rag::QueryReply& reply) const {
-    std::string events = format_event("", chat_end_chunk(identity_, reply));
+  std::string end(const rag::QueryReply& reply, bool text_was_sent) override {
+    std::string events = text_was_sent ? "" : text(chat_content(*reply.answer));
+    events += format_event("", chat_end_chunk(identity_, reply));
     if (usage_) events += format_event("", chat_usage_chunk(identity_, reply));
     return events += format_event("", kDone);
   }
+  std::string error(std::string_view body) override { return format_event("", body); }
 
-  net::Task<Result<>> write_error(http::StreamWriter& out, const Error& error) const {
-    co_return co_await out.write(format_event("", http::error_body(error, request_id_)));
-  }
-
-  rag::StreamedReply reply_;
+ private:
   const bool usage_;
-  const std::string request_id_;
-  const ChatIdentity identity_;
+  const WallTime now_;
+  ChatIdentity identity_; // once it has begun
 };
-
-http::Response stream_response(rag::StreamedReply reply, bool usage, std::string_view request_id,
-                               WallTime now) {
-  auto events = std::make_shared<ChatEvents>(std::move(reply), usage, request_id, now);
-  http::Response response;
-  response.headers.set("content-type", http::kEventStreamType);
-  response.headers.set("cache-control", "no-store");
-  response.headers.set("cache-status", cache_status_header(events->so_far()));
-  response.stream = [events](http::StreamWriter& out) { return events->write(out); };
-  return response;
-}
 
 net::Task<http::Response> complete(const QueryRouteParts& parts, std::string_view generator,
                                    http::Request& request) {
@@ -106,8 +59,8 @@ net::Task<http::Response> complete(const QueryRouteParts& parts, std::string_vie
   if (parsed->stream) {
     auto reply = co_await parts.pipeline.stream(std::move(parsed->request));
     if (!reply) co_return query_error(reply.error(), request);
-    co_return stream_response(std::move(*reply), parsed->stream_usage, request_id(request),
-                              parts.clock.wall_now());
+    auto format = std::make_unique<ChatFormat>(parsed->stream_usage, parts.clock.wall_now());
+    co_return stream_answer(std::move(*reply), std::move(format), request_id(request));
   }
   auto reply = co_await parts.pipeline.run(std::move(parsed->request));
   if (!reply) co_return query_error(reply.error(), request);

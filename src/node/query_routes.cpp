@@ -61,7 +61,7 @@ net::Task<http::Response> answer_query(const QueryRouteParts& parts, http::Reque
   if (parsed->stream) {
     auto reply = co_await parts.pipeline.stream(std::move(query));
     if (!reply) co_return query_error(reply.error(), request);
-    co_return query_stream(std::move(*reply), explain, request_id(request));
+    co_return stream_answer(std::move(*reply), query_format(explain), request_id(request));
   }
   auto reply = co_await parts.pipeline.run(std::move(query));
   if (!reply) co_return query_error(reply.error(), request);

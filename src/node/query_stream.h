@@ -1,21 +1,13 @@
-// The reply of /v1/query as server-sent events: `sources`, then the answer as `delta`s, as it is
-// written, then `done` with the whole reply.
-//
-// Where it fails after it has begun the last event is `error`, with the body that the error has
-// elsewhere: also when the language model fails after it has written something, because then what
-// the reader has is no answer.
+// The events of /v1/query: `sources`, then the answer as `delta`s, as it is written, then `done`
+// with the whole reply; or `error` (node/answer_events.h).
 #pragma once
 
-#include <string_view>
+#include <memory>
 
-#include "http/response.h"
-#include "rag/answer_stream.h"
+#include "node/answer_events.h"
 
 namespace raglan::node {
 
-http::Response query_stream(rag::StreamedReply reply, bool explain, std::string_view request_id);
-
-// What a stream ends in whose text was taken back.
-Error interrupted_answer();
+std::unique_ptr<AnswerFormat> query_format(bool explain);
 
 } // namespace raglan::node

@@ -70,7 +70,7 @@ struct Source {
 // The level of degradation at which there is no text, but the passages.
 inline constexpr std::uint32_t kPassagesAlone = 2;
 
-// Of an answer that a language model wrote.
+// How generating an answer went; kept with it.
 struct Authorship {
   std::string model;
   model::FinishReason finish = model::FinishReason::kStop;
