@@ -28,8 +28,8 @@ std::string key_of(std::string_view cache_status) {
 
 } // namespace
 
-Result<std::unique_ptr<MeasuredNode>> MeasuredNode::start(const ChildCommand& command) {
-  auto process = ChildProcess::start(command);
+Result<std::unique_ptr<MeasuredNode>> MeasuredNode::start(const supervisor::Command& command) {
+  auto process = LoggedProcess::start(command);
   if (!process) return forward_error(process);
   auto line = (*process)->first_line(kStartPatience);
   if (!line || !line->starts_with(kListening)) {

@@ -16,7 +16,7 @@
 
 #include "base/temporary_folder.h"
 #include "http/blocking_client.h"
-#include "loadtest/child_process.h"
+#include "loadtest/logged_process.h"
 #include "loadtest/metrics_text.h"
 
 namespace raglan::loadtest {
@@ -35,7 +35,7 @@ class MeasuredNode {
   static constexpr std::chrono::minutes kCallPatience{10};
 
   // Returns when it has started. Errors: kUnavailable, with the last line of its log.
-  static Result<std::unique_ptr<MeasuredNode>> start(const ChildCommand& command);
+  static Result<std::unique_ptr<MeasuredNode>> start(const supervisor::Command& command);
 
   // Removed when the node has ended.
   void keep(TemporaryFolder data) { data_.emplace(std::move(data)); }
@@ -50,13 +50,13 @@ class MeasuredNode {
   Result<MetricsText> metrics();
 
  private:
-  MeasuredNode(std::unique_ptr<ChildProcess> process, std::string url)
+  MeasuredNode(std::unique_ptr<LoggedProcess> process, std::string url)
       : process_(std::move(process)), url_(std::move(url)) {}
   Result<http::ClientResponse> send(std::string method, std::string_view target,
                                     const boost::json::value& body);
 
   std::optional<TemporaryFolder> data_; // outlives the process
-  std::unique_ptr<ChildProcess> process_;
+  std::unique_ptr<LoggedProcess> process_;
   const std::string url_;
   http::BlockingClient client_{{.max_connections_per_host = kMaxConnections,
                                 .max_waiting_per_host = kMaxConnections,

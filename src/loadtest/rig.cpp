@@ -54,9 +54,10 @@ Result<TemporaryFolder> Rig::copy_data() {
 }
 
 Result<Rig::NodePtr> Rig::start_on(const fs::path& data, const std::vector<std::string>& settings) {
-  ChildCommand command{.program = "/proc/self/exe",
-                       .arguments = {"raglan", "serve"},
-                       .log = folder_.path() / fmt::format("node-{}.log", ++processes_)};
+  supervisor::Command command{.program = "/proc/self/exe",
+                              .name = "raglan",
+                              .arguments = {"serve"},
+                              .errors = folder_.path() / fmt::format("node-{}.log", ++processes_)};
   auto& arguments = command.arguments;
   arguments.insert(arguments.end(), config_.node_options.begin(), config_.node_options.end());
   for (const char* word : {"--listen", "127.0.0.1:0", "--data"}) arguments.emplace_back(word);
@@ -112,11 +113,12 @@ Result<RedisProcess> Rig::start_redis() {
     return fail(ErrorCode::kUnavailable, "there is no redis-server on this machine");
   }
   const fs::path socket = folder_.path() / fmt::format("redis-{}.sock", ++processes_);
-  auto process = ChildProcess::start(
+  auto process = LoggedProcess::start(
       {.program = *program,
-       .arguments = {"redis-server", "--port", "0", "--unixsocket", socket.string(), "--save", "",
-                     "--appendonly", "no", "--logfile", (folder_.path() / "redis.log").string()},
-       .log = folder_.path() / "redis.err"});
+       .name = "redis-server",
+       .arguments = {"--port", "0", "--unixsocket", socket.string(), "--save", "", "--appendonly",
+                     "no", "--logfile", (folder_.path() / "redis.log").string()},
+       .errors = folder_.path() / "redis.err"});
   if (!process) return forward_error(process);
   const Clock& clock = SystemClock::instance();
   const MonotonicTime give_up = clock.now() + kRedisPatience;

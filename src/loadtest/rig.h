@@ -31,7 +31,7 @@ struct RigConfig {
 
 // A Redis that keeps nothing, on a socket in the rig's folder.
 struct RedisProcess {
-  std::unique_ptr<ChildProcess> process;
+  std::unique_ptr<LoggedProcess> process;
   std::string url;
 };
 

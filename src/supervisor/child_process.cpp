@@ -58,6 +58,7 @@ struct Start {
   char* const* arguments;
   char* const* environment;
   int output;
+  int errors;
   int report; // takes errno when the program cannot be run
   int priority;
   pid_t parent;
@@ -80,7 +81,7 @@ void reset_signals() {
   ::setpriority(PRIO_PROCESS, 0, start.priority);
   const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (::dup2(nothing, STDIN_FILENO) >= 0 && ::dup2(start.output, STDOUT_FILENO) >= 0 &&
-      ::dup2(start.output, STDERR_FILENO) >= 0 &&
+      ::dup2(start.errors, STDERR_FILENO) >= 0 &&
       ::close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC) == 0) {
     ::execve(start.program, start.arguments, start.environment);
   }
@@ -120,16 +121,24 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const Command& command
   auto report = make_pipe();
   if (!output || !report) return cannot_start();
   ::fcntl(output->read.get(), F_SETFL, O_NONBLOCK);
-  std::vector<std::string> words = {command.program.string()};
+  FileDescriptor errors;
+  if (!command.errors.empty()) {
+    errors = FileDescriptor(
+        ::open(command.errors.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    if (!errors) return cannot_start();
+  }
+  const std::string program = command.program.string();
+  std::vector<std::string> words = {command.name.empty() ? program : command.name};
   words.insert(words.end(), command.arguments.begin(), command.arguments.end());
   std::vector<std::string> variables = environment_with(command.environment);
   const std::vector<char*> arguments = pointers(words);
   const std::vector<char*> environment = pointers(variables);
   const int priority = ::getpriority(PRIO_PROCESS, 0) + command.niceness;
-  const Start start{.program = words.front().c_str(),
+  const Start start{.program = program.c_str(),
                     .arguments = arguments.data(),
                     .environment = environment.data(),
                     .output = output->write.get(),
+                    .errors = errors ? errors.get() : output->write.get(),
                     .report = report->write.get(),
                     .priority = priority,
                     .parent = ::getpid()};

@@ -11,10 +11,10 @@
 // they may. Of processes that the child has started the kernel knows nothing then; they are its to
 // end.
 //
-// Its stdin is empty, its stdout and stderr are one pipe, `output()`: whoever owns it reads that,
-// or the child stands still when 64 KiB wait. It inherits no other descriptor, no ignored signal
-// and no signal mask. A secret goes into its environment, which only its own user can read, and not
-// into its arguments, which everybody can.
+// Its stdin is empty, its stdout and (unless it goes to a file) stderr are one pipe, `output()`:
+// whoever owns it reads that, or the child stands still when 64 KiB wait. It inherits no other
+// descriptor, no ignored signal and no signal mask. A secret goes into its environment, which only
+// its own user can read, and not into its arguments, which everybody can.
 //
 // Rejected: posix_spawn, which can set no death signal.
 //
@@ -37,9 +37,11 @@ namespace raglan::supervisor {
 
 struct Command {
   std::filesystem::path program;        // a path; PATH is not searched
+  std::string name;                     // that it goes by (argv[0]); empty: the path
   std::vector<std::string> arguments;   // without the program's own name
   std::vector<std::string> environment; // NAME=VALUE, beside or instead of what this process has
   int niceness = 0;                     // added to this process's: it yields to what matters more
+  std::filesystem::path errors;         // stderr is appended to this file; empty: to the output
 };
 
 struct ExitStatus {
