@@ -13,8 +13,16 @@ constexpr std::string_view kSqlite = "sqlite:";
 constexpr std::array<double, 12> kBatchBounds = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048};
 constexpr std::size_t kQueuedBatches = 16;
 
+// A model on this machine takes its time.
+Duration request_timeout(const Settings& settings) {
+  constexpr std::chrono::seconds kForTheRest{10};
+  const Duration configured = settings.serving.request_timeout;
+  if (settings.generation.provider != GenerationProvider::kLocal) return configured;
+  return std::max<Duration>(configured, settings.local_llm.timeout + kForTheRest);
+}
+
 node::ServiceConfig service_config(const Settings& settings) {
-  return {.request_timeout = settings.serving.request_timeout,
+  return {.request_timeout = request_timeout(settings),
           .write_timeout = settings.serving.document_timeout,
           .cores = static_cast<std::size_t>(telemetry::ResourceReader().available_cores()),
           .pipeline = {.retrieval = settings.retrieval,

@@ -17,13 +17,14 @@ constexpr std::string_view kLog = "llm.log";
 
 // As a provider like any other, but for one thing: it may read a long prompt before its first word,
 // and says nothing meanwhile.
-model::RemoteGeneratorConfig config_of(const LocalLlm& local, model::RemoteGeneratorConfig config) {
+model::RemoteGeneratorConfig config_of(const LocalLlm& local, const LocalLlmConfig& settings,
+                                       model::RemoteGeneratorConfig config) {
   config.base_url = local.base_url;
   config.api_key = local.api_key;
   config.model = local.model;
   config.traits = {.max_context_tokens = local.context_tokens, .needs_example = true};
   config.id = local.model + ":local";
-  config.stall_timeout = config.timeout;
+  config.timeout = config.stall_timeout = settings.timeout;
   return config;
 }
 
@@ -53,7 +54,7 @@ Result<ConnectedGenerator> connect_generator(const Settings& settings,
   if (settings.generation.provider == GenerationProvider::kLocal) {
     auto ok = start_local(settings, data_folder, instruments, clock, connected);
     if (!ok) return forward_error(ok);
-    main = config_of(*connected.local, std::move(main));
+    main = config_of(*connected.local, settings.local_llm, std::move(main));
   }
   const auto connect = [&](const model::RemoteGeneratorConfig& config, const std::string& name) {
     auto generator = std::make_unique<model::RemoteGenerator>(

@@ -83,6 +83,12 @@ void describe(config::Table<LocalLlmConfig>& table) {
   table.field("context_tokens", &C::context_tokens, "prompt and answer; at most the model's own")
       .min(512)
       .max(1 << 20);
+  table
+      .field("timeout", &C::timeout,
+             "of one answer, instead of generation.timeout; a question may take 10 s longer, "
+             "whatever server.request_timeout says")
+      .min(std::chrono::milliseconds(1))
+      .max(std::chrono::minutes(60));
 }
 
 Result<InstalledLlm> find_llm(std::string_view folder, const fs::path& data_folder) {

@@ -38,6 +38,7 @@ struct LocalLlmConfig {
   std::size_t threads = 0;           // 0: one per core
   std::size_t slots = 2;             // answers at a time
   std::size_t context_tokens = 4096; // of each; at most the model's own
+  std::chrono::milliseconds timeout{110'000};
 };
 void describe(config::Table<LocalLlmConfig>& table);
 

@@ -1,6 +1,5 @@
 #include "app/local_llm.h"
 
-#include <cstdlib>
 #include <fstream>
 
 #include <gmock/gmock.h>
@@ -104,27 +103,6 @@ TEST_F(LocalLlmTest, ServesWhoHasTheKeyAndNobodyElse) {
   EXPECT_THAT(answer->body, HasSubstr(R"("--ctx-size", "4096")")); // of both slots
   EXPECT_THAT(answer->body, HasSubstr("--offline"));
   EXPECT_THAT(answer->body, testing::Not(HasSubstr(llm->api_key.reveal())));
-}
-
-// One of the slow tests, after ./dev llm: it takes every core, for a minute when they are busy.
-TEST_F(LocalLlmTest, DISABLED_TheRealOneAnswers) {
-  const auto installed = find_llm("", folder_.path());
-  ASSERT_TRUE(installed) << installed.error().message;
-  supervisor::Supervisor supervisor(metrics_);
-  const auto llm = LocalLlm::start(*installed, {}, supervisor, folder_.path() / "llm.log");
-  ASSERT_TRUE(llm);
-  ASSERT_TRUE(supervisor.wait_until_ready(LocalLlm::kChild, 100s));
-  http::ClientRequest request{.method = "POST", .url = llm->base_url + "/chat/completions"};
-  request.body = R"({"messages": [{"role": "user", "content": "Say: hello"}], "max_tokens": 4})";
-  request.headers.add("Content-Type", "application/json");
-  http::BlockingClient client;
-  EXPECT_EQ(client.send(request, 60s)->status, 401);
-  request.headers.add("Authorization", "Bearer " + llm->api_key.reveal());
-  const auto answer = client.send(request, 60s);
-  ASSERT_TRUE(answer);
-  EXPECT_EQ(answer->status, 200);
-  EXPECT_THAT(answer->body, HasSubstr(R"("completion_tokens":)"));
-  EXPECT_THAT(answer->body, HasSubstr(llm->model));
 }
 
 } // namespace

@@ -17,7 +17,6 @@ constexpr std::string_view kDefaultFile = "raglan.toml";
 constexpr std::string_view kSqlite = "sqlite:";
 constexpr std::size_t kMaxFileBytes = 4 << 20;
 constexpr std::size_t kMaxFallbacks = 4;
-constexpr std::chrono::minutes kLocalRequestTimeout{2};
 
 // The file's text. The error is a whole line.
 std::expected<std::string, std::string> read_config(const std::filesystem::path& path) {
@@ -167,19 +166,6 @@ Settings::Settings() {
   registry_.add("cache.warmup", warmup, "Answers that are there before anybody asks.");
 }
 
-// A model on this machine takes its time: what nobody has set is longer for it.
-void Settings::be_patient() {
-  for (const config::Setting& setting : registry_.settings()) {
-    if (setting.origin != "default") continue;
-    if (setting.section == "server" && setting.key == "request_timeout") {
-      serving.request_timeout = kLocalRequestTimeout;
-    }
-    if (setting.section == "generation" && setting.key == "timeout") {
-      generator.timeout = kLocalRequestTimeout - std::chrono::seconds(10);
-    }
-  }
-}
-
 std::vector<std::string> Settings::load(const SettingSources& given) {
   config::Sources sources;
   std::error_code ignored;
@@ -195,7 +181,6 @@ std::vector<std::string> Settings::load(const SettingSources& given) {
   sources.overrides = given.overrides;
   std::vector<std::string> lines;
   for (const auto& problem : registry_.load(sources)) lines.push_back(problem.text());
-  if (generation.provider == GenerationProvider::kLocal) be_patient();
   return lines;
 }
 

@@ -121,8 +121,6 @@ class Settings {
   store::EmbeddingShelfConfig embedding_shelf;
 
  private:
-  void be_patient();
-
   config::Registry registry_;
 };
 

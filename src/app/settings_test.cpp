@@ -10,20 +10,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-TEST(Settings, AModelOnThisMachineHasMoreTimeUnlessSomebodySaysOtherwise) {
-  Settings settings;
-  EXPECT_TRUE(settings.load({.overrides = {{"generation.provider", "local", "--llm"}}}).empty());
-  EXPECT_EQ(settings.serving.request_timeout, std::chrono::minutes(2));
-  EXPECT_LT(settings.generator.timeout, settings.serving.request_timeout);
-  Settings told;
-  EXPECT_TRUE(told.load({.overrides = {{"generation.provider", "local", "--llm"},
-                                       {"server.request_timeout", "20s", "--set"},
-                                       {"generation.timeout", "15s", "--set"}}})
-                  .empty());
-  EXPECT_EQ(told.serving.request_timeout, std::chrono::seconds(20));
-  EXPECT_EQ(told.generator.timeout, std::chrono::seconds(15));
-}
-
 TEST(Settings, DefaultsAreValid) {
   Settings settings;
   EXPECT_THAT(settings.load({"/dev/null", {}}), IsEmpty());

@@ -1,12 +1,9 @@
 // An embedding model behind an API of OpenAI's shape, as the in-process one behind the same seam.
 //
 // Calls. `embed` blocks its thread for one call (more when the texts pass one call's limits); the
-// embedding queue runs `concurrency` of them at a time, with full batches. A call that fails with
-// 5xx, a broken or wrong answer, or a timeout is made again: while the retry budget allows, after a
-// backoff, and only if a whole further attempt would end before the deadline, at most kMaxAttempts
-// times. 429, and 503 with Retry-After, hold back every call until the time that the provider
-// named; they cost no budget. In front of all stands a circuit breaker. A call that was cut short
-// by its own deadline says nothing about the provider and does not reach the breaker.
+// embedding queue runs `concurrency` of them at a time, with full batches. When a call is made
+// again: model/provider_gate.h. A call that was cut short by its own deadline says nothing about
+// the provider.
 //
 // Answers are checked (model/openai_embeddings.h): what is not exactly one finite vector for each
 // text, of the one dimension, is a failure of the provider.

@@ -1,14 +1,10 @@
 // A language model behind an API of OpenAI's shape: OpenAI, Azure, vLLM, Ollama, llama.cpp.
 //
-// Answers are streamed, whoever reads them. Each call has `timeout` in all, and `stall_timeout` for
-// every wait in it: for a connection, for the answer to begin, between two pieces. A call that
-// fails with 5xx, no answer, or a wrong one is made again before its first piece of text, and never
-// after: while the retry budget allows, after a backoff, and only if another `stall_timeout` would
-// end before the deadline; at most kMaxAttempts times. 429, and 503 with Retry-After, hold back
-// every call until the time that the provider named; they cost no budget. In front of all stands a
-// circuit breaker. A call that was cut short by its own deadline, or cancelled, says nothing about
-// the provider. A cancelled call closes its connection at once, which is how providers of this
-// shape learn of it.
+// Answers are streamed, whoever reads them. Each has `timeout` in all, and `stall_timeout` for
+// every wait in it: for a connection, for the answer to begin, between two pieces. When a call is
+// made again: model/provider_gate.h; never once there was text. What was cut short by its own
+// deadline, or cancelled, says nothing about the provider. A cancelled call closes its connection
+// at once, which is how providers of this shape learn of it.
 //
 // Nothing that the provider says reaches an error message, and the key reaches nothing but the
 // provider. What the model writes is bounded by kMaxAnswerBytes.
