@@ -88,8 +88,10 @@ void add_ask(CLI::App& program, Run& run) {
   command->add_option("--mode", options->mode, "answer, or retrieve: passages only")
       ->check(CLI::IsMember({"answer", "retrieve"}))
       ->capture_default_str();
-  command->add_option("--llm", options->llm,
-                      "without --url: who writes the answer: extractive, openai or local");
+  command
+      ->add_option("--llm", options->llm,
+                   "in-process: who writes the answer: extractive, openai or local")
+      ->excludes("--url"); // where the node decides
   command->add_flag("--again", options->again, "ask twice and compare the times");
   command->add_flag("--json", options->json, "the node's reply as it is");
   command->callback([options, &run] { run = [options] { return ask(*options); }; });

@@ -9,7 +9,8 @@ std::vector<Claim> all_claims() {
           local_batching(),           local_batching_clients(),    remote_ingest_calls(),
           remote_ingest_throughput(), remote_clients_calls(),      remote_clients_throughput(),
           hot_key_latency(),          hot_key_recomputations(),    question_during_ingest(),
-          similar_questions(),        generation_breaker(),        generation_skip()};
+          similar_questions(),        generation_breaker(),        generation_skip(),
+          generation_cancel()};
 }
 
 } // namespace raglan::loadtest

@@ -30,6 +30,7 @@ Claim question_during_ingest();
 Claim similar_questions();
 Claim generation_breaker();
 Claim generation_skip();
+Claim generation_cancel();
 
 // In the order they are shown.
 std::vector<Claim> all_claims();

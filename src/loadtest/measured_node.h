@@ -37,6 +37,7 @@ class MeasuredNode {
   // Returns when it has started. Errors: kUnavailable, with the last line of its log.
   static Result<std::unique_ptr<MeasuredNode>> start(const supervisor::Command& command);
 
+  const std::string& url() const { return url_; }
   // Removed when the node has ended.
   void keep(TemporaryFolder data) { data_.emplace(std::move(data)); }
 
