@@ -1,75 +1,55 @@
 // Our own claim: a client that goes away while its answer is written ends the call to the language
 // model within a second, and nobody pays for words that nobody reads. With the provider stand-in.
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/write.hpp>
 #include <thread>
 
-#include <fmt/format.h>
 #include <boost/json/object.hpp>
 
 #include "base/json_text.h"
-#include "http/url.h"
+#include "http/client.h"
 #include "loadtest/claims.h"
 #include "loadtest/node_work.h"
 #include "loadtest/provider_stand_in.h"
 #include "loadtest/rig.h"
+#include "net/detach.h"
 
 namespace raglan::loadtest {
-namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::milliseconds kTokenDelay{100};
 constexpr std::chrono::seconds kPatience{30};
 constexpr std::string_view kFirstText = "event: delta";
-constexpr std::string_view kEnd = "event: done";
 
 double milliseconds_since(MonotonicTime began) {
   return to_milliseconds(SystemClock::instance().now() - began);
 }
 
-// A reader of one streamed answer.
-class Reader {
- public:
-  // Asks, and reads until the answer has begun.
-  Result<> open(const std::string& url, const std::string& question) {
-    const auto where = http::parse_url(url);
-    boost::system::error_code error;
-    if (where) {
-      const asio::ip::tcp::endpoint address(asio::ip::make_address(where->host, error),
-                                            where->port);
-      if (!error) socket_.connect(address, error);
-    }
-    if (!where || error) return fail(ErrorCode::kUnavailable, "the node cannot be reached");
-    const std::string body =
-        json_text(boost::json::object{{"query", question}, {"stream", true}, {"cache", "bypass"}});
-    const std::string request = fmt::format(
-        "POST /v1/query HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-        "content-length: {}\r\n\r\n{}",
-        body.size(), body);
-    asio::write(socket_, asio::buffer(request), error);
-    return error ? fail(ErrorCode::kUpstream, "the question could not be sent")
-                 : read_until(kFirstText);
+// Reads a streamed answer until its first text, and then to its end or no further: when it is left
+// its connection is closed. How long the reading behind the first text took.
+net::Task<Result<double>> read_answer(http::Client& client, std::string url, std::string question,
+                                      bool leaves) {
+  http::ClientRequest request{.method = "POST", .url = url + "/v1/query"};
+  request.headers.set("content-type", "application/json");
+  request.body =
+      json_text(boost::json::object{{"query", question}, {"stream", true}, {"cache", "bypass"}});
+  auto stream = co_await client.open(std::move(request), Deadline());
+  if (!stream) co_return forward_error(stream);
+  std::string seen;
+  std::optional<MonotonicTime> begun;
+  while (true) {
+    const auto piece = co_await stream->read();
+    if (!piece) co_return std::unexpected(piece.error());
+    if (piece->empty()) break;
+    if (!begun) seen += *piece;
+    if (begun || !seen.contains(kFirstText)) continue;
+    begun = SystemClock::instance().now();
+    if (leaves) break;
   }
-  Result<> read_to_end() { return read_until(kEnd); }
-  void leave() { socket_.close(); }
-
- private:
-  Result<> read_until(std::string_view text) {
-    boost::system::error_code error;
-    const std::size_t read = asio::read_until(socket_, asio::dynamic_buffer(seen_), text, error);
-    if (error) return fail(ErrorCode::kUpstream, "the answer ended too early");
-    seen_.erase(0, read);
-    return {};
-  }
-
-  asio::io_context context_;
-  asio::ip::tcp::socket socket_{context_};
-  std::string seen_;
-};
+  if (!begun) co_return fail(ErrorCode::kUpstream, "the answer had no text");
+  co_return milliseconds_since(*begun);
+}
 
 // How long the provider still works for it.
 Result<double> time_until_idle(const ProviderStandIn& provider) {
@@ -93,19 +73,20 @@ Result<Outcome> measure(Rig& rig) {
                               fmt::format("generation.base_url={}/v1", (*provider)->url()),
                               "generation.timeout=5m", "server.request_timeout=5m"});
   if (!node) return forward_error(node);
+  net::EventLoops loops({.threads = 1});
+  loops.start();
+  http::Client client({}, loops);
   std::vector<double> off;
   std::vector<double> on;
   for (const std::string& question : *questions) {
     for (const bool leaves : {false, true}) {
-      Reader reader;
-      if (auto ok = reader.open((*node)->url(), question); !ok) return forward_error(ok);
-      const MonotonicTime began = SystemClock::instance().now();
+      auto read =
+          net::run_on(loops.executor(0), read_answer(client, (*node)->url(), question, leaves));
+      if (!read) return forward_error(read);
       if (!leaves) {
-        if (auto ok = reader.read_to_end(); !ok) return forward_error(ok);
-        off.push_back(milliseconds_since(began));
+        off.push_back(*read);
         continue;
       }
-      reader.leave();
       auto took = time_until_idle(**provider);
       if (!took) return forward_error(took);
       on.push_back(*took);
