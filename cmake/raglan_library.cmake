@@ -26,7 +26,7 @@ function(raglan_library name)
     target_link_libraries(${name}_test PRIVATE raglan_${name} GTest::gmock GTest::gtest_main)
     raglan_precompile(${name}_test ${ARG_ASIO})
     gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60
-                         PROPERTIES TIMEOUT 120)
+                         PROPERTIES TIMEOUT ${RAGLAN_TEST_TIMEOUT})
   endif()
 endfunction()
 

@@ -86,7 +86,7 @@ class ProviderStandIn::Servers {
                  std::uint16_t& port) {
     auto listener = net::Listener::open({.host = listen_.host, .port = port});
     if (!listener) return forward_error(listener);
-    port = listener->port();
+    if (port == 0) port = listener->port(); // before anybody may ask for it
     server.emplace(server_config(), loops_, router.handler());
     return server->listen(std::move(*listener));
   }

@@ -224,7 +224,7 @@ def occupy_extraction(node, text):
     thread.start()
     short = json.dumps({"id": "waits", "text": "short"}).encode()
     while thread.is_alive():
-        reply = node.request("POST", path, short, {**headers, "x-request-timeout-ms": "50"})
+        reply = node.request("POST", path, short, {**headers, "x-request-timeout-ms": "300"})
         if reply.status == 504:
             return thread
     raise AssertionError("no document had to wait")

@@ -170,7 +170,7 @@ class Batches(RemoteTest):
         self.assertLessEqual(provider.embedding_calls(), 15)  # groups of 16, 32, 64, 128 and the rest, if none is slow
 
     def test_concurrent_questions_share_calls(self):
-        provider = self.start_provider(latency="20ms")
+        provider = self.start_provider(latency="100ms")  # longer than the clients' part
         node = self.start_node(provider, "embedding.dimensions=384")
         self.put(node, HANDBOOK)
         provider.reset_stats()
