@@ -25,6 +25,8 @@ node::ServiceConfig service_config(const Settings& settings) {
   return {.request_timeout = request_timeout(settings),
           .write_timeout = settings.serving.document_timeout,
           .cores = static_cast<std::size_t>(telemetry::ResourceReader().available_cores()),
+          .tier_header = settings.serving.tier_header,
+          .overload = settings.overload,
           .pipeline = {.retrieval = settings.retrieval,
                        .extractive = settings.extractive,
                        .prompt = settings.prompt,

@@ -54,6 +54,9 @@ void describe(config::Table<ServingConfig>& table) {
             [](const std::string& text) { return parse_host_port(text).has_value(); });
   table.field("hosts", &ServingConfig::hosts,
               "names under which clients may ask for the node, besides localhost and 127.0.0.1");
+  table.field("tier_header", &ServingConfig::tier_header,
+              "header in which a proxy that you trust names a question's tier: vip, paid or free; "
+              "without it all are paid");
   table
       .field("request_timeout", &ServingConfig::request_timeout,
              "the longest a question may take; x-request-timeout-ms can only shorten it")
@@ -151,6 +154,13 @@ Settings::Settings() {
   registry_.add("generation.retry", generator_policies.backoff, "");
   registry_.add("generation.extractive", extractive,
                 "Answers without a language model: the best sentences of the passages.");
+  registry_.add("admission", overload,
+                "Who waits for a place when more is asked than can be done.");
+  registry_.add("admission", overload.admission, "");
+  registry_.add("admission.limit", overload.limit,
+                "How many questions are computed at a time: found by how long they take.");
+  registry_.add("degradation", overload.degradation,
+                "How much less is done for each question while they wait long.");
   registry_.add("redis", redis, "What nodes share: the second tier of the caches.");
   registry_.add("redis.breaker", redis.breaker, "When Redis is left alone for a while.");
   registry_.add("redis.subscriber", redis_subscriber,

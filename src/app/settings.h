@@ -26,6 +26,7 @@
 #include "net/event_loops.h"
 #include "policy/freshness.h"
 #include "rag/extractive.h"
+#include "rag/overload.h"
 #include "rag/pipeline.h"
 #include "rag/retrieval_config.h"
 #include "rag/warmer.h"
@@ -40,6 +41,7 @@ namespace raglan::app {
 struct ServingConfig {
   std::string listen = "127.0.0.1:8080";
   std::vector<std::string> hosts;
+  std::string tier_header;
   std::chrono::milliseconds request_timeout = std::chrono::seconds(30);
   std::chrono::milliseconds document_timeout = std::chrono::minutes(10);
   std::chrono::milliseconds drain_timeout = std::chrono::seconds(30);
@@ -114,6 +116,7 @@ class Settings {
   redis::SubscriberConfig redis_subscriber;
   cache::LocalCacheConfig query_cache;
   policy::FreshnessConfig freshness;
+  rag::OverloadConfig overload;
   rag::SimilarQuestionsConfig similar_questions;
   rag::WarmupConfig warmup;
   cache::LocalCacheConfig retrieval_cache = rag::PipelineConfig().retrieval_cache;

@@ -16,6 +16,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace raglan {
 
 enum class ErrorCode : std::uint8_t {
@@ -54,6 +56,8 @@ struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;
   std::string param; // JSON pointer or parameter name; empty when none applies
+  // When it is worth asking again, where that is known; for errors that mean too much was asked.
+  Duration retry_after{};
 };
 
 template <typename T = void>

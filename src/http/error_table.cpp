@@ -1,5 +1,8 @@
 #include "http/error_table.h"
 
+#include <algorithm>
+#include <chrono>
+
 #include <fmt/format.h>
 
 #include "base/json_escape.h"
@@ -45,12 +48,13 @@ std::string error_body(const Error& error, std::string_view request_id) {
       param, json_escape(request_id));
 }
 
-Response error_response(const Error& error, std::string_view request_id,
-                        std::chrono::seconds retry_after) {
+Response error_response(const Error& error, std::string_view request_id) {
   const int status = error_mapping(error.code).status;
   auto response = json_response(status, error_body(error, request_id));
   response.headers.add(kRequestIdHeader, request_id);
   if (status == 429 || status == 503) {
+    using std::chrono::seconds;
+    const auto retry_after = std::max(std::chrono::ceil<seconds>(error.retry_after), seconds(1));
     response.headers.add("retry-after", std::to_string(retry_after.count()));
   }
   return response;

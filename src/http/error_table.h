@@ -4,7 +4,6 @@
 //   {"error":{"message","type","code","param"},"request_id"}
 #pragma once
 
-#include <chrono>
 #include <string_view>
 
 #include "base/result.h"
@@ -24,8 +23,8 @@ ErrorMapping error_mapping(ErrorCode code);
 // The body.
 std::string error_body(const Error& error, std::string_view request_id);
 
-// `param` is null when the error names none. 429 and 503 carry Retry-After, all x-request-id.
-Response error_response(const Error& error, std::string_view request_id,
-                        std::chrono::seconds retry_after = std::chrono::seconds(1));
+// `param` is null when the error names none. 429 and 503 carry Retry-After, at least 1 s; all
+// x-request-id.
+Response error_response(const Error& error, std::string_view request_id);
 
 } // namespace raglan::http

@@ -24,7 +24,9 @@ class Running {
   Running(EventLoops& loops, std::size_t loop, Task<Result<T>> task) : loops_(loops), loop_(loop) {
     auto promise = std::make_shared<std::promise<Result<T>>>();
     future_ = promise->get_future();
-    auto deliver = [promise](const std::exception_ptr& thrown, std::optional<Result<T>> result) {
+    // The signal outlives the coroutine, should the test not wait for it.
+    auto deliver = [promise, signal = signal_](const std::exception_ptr& thrown,
+                                               std::optional<Result<T>> result) {
       if (thrown) result = fail(ErrorCode::kInternal, "thrown");
       promise->set_value(std::move(*result));
     };

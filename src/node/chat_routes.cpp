@@ -47,6 +47,8 @@ net::Task<http::Response> complete(const QueryRouteParts& parts, std::string_vie
                                    http::Request& request) {
   const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
+  const auto tier = request_tier(request, parts.tier_header);
+  if (!tier) co_return error_reply(tier.error(), request);
   const std::size_t body_bytes = request.body.size();
   auto parse = [body = std::move(request.body), held = request.body_reservation, generator,
                 top_k = parts.top_k] {
@@ -56,6 +58,7 @@ net::Task<http::Response> complete(const QueryRouteParts& parts, std::string_vie
       co_await work_on_body(body_bytes, parts.bulk, std::move(parse), *deadline, parts.clock);
   if (!parsed) co_return error_reply(parsed.error(), request);
   parsed->request.deadline = *deadline;
+  parsed->request.tier = *tier;
   if (parsed->stream) {
     auto reply = co_await parts.pipeline.stream(std::move(parsed->request));
     if (!reply) co_return query_error(reply.error(), request);

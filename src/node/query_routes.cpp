@@ -51,12 +51,15 @@ net::Task<Result<ParsedQuery>> parse_large(const QueryRouteParts& parts, http::R
 net::Task<http::Response> answer_query(const QueryRouteParts& parts, http::Request& request) {
   const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
+  const auto tier = request_tier(request, parts.tier_header);
+  if (!tier) co_return error_reply(tier.error(), request);
   auto parsed = is_small_body(request.body.size())
                     ? parse_small(parts, request, parse_query)
                     : co_await parse_large(parts, request, parse_query, *deadline);
   if (!parsed) co_return error_reply(parsed.error(), request);
   rag::QueryRequest& query = parsed->requests.front();
   query.deadline = *deadline;
+  query.tier = *tier;
   const bool explain = query.explain;
   if (parsed->stream) {
     auto reply = co_await parts.pipeline.stream(std::move(query));
@@ -96,11 +99,16 @@ net::Task<Result<std::vector<rag::QueryReply>>> run_together(
 net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Request& request) {
   const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
+  const auto tier = request_tier(request, parts.tier_header);
+  if (!tier) co_return error_reply(tier.error(), request);
   auto parsed = is_small_body(request.body.size())
                     ? parse_small(parts, request, parse_search)
                     : co_await parse_large(parts, request, parse_search, *deadline);
   if (!parsed) co_return error_reply(parsed.error(), request);
-  for (rag::QueryRequest& query : parsed->requests) query.deadline = *deadline;
+  for (rag::QueryRequest& query : parsed->requests) {
+    query.deadline = *deadline;
+    query.tier = *tier;
+  }
   const bool explain = parsed->requests.front().explain;
   if (!parsed->was_array) {
     auto reply = co_await parts.pipeline.run(std::move(parsed->requests.front()));

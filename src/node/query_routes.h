@@ -1,6 +1,8 @@
 // POST /v1/query (JSON, or server-sent events with "stream": true) and POST /v1/search.
 #pragma once
 
+#include <string>
+
 #include "http/router.h"
 #include "net/offload.h"
 #include "rag/pipeline.h"
@@ -11,7 +13,8 @@ struct QueryRouteParts {
   rag::Pipeline& pipeline; // must outlive the router, as the clock
   net::Submit bulk;        // works on large bodies
   const Clock& clock;
-  std::uint32_t top_k; // of a question that names none
+  std::uint32_t top_k;     // of a question that names none
+  std::string tier_header; // empty: nobody names a question's tier
   Duration request_timeout;
 };
 

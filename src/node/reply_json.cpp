@@ -74,7 +74,7 @@ json::value author_json(const std::optional<rag::Authorship>& author) {
                       {"citations_removed", author->citations_removed}};
 }
 
-// "answer":…,"found":…,"sources":[…],"generation":{…},"degraded":{…}
+// "answer":…,"found":…,"sources":[…],"generation":{…}
 std::string answer_text(const rag::Answer& answer, bool explain) {
   std::string text = R"("answer":)";
   append_json_text(text, answer.text ? json::value(*answer.text) : json::value(nullptr));
@@ -82,11 +82,19 @@ std::string answer_text(const rag::Answer& answer, bool explain) {
   append_sources(text, answer, explain);
   text += R"(,"generation":)";
   append_json_text(text, author_json(answer.author));
-  text += R"(,"degraded":)";
-  const json::object degraded{{"level", answer.degraded_level},
-                              {"reasons", json::value_from(answer.degraded_reasons)}};
-  append_json_text(text, degraded);
   return text;
+}
+
+void append_degraded(std::string& text, const rag::QueryReply& reply) {
+  if (reply.service_level == 0 && reply.answer->is_full_quality()) {
+    text += R"("degraded":{"level":0,"reasons":[]})";
+    return;
+  }
+  auto reasons = json::value_from(reply.answer->degraded_reasons).as_array();
+  if (!reply.service_reason.empty()) reasons.emplace_back(reply.service_reason);
+  const json::object degraded{{"level", reply.degraded_level()}, {"reasons", std::move(reasons)}};
+  text += R"("degraded":)";
+  append_json_text(text, degraded);
 }
 
 // As append_json_text writes to_milliseconds(took), without a search for the shortest digits: there
@@ -146,6 +154,8 @@ void append_reply_text(std::string& text, const rag::QueryReply& reply, bool exp
   }
   if (reply.reuse) fmt::format_to(out, R"(,"similarity":{:.4f})", reply.reuse->similarity);
   text += "},";
+  append_degraded(text, reply);
+  text += ',';
   append_timings(text, reply);
   fmt::format_to(
       out, R"(,"usage":{{"embedding_tokens":{},"prompt_tokens":{},"completion_tokens":{}}}}})",

@@ -57,4 +57,12 @@ Result<Deadline> request_deadline(const http::Request& request, Duration max) {
                          request.received_at);
 }
 
+Result<policy::Tier> request_tier(const http::Request& request, std::string_view header) {
+  const auto named = header.empty() ? std::nullopt : request.headers.find(header);
+  if (!named) return policy::Tier::kPaid;
+  const auto tier = policy::tier_from_name(*named);
+  if (tier && *tier != policy::Tier::kIngest) return *tier;
+  return fail(ErrorCode::kInvalidField, "must be vip, paid or free", std::string(header));
+}
+
 } // namespace raglan::node

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "http/error_table.h"
 #include "http/router.h"
+#include "policy/tier.h"
 
 namespace raglan::node {
 
@@ -41,5 +42,9 @@ net::Task<http::Response> refuse(const http::Request& request, Error error);
 // from when the request's head was complete. kMalformedRequest when the header is not a positive
 // number.
 Result<Deadline> request_deadline(const http::Request& request, Duration max);
+
+// The tier that `header` names; kPaid without one, or when `header` is empty. kInvalidField when
+// it names none of vip, paid and free.
+Result<policy::Tier> request_tier(const http::Request& request, std::string_view header);
 
 } // namespace raglan::node

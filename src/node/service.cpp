@@ -8,8 +8,10 @@
 #include "node/cache_routes.h"
 #include "node/chat_routes.h"
 #include "node/collection_routes.h"
+#include "node/degradation_routes.h"
 #include "node/document_routes.h"
 #include "node/openai_routes.h"
+#include "node/overload_metrics.h"
 #include "node/query_routes.h"
 
 namespace raglan::node {
@@ -37,6 +39,7 @@ Service::Service(ServiceConfig config, Parts parts)
       storage_({"storage", kStorageThreads, kMaxQueuedStorage}),
       extraction_({"extraction", 1, kMaxQueuedExtractions}),
       bulk_({"bulk", 1, kMaxQueuedBulk}),
+      overload_(config_.overload, count_decisions(parts_.metrics), parts_.clock),
       pipeline_(config_.pipeline,
                 {.store = parts_.store,
                  .embeddings = parts_.embeddings,
@@ -44,6 +47,7 @@ Service::Service(ServiceConfig config, Parts parts)
                  .clock = parts_.clock,
                  .redis = parts_.redis,
                  .generator = parts_.generator,
+                 .overload = &overload_,
                  .on_stage = [&metrics = parts_.request_metrics](
                                  std::string_view stage,
                                  Duration took) { metrics.observe_stage(stage, took); }}),
@@ -59,6 +63,7 @@ Service::Service(ServiceConfig config, Parts parts)
                                     .bulk = submit_to(bulk_),
                                     .clock = parts_.clock,
                                     .top_k = config_.pipeline.retrieval.top_k,
+                                    .tier_header = config_.tier_header,
                                     .request_timeout = config_.request_timeout};
   add_query_routes(router_, query_parts);
   add_chat_routes(router_, query_parts, generator);
@@ -89,12 +94,14 @@ Service::Service(ServiceConfig config, Parts parts)
                              .request_timeout = config_.request_timeout,
                              .warm_timeout = config_.write_timeout});
   add_breaker_routes(router_, parts_.breakers);
+  add_degradation_routes(router_, overload_);
   register_metrics();
 }
 
 Service::~Service() { stop(); }
 
 void Service::stop() {
+  overload_.stop();
   for (auto* executor : {&bulk_, &extraction_, &storage_, &search_}) executor->stop();
 }
 
@@ -153,6 +160,7 @@ void Service::register_metrics() {
   if (const auto* shared = pipeline_.retrieval_cache().shared()) {
     keep(register_shared_cache_metrics(metrics, "retrieval", *shared));
   }
+  keep(register_overload_metrics(metrics, overload_));
   keep(register_similar_metrics(metrics, pipeline_.similar_questions()));
   keep(register_embedding_cache_metrics(metrics, parts_.embeddings));
   const auto coalesced = [&](std::string stage, std::uint64_t (rag::Pipeline::*count)() const) {

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -24,6 +25,7 @@
 #include "node/breaker_board.h"
 #include "node/document_writer.h"
 #include "node/request_metrics.h"
+#include "rag/overload.h"
 #include "rag/pipeline.h"
 #include "runtime/executor.h"
 #include "store/store.h"
@@ -33,8 +35,10 @@ namespace raglan::node {
 
 struct ServiceConfig {
   Duration request_timeout;
-  Duration write_timeout; // of documents: embedding a large request takes its time
-  std::size_t cores = 1;  // search threads
+  Duration write_timeout;  // of documents: embedding a large request takes its time
+  std::size_t cores = 1;   // search threads
+  std::string tier_header; // empty: nobody names a question's tier
+  rag::OverloadConfig overload;
   rag::PipelineConfig pipeline;
   ingest::ChunkerConfig chunker;
 };
@@ -85,6 +89,7 @@ class Service {
   runtime::Executor storage_;
   runtime::Executor extraction_;
   runtime::Executor bulk_;
+  rag::Overload overload_;
   rag::Pipeline pipeline_;
   DocumentWriter writer_;
   http::Router router_;

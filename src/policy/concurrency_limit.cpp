@@ -74,6 +74,12 @@ std::size_t ConcurrencyLimit::available() const {
   });
 }
 
+Duration ConcurrencyLimit::baseline(std::size_t kind) const {
+  return state_.with([kind](const State& state) {
+    return from_seconds(state.baselines[std::min(kind, kKinds - 1)]);
+  });
+}
+
 ConcurrencyLimitStatus ConcurrencyLimit::status() const {
   return state_.with([this](const State& state) {
     return ConcurrencyLimitStatus{.limit = allowed(state),

@@ -159,6 +159,8 @@ class ConcurrencyLimit {
   // How many permits would be given now.
   std::size_t available() const;
 
+  // What a call of that kind takes without a queue; zero before the first window of its kind.
+  Duration baseline(std::size_t kind) const;
   ConcurrencyLimitStatus status() const;
   const ConcurrencyLimitConfig& config() const { return config_; }
 

@@ -54,6 +54,10 @@ net::Task<std::optional<ComputedAnswer>> AnswerRun::reuse() {
   co_return reused;
 }
 
+void AnswerRun::note_wait(Duration waited) {
+  if (waited > Duration::zero()) note_stage("queue", waited);
+}
+
 Result<> AnswerRun::begin_stage() {
   stage_started_ = parts_.clock.now();
   if (!request_.deadline.expired(stage_started_)) return {};
@@ -61,7 +65,10 @@ Result<> AnswerRun::begin_stage() {
 }
 
 void AnswerRun::end_stage(std::string_view stage) {
-  const Duration took = parts_.clock.now() - stage_started_;
+  note_stage(stage, parts_.clock.now() - stage_started_);
+}
+
+void AnswerRun::note_stage(std::string_view stage, Duration took) {
   timings_.emplace_back(stage, took);
   if (parts_.on_stage) parts_.on_stage(stage, took);
 }

@@ -27,12 +27,15 @@ class AnswerRun {
         generation_(generation),
         redis_failed_(redis_failed) {}
 
+  // Before it: how long it has waited for its place. No stage when it has not.
+  void note_wait(Duration waited);
   net::Task<Result<ComputedAnswer>> run();
 
  private:
   // Starts a stage: refuses when the deadline has passed.
   Result<> begin_stage();
   void end_stage(std::string_view stage);
+  void note_stage(std::string_view stage, Duration took);
   net::Task<Result<>> embed_query();
   // Another question's answer, if that may be had. Otherwise nothing, with what was found noted.
   net::Task<std::optional<ComputedAnswer>> reuse();

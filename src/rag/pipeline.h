@@ -11,6 +11,12 @@
 // will expire soon, or has just expired, is served and computed again behind (policy/freshness.h);
 // one that expired longer ago is served when computing it again fails.
 //
+// While there is too much to do (rag/overload.h), what has to be computed waits for a place, and a
+// question that no cache answers in full is turned into a smaller one: with fewer passages (level
+// 1), for passages alone (level 2), or for whatever a cache has (level 3). The smaller question has
+// a key of its own, so that its answers are cached, shared and refreshed like any other, and never
+// in the place of a full one.
+//
 // With a language model the answer is written from the passages (rag/prompt.h, rag/citations.h) and
 // may be read while it is (`stream`), by everybody who waits for it. When the model fails the reply
 // is the passages (level 2).
@@ -44,6 +50,7 @@
 #include "rag/generation_reader.h"
 #include "rag/hot_queries.h"
 #include "rag/live_answer.h"
+#include "rag/overload.h"
 #include "rag/prompt.h"
 #include "rag/query.h"
 #include "rag/query_key.h"
@@ -92,6 +99,7 @@ class Pipeline {
     const Clock& clock;
     redis::Client* redis = nullptr;        // the second tier of the caches, where there is one
     model::Generator* generator = nullptr; // null: answers are made of the passages' sentences
+    Overload* overload = nullptr;          // null: everything is answered at once, and in full
     // Called once for each stage that ran, for histograms; may be empty.
     std::function<void(std::string_view stage, Duration)> on_stage;
   };
@@ -141,6 +149,7 @@ class Pipeline {
   static constexpr std::size_t kMaxRefreshes = 8;
   static constexpr std::chrono::seconds kRefreshTimeout{60};
 
+  net::Task<Result<net::AdmissionGate::Place>> enter(const QueryRequest& request);
   // The query cache left aside until the answer is there; then it is kept. With a `generation` the
   // retrieval cache is asked. `live`, which may be null, hears of the answer while it is written.
   net::Task<Result<ComputedAnswer>> compute(QueryRequest request,

@@ -33,6 +33,7 @@ class PipelineTest : public net::LoopTest {
                                                                       .search = submit_,
                                                                       .clock = clock_,
                                                                       .generator = generator_,
+                                                                      .overload = overload_,
                                                                       .on_stage = on_stage_});
     }
     return *pipeline_;
@@ -68,6 +69,7 @@ class PipelineTest : public net::LoopTest {
   };
   std::function<void(std::string_view, Duration)> on_stage_;
   model::Generator* generator_ = nullptr;
+  Overload* overload_ = nullptr;
   PipelineConfig config_;
   std::unique_ptr<Pipeline> pipeline_;
 };

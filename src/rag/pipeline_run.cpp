@@ -52,7 +52,7 @@ Pipeline::Run::Run(Pipeline& pipeline, QueryRequest request, boost::asio::any_io
 bool Pipeline::Run::find_here() {
   if (reply_.cache != CacheStatus::kMiss || request_.deadline.expired(started_)) return false;
   generation_ = pipeline_.generations_.try_read(request_.collection);
-  return generation_ && *generation_ && look();
+  return generation_ && *generation_ && look_first();
 }
 
 net::Task<Result<>> Pipeline::Run::find_or_compute() {
@@ -103,28 +103,55 @@ void Pipeline::Run::take_outline(const Seat& seat, std::shared_ptr<const Answer>
 }
 
 net::Task<Result<bool>> Pipeline::Run::find() {
-  if (reply_.cache != CacheStatus::kMiss) co_return false;
   if (request_.deadline.expired(started_)) {
     co_return fail(ErrorCode::kDeadlineExceeded, "the request's deadline has passed");
   }
+  if (reply_.cache != CacheStatus::kMiss) co_return co_await reduce();
   if (!generation_) {
     const auto& search = pipeline_.parts_.search;
     generation_ = co_await pipeline_.generations_.read(request_.collection, search,
                                                        request_.deadline, clock_);
-    if (*generation_ && look()) co_return true;
+    if (*generation_ && look_first()) co_return true;
   }
   if (!*generation_) co_return forward_error(*generation_);
-  if (request_.cache != CacheMode::kOnly) co_return false;
-  auto elsewhere = co_await find_elsewhere(*reply_.key);
-  if (!elsewhere) co_return forward_error(elsewhere);
-  co_return true;
+  if (request_.cache != CacheMode::kOnly) co_return co_await reduce();
+  if (co_await find_elsewhere()) co_return true;
+  co_return fail(ErrorCode::kNotCached, "the answer is not in the cache");
+}
+
+net::Task<Result<bool>> Pipeline::Run::reduce() {
+  Overload* overload = pipeline_.parts_.overload;
+  if (overload == nullptr) co_return false;
+  const Overload::Service service = overload->service_for(request_);
+  if (!is_less(service.plan)) co_return false;
+  if (reply_.key && co_await find_elsewhere()) co_return true;
+  full_key_ = reply_.key;
+  reply_.service_level = service.plan.level;
+  reply_.service_reason = service.reason;
+  request_.top_k = static_cast<std::uint32_t>(service.plan.top_k);
+  if (!service.plan.generate) request_.mode = QueryMode::kRetrieve;
+  if (reply_.key && look()) co_return true;
+  if (!service.plan.cache_only) co_return false;
+  if (take_old()) co_return true;
+  Error error{ErrorCode::kOverloaded, "only what is cached is answered at the moment", {}};
+  error.retry_after = overload->retry_after();
+  co_return std::unexpected(std::move(error));
+}
+
+bool Pipeline::Run::is_less(const policy::ServicePlan& plan) const {
+  return plan.cache_only || plan.top_k < request_.top_k ||
+         (!plan.generate && request_.mode == QueryMode::kAnswer);
+}
+
+bool Pipeline::Run::look_first() {
+  const bool found = look();
+  end_stage("cache", started_);
+  return found;
 }
 
 bool Pipeline::Run::look() {
   reply_.key = query_key(request_, **generation_, pipeline_.keys_);
-  const AnswerCache::Found found = pipeline_.answer_cache_.find(*reply_.key);
-  end_stage("cache", started_);
-  return serve(*reply_.key, found);
+  return serve(*reply_.key, pipeline_.answer_cache_.find(*reply_.key));
 }
 
 bool Pipeline::Run::serve(const Hash128& key, const AnswerCache::Found& found) {
@@ -140,11 +167,10 @@ bool Pipeline::Run::serve(const Hash128& key, const AnswerCache::Found& found) {
   return true;
 }
 
-net::Task<Result<>> Pipeline::Run::find_elsewhere(const Hash128& key) {
-  const auto found =
-      co_await pipeline_.answer_cache_.find_shared(key, request_.collection, request_.deadline);
-  if (serve(key, found)) co_return Result<>();
-  co_return fail(ErrorCode::kNotCached, "the answer is not in the cache");
+net::Task<bool> Pipeline::Run::find_elsewhere() {
+  const auto found = co_await pipeline_.answer_cache_.find_shared(*reply_.key, request_.collection,
+                                                                  request_.deadline);
+  co_return serve(*reply_.key, found);
 }
 
 Pipeline::Run::Seat Pipeline::Run::board() {
@@ -202,8 +228,16 @@ Result<> Pipeline::Run::fall_back(const Error& error) {
 }
 
 bool Pipeline::Run::take_old() {
-  if (!reply_.key) return false;
-  auto old = pipeline_.answer_cache_.peek(*reply_.key).answer; // Redis may have had it
+  if (!take_old(full_key_)) return take_old(reply_.key);
+  reply_.key = full_key_;
+  reply_.service_level = 0;
+  reply_.service_reason = {};
+  return true;
+}
+
+bool Pipeline::Run::take_old(const std::optional<Hash128>& key) {
+  if (!key) return false;
+  auto old = pipeline_.answer_cache_.peek(*key).answer; // Redis may have had it
   if (!old) return false;
   take_hit(CacheStatus::kStale, std::move(old));
   return true;

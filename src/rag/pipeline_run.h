@@ -35,21 +35,28 @@ class Pipeline::Run {
   const Clock& clock() const { return clock_; }
 
  private:
-  // Into this process' cache.
+  // Into this process' cache: whether that is the reply.
   bool look();
+  bool look_first();
   // Whether what was found answers the question; it is refreshed when it is time.
   bool serve(const Hash128& key, const AnswerCache::Found& found);
   // Reads the generation, and looks for what needs no computing: whether that is the reply.
   net::Task<Result<bool>> find();
-  net::Task<Result<>> find_elsewhere(const Hash128& key);
+  // Into Redis: whether that is the reply.
+  net::Task<bool> find_elsewhere();
+  // Makes less of the question while there is too much to do: whether the reply is there.
+  net::Task<Result<bool>> reduce();
+  // Than the client asked for.
+  bool is_less(const policy::ServicePlan& plan) const;
   Seat board();
   // Whether to board again: whoever started the work had less time.
   bool is_others_deadline(const Result<ComputedAnswer>& computed, const Seat& seat) const;
   Result<> settle(Result<ComputedAnswer> computed, bool joined);
   // The reply when computing it failed.
   Result<> fall_back(const Error& error);
-  // What expired long ago, if there is that.
+  // What expired long ago, if there is that: of the full answer rather than of the smaller one.
   bool take_old();
+  bool take_old(const std::optional<Hash128>& key);
   void take_hit(CacheStatus status, std::shared_ptr<const Answer> answer);
   Result<> take(ComputedAnswer computed);
   void take_timings(const ComputedAnswer& computed);
@@ -58,10 +65,11 @@ class Pipeline::Run {
   Pipeline& pipeline_;
   const Clock& clock_;
   const boost::asio::any_io_executor loop_;
-  const QueryRequest request_;
+  QueryRequest request_;
   const MonotonicTime started_;
   MonotonicTime boarded_{};
   std::optional<Result<store::Generation>> generation_; // once it was read
+  std::optional<Hash128> full_key_; // of what the client asked, when it was reduced
   QueryReply reply_;
 };
 

@@ -2,6 +2,7 @@
 // caches) shares. No behaviour.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "base/deadline.h"
 #include "base/hash.h"
 #include "model/generator.h"
+#include "policy/tier.h"
 #include "rag/fusion.h"
 #include "rag/rendered_once.h"
 #include "store/types.h"
@@ -45,11 +47,15 @@ struct QueryRequest {
   CacheMode cache = CacheMode::kUse;
   bool explain = false;
   bool background = false; // nobody waits for it: behind those who are waited for
+  policy::Tier tier = policy::Tier::kPaid;
   std::shared_ptr<const Conversation> conversation; // null: none
   Deadline deadline;
 
-  // A user does not join what is done in the background, whose work waits behind everybody's.
-  int urgency() const { return background ? 0 : 1; }
+  // Nobody joins work that waits behind one's own: of a lower tier, or done in the background.
+  int urgency() const {
+    return static_cast<int>(index_of(policy::Tier::kIngest) -
+                            index_of(background ? policy::Tier::kIngest : tier));
+  }
 };
 
 // A passage that the answer may cite as [n].
@@ -112,6 +118,10 @@ struct ReplyUsage {
 struct QueryReply {
   std::string id;
   std::shared_ptr<const Answer> answer;
+  // Of the ladder (policy/degradation.h), when less was asked for than the client did; the answer
+  // may be degraded besides.
+  int service_level = 0;
+  std::string_view service_reason;
   CacheStatus cache = CacheStatus::kMiss;
   std::optional<CacheLayer> layer;
   std::optional<Reuse> reuse; // with layer kQuery
@@ -120,6 +130,9 @@ struct QueryReply {
   StageTimings timings;
   Duration total{};
 
+  std::uint32_t degraded_level() const {
+    return std::max(answer->degraded_level, static_cast<std::uint32_t>(service_level));
+  }
   ReplyUsage usage() const {
     if (reuse) return {.embedding_tokens = reuse->embedding_tokens};
     if (layer == CacheLayer::kQuery || cache == CacheStatus::kCoalesced) return {};
