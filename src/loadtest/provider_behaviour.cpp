@@ -17,6 +17,7 @@ void describe(config::Table<ProviderBehaviour>& table) {
   using F = ProviderFault;
   const std::chrono::hours longest(1);
   table.field("latency", &B::latency, "of a call, before its answer begins").max(longest);
+  table.field("parallel", &B::parallel, "calls that are worked on at a time; 0: all").max(100'000);
   table.field("token_delay", &B::token_delay, "between two tokens of a chat answer").max(longest);
   table.field("dimensions", &B::dimensions, "of a vector, unless a request names another number")
       .min(1)

@@ -32,7 +32,10 @@ enum class ProviderFault {
 };
 
 struct ProviderBehaviour {
-  std::chrono::milliseconds latency{0};     // of a call, before its answer begins
+  std::chrono::milliseconds latency{0}; // of a call, before its answer begins
+  // Calls that it works on at a time, each for `latency`; others wait their turn, and one whose
+  // client goes away takes its turn all the same. 0: all at once.
+  std::size_t parallel = 0;
   std::chrono::milliseconds token_delay{0}; // between two tokens of a chat answer
   std::size_t dimensions = 384;             // unless a request names another number
   std::size_t max_batch_texts = 2048;

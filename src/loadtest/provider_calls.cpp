@@ -67,13 +67,8 @@ class ProviderCalls::Call {
       number_ = ++state.calls;
       ++state.stats.calls[std::string(route)];
       state.stats.max_concurrent = std::max(state.stats.max_concurrent, ++state.stats.under_way);
-      if (behaviour.requests_per_second <= 0) return;
-      if (!state.bucket.try_take(1, now)) {
-        retry_after = state.bucket.wait_for(1, now);
-        ++state.stats.throttled;
-      }
-      remaining_ = static_cast<std::size_t>(state.bucket.available(now));
-      reset_ = state.bucket.wait_for(static_cast<double>(behaviour.request_burst), now);
+      limit_rate(state, now);
+      if (retry_after == Duration::zero()) takes = time_to_answer(state, now);
     });
   }
   ~Call() {
@@ -99,8 +94,29 @@ class ProviderCalls::Call {
 
   ProviderBehaviour behaviour;
   Duration retry_after{}; // positive: throttled
+  Duration takes{};       // until its answer begins
 
  private:
+  void limit_rate(State& state, MonotonicTime now) {
+    if (behaviour.requests_per_second <= 0) return;
+    if (!state.bucket.try_take(1, now)) {
+      retry_after = state.bucket.wait_for(1, now);
+      ++state.stats.throttled;
+    }
+    remaining_ = static_cast<std::size_t>(state.bucket.available(now));
+    reset_ = state.bucket.wait_for(static_cast<double>(behaviour.request_burst), now);
+  }
+  Duration time_to_answer(State& state, MonotonicTime now) const {
+    if (behaviour.parallel == 0) return behaviour.latency;
+    MonotonicTime begins = now;
+    if (state.busy_until.size() >= behaviour.parallel) {
+      begins = std::max(now, state.busy_until.top());
+      state.busy_until.pop();
+    }
+    state.busy_until.push(begins + behaviour.latency);
+    return begins + behaviour.latency - now;
+  }
+
   ProviderCalls& owner_;
   std::uint64_t number_ = 0; // from 1
   std::size_t remaining_ = 0;
@@ -130,6 +146,7 @@ ProviderBehaviour ProviderCalls::behaviour() const {
 void ProviderCalls::set_behaviour(ProviderBehaviour behaviour) {
   state_.with([&](State& state) {
     state.bucket = {bucket_config(behaviour), clock_.now()};
+    state.busy_until = {};
     state.behaviour = std::move(behaviour);
   });
 }
@@ -161,7 +178,7 @@ net::Task<http::Response> ProviderCalls::handle(http::Request& request, Answer a
   } else if (call->retry_after > Duration::zero()) {
     response = error_answer(429, "rate limit reached");
   } else {
-    (void)co_await net::pause(behaviour.latency); // of a client that has gone, the rest is dropped
+    (void)co_await net::pause(call->takes); // of a client that has gone, the rest is dropped
     if (call->fails()) {
       count_failure();
       response = error_answer(behaviour.error_status, "failed, as asked for");

@@ -11,9 +11,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <queue>
 #include <string>
+#include <vector>
 
 #include <boost/json/object.hpp>
 
@@ -57,6 +60,8 @@ class ProviderCalls {
   struct State {
     ProviderBehaviour behaviour;
     policy::TokenBucket bucket;
+    // When each of those who work at a call is done with what it has; as many as `parallel`.
+    std::priority_queue<MonotonicTime, std::vector<MonotonicTime>, std::greater<>> busy_until{};
     ProviderStats stats;
     std::uint64_t calls = 0;
   };

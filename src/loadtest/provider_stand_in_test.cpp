@@ -141,6 +141,15 @@ TEST_F(ProviderStandInTest, ACallTakesItsLatency) {
   EXPECT_GE(SystemClock::instance().now() - before, 60ms);
 }
 
+TEST_F(ProviderStandInTest, CallsBeyondThoseInParallelWaitTheirTurn) {
+  start({.latency = 60ms, .parallel = 2});
+  const MonotonicTime before = SystemClock::instance().now();
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 4; ++i) callers.emplace_back([&] { EXPECT_EQ(embed_status(), 200); });
+  for (auto& caller : callers) caller.join();
+  EXPECT_GE(SystemClock::instance().now() - before, 120ms);
+}
+
 TEST_F(ProviderStandInTest, EveryNthCallFails) {
   start({.error_every = 3, .error_status = 502});
   std::vector<int> statuses;

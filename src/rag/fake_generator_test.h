@@ -44,11 +44,11 @@ class FakeGenerator final : public model::Generator {
 
   // Lets the next piece be written.
   void let_go_on() {
-    while (true) {
-      auto held = held_.with([](auto& waiting) { return std::exchange(waiting, {}); });
-      for (const auto& each : held) each.deliver({});
-      if (!held.empty()) return;
-      std::this_thread::yield();
+    while (!try_let_go_on()) std::this_thread::yield();
+  }
+  void let_all_end() {
+    while (under_way > 0) {
+      if (!try_let_go_on()) std::this_thread::yield();
     }
   }
   void await_held() const {
@@ -70,6 +70,12 @@ class FakeGenerator final : public model::Generator {
     std::atomic<int>& count;
     ~Leaving() { --count; }
   };
+  bool try_let_go_on() {
+    auto held = held_.with([](auto& waiting) { return std::exchange(waiting, {}); });
+    for (const auto& each : held) each.deliver({});
+    return !held.empty();
+  }
+
   Guarded<std::vector<net::Completion<void>>> held_;
 };
 

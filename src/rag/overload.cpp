@@ -36,11 +36,10 @@ Overload::Overload(const OverloadConfig& config, OnDecision on_decision, const C
              [this](Duration oldest, MonotonicTime now) { return on_tick(oldest, now); }},
             clock) {}
 
-Overload::Service Overload::service_for(const QueryRequest& request) {
+Overload::Service Overload::service_for(policy::Tier tier) {
   const auto status = ladder_.status(clock_.now());
-  const int level = policy::effective_level(status.level, request.tier);
-  return {policy::service_plan(config_.degradation, level, request.top_k),
-          policy::degradation_reason(status, level)};
+  const int level = policy::effective_level(status.level, tier);
+  return {level, policy::degradation_reason(status, level)};
 }
 
 net::Task<Result<net::AdmissionGate::Place>> Overload::enter(const QueryRequest& request,

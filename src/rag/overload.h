@@ -38,12 +38,15 @@ class Overload {
   // `on_decision` may be empty.
   Overload(const OverloadConfig& config, OnDecision on_decision, const Clock& clock);
 
-  // How much is done for a question that somebody waits for, now, and why not all of it.
+  // How much less is done for a question that somebody waits for, now, and why.
   struct Service {
-    policy::ServicePlan plan;
+    int level = 0;
     std::string_view reason; // "overload", "manual"; empty at level 0
   };
-  Service service_for(const QueryRequest& request);
+  Service service_for(policy::Tier tier);
+  policy::ServicePlan plan(int level, std::size_t top_k) const {
+    return policy::service_plan(config_.degradation, level, top_k);
+  }
   // For the error of a question that is not answered at the last level.
   Duration retry_after() const { return config_.degradation.lower_hold; }
 

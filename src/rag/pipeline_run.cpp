@@ -122,25 +122,31 @@ net::Task<Result<bool>> Pipeline::Run::find() {
 net::Task<Result<bool>> Pipeline::Run::reduce() {
   Overload* overload = pipeline_.parts_.overload;
   if (overload == nullptr) co_return false;
-  const Overload::Service service = overload->service_for(request_);
-  if (!is_less(service.plan)) co_return false;
+  const Overload::Service service = overload->service_for(request_.tier);
+  const bool cache_only = service.level == policy::kMaxServiceLevel;
+  if (service.level == 0) co_return false;
   if (reply_.key && co_await find_elsewhere()) co_return true;
   full_key_ = reply_.key;
-  reply_.service_level = service.plan.level;
-  reply_.service_reason = service.reason;
-  request_.top_k = static_cast<std::uint32_t>(service.plan.top_k);
-  if (!service.plan.generate) request_.mode = QueryMode::kRetrieve;
-  if (reply_.key && look()) co_return true;
-  if (!service.plan.cache_only) co_return false;
+  for (int level = 1; level <= service.level; ++level) {
+    if (take_less(overload->plan(level, request_.top_k), service.reason)) co_return true;
+  }
+  if (!cache_only) co_return false;
   if (take_old()) co_return true;
   Error error{ErrorCode::kOverloaded, "only what is cached is answered at the moment", {}};
   error.retry_after = overload->retry_after();
   co_return std::unexpected(std::move(error));
 }
 
-bool Pipeline::Run::is_less(const policy::ServicePlan& plan) const {
-  return plan.cache_only || plan.top_k < request_.top_k ||
-         (!plan.generate && request_.mode == QueryMode::kAnswer);
+bool Pipeline::Run::take_less(const policy::ServicePlan& plan, std::string_view reason) {
+  const bool without_text = !plan.generate && request_.mode == QueryMode::kAnswer;
+  if (plan.top_k >= request_.top_k && !without_text) return false;
+  request_.top_k = static_cast<std::uint32_t>(plan.top_k);
+  if (without_text) request_.mode = QueryMode::kRetrieve;
+  reply_.service_level = plan.level;
+  reply_.service_reason = reason;
+  if (!reply_.key) return false; // no cache is asked
+  reply_.key = query_key(request_, **generation_, pipeline_.keys_);
+  return pipeline_.answer_cache_.peek(*reply_.key).answer && look();
 }
 
 bool Pipeline::Run::look_first() {

@@ -46,8 +46,8 @@ class Pipeline::Run {
   net::Task<bool> find_elsewhere();
   // Makes less of the question while there is too much to do: whether the reply is there.
   net::Task<Result<bool>> reduce();
-  // Than the client asked for.
-  bool is_less(const policy::ServicePlan& plan) const;
+  // As much less of the question as that: whether this process' cache has the answer.
+  bool take_less(const policy::ServicePlan& plan, std::string_view reason);
   Seat board();
   // Whether to board again: whoever started the work had less time.
   bool is_others_deadline(const Result<ComputedAnswer>& computed, const Seat& seat) const;

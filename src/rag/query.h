@@ -118,8 +118,8 @@ struct ReplyUsage {
 struct QueryReply {
   std::string id;
   std::shared_ptr<const Answer> answer;
-  // Of the ladder (policy/degradation.h), when less was asked for than the client did; the answer
-  // may be degraded besides.
+  // The rung of the ladder (policy/degradation.h) that this is the answer of, when it is less than
+  // the client asked for; the answer may be degraded besides.
   int service_level = 0;
   std::string_view service_reason;
   CacheStatus cache = CacheStatus::kMiss;
