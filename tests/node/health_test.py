@@ -254,7 +254,7 @@ class Starting(TemporaryFolderTest):
             for _ in range(50):
                 held.enter_context(node.connect())
             # A loop may not have counted yet those that it has just accepted.
-            asked = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"
+            asked = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
             wait_until(lambda: b" 503 " in node.exchange(asked).splitlines()[0], "it is refused")
         wait_until(lambda: node.get("/health").status == 200, "room again")
         node.stop()

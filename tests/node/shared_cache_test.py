@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 import threading
+import time
 import unittest
 
 from handbook import HANDBOOK
