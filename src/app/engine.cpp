@@ -21,12 +21,25 @@ Duration request_timeout(const Settings& settings) {
   return std::max<Duration>(configured, settings.local_llm.timeout + kForTheRest);
 }
 
+// No more calls of the language model than there are connections for; a model on this machine
+// answers so many at a time, whatever it is asked for.
+rag::OverloadConfig overload_config(const Settings& settings) {
+  rag::OverloadConfig config = settings.overload;
+  policy::ConcurrencyLimitConfig& limit = config.limit;
+  const bool local = settings.generation.provider == GenerationProvider::kLocal;
+  limit.max_limit = std::min(limit.max_limit,
+                             local ? settings.local_llm.slots : settings.generator.max_connections);
+  limit.initial_limit = std::min(limit.initial_limit, limit.max_limit);
+  limit.min_limit = std::min(limit.min_limit, limit.max_limit);
+  return config;
+}
+
 node::ServiceConfig service_config(const Settings& settings) {
   return {.request_timeout = request_timeout(settings),
           .write_timeout = settings.serving.document_timeout,
           .cores = static_cast<std::size_t>(telemetry::ResourceReader().available_cores()),
           .tier_header = settings.serving.tier_header,
-          .overload = settings.overload,
+          .overload = overload_config(settings),
           .pipeline = {.retrieval = settings.retrieval,
                        .extractive = settings.extractive,
                        .prompt = settings.prompt,

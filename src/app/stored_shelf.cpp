@@ -35,6 +35,7 @@ std::vector<std::optional<cache::Shelf::Found>> StoredShelf::find_many(
 
 void StoredShelf::insert_many(std::vector<Entry> entries) {
   std::vector<store::EmbeddingShelf::Entry> moved;
+  moved.reserve(entries.size());
   for (Entry& entry : entries) {
     moved.push_back({entry.key, entry.scope, std::move(entry.value)});
   }

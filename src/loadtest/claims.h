@@ -31,6 +31,13 @@ Claim similar_questions();
 Claim generation_breaker();
 Claim generation_skip();
 Claim generation_cancel();
+Claim overload_goodput_3x();
+Claim overload_goodput_10x();
+Claim overload_latency();
+Claim overload_vip();
+Claim overload_health();
+Claim overload_recovery();
+Claim overload_calls();
 
 // In the order they are shown.
 std::vector<Claim> all_claims();

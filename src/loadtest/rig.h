@@ -8,12 +8,15 @@
 // Thread safety: belongs to one thread.
 #pragma once
 
+#include <any>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <typeindex>
+#include <unordered_map>
 #include <vector>
 
 #include "base/temporary_folder.h"
@@ -51,6 +54,18 @@ class Rig {
   // kUnavailable when none is installed.
   Result<RedisProcess> start_redis();
 
+  // What several claims read from one measurement: made by the first that asks.
+  template <typename T, typename Make>
+  Result<const T*> once(Make make) {
+    auto& made = made_[std::type_index(typeid(T))];
+    if (!made.has_value()) {
+      auto result = make(*this);
+      if (!result) return forward_error(result);
+      made = std::move(*result);
+    }
+    return std::any_cast<T>(&made);
+  }
+
   const Corpus& corpus() const { return corpus_; }
   // The first so many, or as many as there are.
   std::span<const std::string> questions(std::size_t most) const;
@@ -73,6 +88,7 @@ class Rig {
   TemporaryFolder folder_;
   Corpus corpus_;
   std::size_t processes_ = 0;
+  std::unordered_map<std::type_index, std::any> made_;
 };
 
 // Runs work(0) … work(threads − 1), each on a thread of its own, to their ends.

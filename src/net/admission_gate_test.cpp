@@ -226,6 +226,7 @@ TEST_F(AdmissionGateTest, StoppingSendsEverybodyAway) {
 TEST_F(AdmissionGateTest, NoPlaceIsLost) {
   config_.admission.max_waiting = 1'000;
   Rng rng(7);
+  gate(); // before the loops ask for it
   auto come_and_go = [this](Tier tier) -> Task<Result<>> {
     auto place = co_await gate().enter({.tenant = "t", .tier = tier}, 0);
     if (!place) co_return forward_error(place);

@@ -39,7 +39,12 @@ json::object admission_json(const net::AdmissionGate::Status& status) {
 
 http::Response look(rag::Overload& overload) {
   json::object body = degradation_json(overload.degradation());
-  body["admission"] = admission_json(overload.admission());
+  json::object admission;
+  for (const auto work : rag::Overload::kAllWork) {
+    admission[rag::Overload::kWorkNames[static_cast<std::size_t>(work)]] =
+        admission_json(overload.admission(work));
+  }
+  body["admission"] = std::move(admission);
   return http::json_response(200, json_text(body));
 }
 

@@ -48,6 +48,7 @@ std::string_view admission_reason_name(AdmissionReason reason) {
 AdmissionEntry Admission::enqueue(Ticket ticket, std::size_t places, MonotonicTime now) {
   latest_ = now = std::max(now, latest_);
   ticket.cost = std::clamp(ticket.cost, kMinCost, kMaxCost);
+  needs_ = std::clamp<Duration>(ticket.needs, Duration::zero(), config_.max_wait);
   AdmissionEntry entry;
   const auto refused = [&](AdmissionReason reason) {
     entry.state = AdmissionState::kRefused;
@@ -67,6 +68,7 @@ AdmissionEntry Admission::enqueue(Ticket ticket, std::size_t places, MonotonicTi
     entry.state = AdmissionState::kAdmitted;
     return entry;
   }
+  if (!ticket.waits) return refused(AdmissionReason::kFull);
   if (before >= config_.max_waiting) {
     entry.evicted = make_room(ticket, now);
     if (!entry.evicted) return refused(AdmissionReason::kFull);
@@ -141,7 +143,7 @@ void Admission::drop_standing(Tier tier, MonotonicTime now,
                               std::vector<AdmissionDecision>& decisions) {
   if (!lane(tier).overloaded) return;
   const FairQueue& queue = lane(tier).queue;
-  while (!queue.empty() && now - queue.oldest().since > config_.target) {
+  while (!queue.empty() && now - queue.oldest().since > target()) {
     decisions.push_back(drop(tier, queue.oldest().id, AdmissionReason::kOverload, now));
   }
 }
@@ -154,12 +156,12 @@ void Admission::judge_standing(Lane& lane, MonotonicTime now) const {
     return;
   }
   const MonotonicTime since = lane.queue.oldest().since;
-  if (now - since <= config_.target) {
+  if (now - since <= target()) {
     lane.standing_since.reset();
-    if (now - since <= config_.target / 2) end_overload(lane, now);
+    if (now - since <= target() / 2) end_overload(lane, now);
     return;
   }
-  if (!lane.standing_since) lane.standing_since = since + config_.target;
+  if (!lane.standing_since) lane.standing_since = since + target();
   if (now - *lane.standing_since >= patience(lane, *lane.standing_since)) lane.overloaded = true;
 }
 
@@ -177,8 +179,8 @@ Duration Admission::patience(const Lane& lane, MonotonicTime since) const {
 
 bool Admission::in_distress(const Lane& lane, MonotonicTime now) const {
   if (lane.queue.empty()) return false;
-  return lane.overloaded || now - lane.queue.oldest().since > config_.target ||
-         lane.queue.most_urgent().latest_start - now < config_.target;
+  return lane.overloaded || now - lane.queue.oldest().since > target() ||
+         lane.queue.most_urgent().latest_start - now < target();
 }
 
 std::optional<Tier> Admission::next_tier(MonotonicTime now) const {
@@ -227,9 +229,9 @@ std::optional<MonotonicTime> Admission::next_event() const {
     at(lane.queue.most_urgent().latest_start);
     at(since + config_.max_wait);
     if (lane.overloaded) {
-      at(since + config_.target + Duration(1));
+      at(since + target() + Duration(1));
     } else {
-      const MonotonicTime standing = lane.standing_since.value_or(since + config_.target);
+      const MonotonicTime standing = lane.standing_since.value_or(since + target());
       at(standing + patience(lane, standing));
     }
   }

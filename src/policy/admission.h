@@ -20,7 +20,9 @@
 // (Maurer, "Fail at Scale", ACM Queue 2015), and from there is the adaptive LIFO: with first come,
 // first served everybody is answered after just as long as anyone is willing to wait; so, most at
 // once and some not at all. `target` is above the queue delay at which the ladder
-// (policy/degradation.h) rises: doing less for each comes before dropping some.
+// (policy/degradation.h) rises: doing less for each comes before dropping some. Where the work
+// takes longer than `target` (`needs` of the ticket that came last), it is as long as the work
+// instead: who is served waits at most as long again as the work takes.
 //
 // Deadlines. A ticket that cannot be done in time (`needs` is how long the work itself takes) is
 // refused at once, and dropped as soon as it cannot any more. The wait is estimated as
@@ -51,6 +53,7 @@
 //                                    limit.available(), now);
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -116,8 +119,9 @@ struct Ticket {
   std::string tenant;
   Tier tier = Tier::kPaid;
   Deadline deadline;
-  double cost = 1;  // relative to other tickets; within kMinCost and kMaxCost
-  Duration needs{}; // what the work takes once it has begun
+  double cost = 1;   // relative to other tickets; within kMinCost and kMaxCost
+  Duration needs{};  // what the work takes once it has begun
+  bool waits = true; // else it is admitted at once or refused
 };
 
 enum class AdmissionState : std::uint8_t { kAdmitted, kQueued, kRefused };
@@ -184,6 +188,7 @@ class Admission {
     double credit = 0;                     // of its guaranteed share, in cost
   };
 
+  Duration target() const { return std::max<Duration>(config_.target, needs_); }
   Lane& lane(Tier tier) { return lanes_[index_of(tier)]; }
   const Lane& lane(Tier tier) const { return lanes_[index_of(tier)]; }
 
@@ -203,6 +208,7 @@ class Admission {
   AdmissionConfig config_;
   std::array<Lane, kTiers> lanes_;
   std::uint64_t last_sequence_ = 0;
+  Duration needs_{}; // of the last ticket
   DrainRate drain_;
   MonotonicTime latest_{}; // `now` does not run backwards in here
 };

@@ -55,6 +55,19 @@ TEST(Admission, NobodyOvertakesThoseWhoWait) {
   EXPECT_EQ(decisions[0].waited, 1ms);
 }
 
+TEST(Admission, WhoDoesNotWaitIsAdmittedAtOnceOrRefused) {
+  Admission admission;
+  Ticket hurried = ticket(Tier::kVip);
+  hurried.waits = false;
+  EXPECT_EQ(admission.enqueue(hurried, 1, kStart).state, AdmissionState::kAdmitted);
+  const auto refused = admission.enqueue(hurried, 0, kStart);
+  EXPECT_EQ(refused.state, AdmissionState::kRefused);
+  EXPECT_EQ(refused.reason, AdmissionReason::kFull);
+  queue_one(admission, Tier::kFree);
+  EXPECT_EQ(admission.enqueue(hurried, 1, kStart).state, AdmissionState::kRefused);
+  EXPECT_EQ(admission.waiting(), 1u);
+}
+
 TEST(Admission, HigherTiersGoFirst) {
   Admission admission;
   const auto ingest = queue_one(admission, Tier::kIngest);
@@ -149,7 +162,7 @@ TEST(Admission, AQueueThatStandsStillIsNotEstimatedByItsPast) {
 }
 
 TEST(Admission, ATicketIsDroppedWhenItsDeadlineCannotBeMetAnyMore) {
-  Admission admission;
+  Admission admission({.interval = 1s});
   const auto id = queue_one(admission, Tier::kPaid, kStart, "t", Deadline(kStart + 2s));
   EXPECT_EQ(admission.next_event(), kStart + 1250ms); // when it could be overload
   EXPECT_TRUE(admission.poll(0, kStart + 1s).empty());
@@ -168,7 +181,7 @@ TEST(Admission, NobodyWaitsLongerThanTheMaximum) {
 }
 
 TEST(Admission, AStandingQueueIsCutBackToTheTargetAndABurstIsNot) {
-  Admission admission;
+  Admission admission({.interval = 1s});
   for (int i = 0; i < 3; ++i) queue_one(admission, Tier::kFree, kStart + i * 500ms);
   EXPECT_TRUE(admission.poll(0, kStart + 1249ms).empty()); // too old, but not for long
   EXPECT_FALSE(admission.overloaded(Tier::kFree));
@@ -182,8 +195,18 @@ TEST(Admission, AStandingQueueIsCutBackToTheTargetAndABurstIsNot) {
   EXPECT_FALSE(admission.overloaded(Tier::kFree)); // empty
 }
 
+TEST(Admission, WhereTheWorkTakesLongAWaitAsLongIsNotTooLong) {
+  Admission admission({.interval = 1s});
+  Ticket slow = ticket(Tier::kFree);
+  slow.needs = 3s;
+  const auto entry = admission.enqueue(slow, 0, kStart);
+  ASSERT_EQ(entry.state, AdmissionState::kQueued);
+  EXPECT_TRUE(admission.poll(0, kStart + 4s - kTick).empty());
+  EXPECT_EQ(admission.poll(0, kStart + 4s).at(0).dropped, AdmissionReason::kOverload);
+}
+
 TEST(Admission, UnderOverloadTheNewestIsServedFirst) {
-  Admission admission;
+  Admission admission({.interval = 1s});
   queue_one(admission, Tier::kFree);
   admission.poll(0, kStart + 1s);
   const auto old = queue_one(admission, Tier::kFree, kStart + 1100ms);
@@ -196,7 +219,7 @@ TEST(Admission, UnderOverloadTheNewestIsServedFirst) {
 }
 
 TEST(Admission, OverloadIsOverWhenTheOldestIsYoungerThanHalfTheTarget) {
-  Admission admission;
+  Admission admission({.interval = 1s});
   queue_one(admission, Tier::kFree);
   queue_one(admission, Tier::kFree, kStart + 1250ms);
   admission.poll(0, kStart + 1250ms); // drops the first
@@ -204,7 +227,7 @@ TEST(Admission, OverloadIsOverWhenTheOldestIsYoungerThanHalfTheTarget) {
 }
 
 TEST(Admission, ARelapseIsOverloadAtOnceAndMuchLaterItIsNot) {
-  Admission admission;
+  Admission admission({.interval = 1s});
   queue_one(admission, Tier::kFree);
   EXPECT_EQ(admission.poll(0, kStart + 1250ms).size(), 1u);
   queue_one(admission, Tier::kFree, kStart + 2s);

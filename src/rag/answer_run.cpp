@@ -10,34 +10,78 @@
 #include "rag/query_key.h"
 
 namespace raglan::rag {
+namespace {
+
+// What it says about how many calls the model takes at a time. A provider that throttles, or a
+// fallback's answer, says nothing.
+policy::LimitOutcome outcome_of(const Result<model::Generation>& made) {
+  using policy::LimitOutcome;
+  if (made) return made->fallback ? LimitOutcome::kIgnored : LimitOutcome::kSuccess;
+  const bool timed_out = made.error().code == ErrorCode::kDeadlineExceeded;
+  return timed_out ? LimitOutcome::kDropped : LimitOutcome::kIgnored;
+}
+
+} // namespace
 
 net::Task<Result<ComputedAnswer>> AnswerRun::run() {
-  if (generation_) {
-    passages_ = co_await stages_.retrieval.find(request_, *generation_, !redis_failed_);
-  }
-  if (passages_) layer_ = CacheLayer::kRetrieval;
-  const bool answering = request_.mode == QueryMode::kAnswer;
-  const bool needs_vector = config_.retrieval.mode != RetrievalMode::kLexical;
-  if (needs_vector && (answering || !passages_)) {
-    if (auto ok = co_await embed_query(); !ok) co_return forward_error(ok);
-    if (auto reused = co_await reuse()) co_return std::move(*reused);
-  }
-  if (!passages_) {
-    if (auto ok = co_await retrieve(); !ok) co_return forward_error(ok);
-  }
-  answer_.generation = passages_->generation;
-  answer_.sources = passages_->sources;
-  answer_.found = !answer_.sources.empty();
-  if (answering) {
-    const bool writing = parts_.generator != nullptr && answer_.found;
-    auto ok = writing ? co_await write_answer() : co_await compose_answer();
-    if (!ok) co_return forward_error(ok);
+  auto reused = co_await compute();
+  if (!reused) co_return forward_error(reused);
+  if (*reused) co_return std::move(**reused);
+  if (is_written() && answer_.found) {
+    if (auto ok = co_await write_answer(); !ok) co_return forward_error(ok);
   }
   if (similar_ && answer_.is_full_quality()) {
     stages_.reuse.settle(request_, query_vector_, *similar_, answer_);
   }
   co_return ComputedAnswer{std::make_shared<const Answer>(std::move(answer_)), layer_, calls_,
                            std::move(timings_)};
+}
+
+net::Task<Result<std::optional<ComputedAnswer>>> AnswerRun::compute() {
+  if (generation_) {
+    passages_ = co_await stages_.retrieval.find(request_, *generation_, !redis_failed_);
+  }
+  if (passages_) layer_ = CacheLayer::kRetrieval;
+  const bool answering = request_.mode == QueryMode::kAnswer;
+  if (passages_ && !answering) {
+    take_passages();
+    co_return std::nullopt;
+  }
+  auto place = co_await enter(Overload::Work::kComputing, "queue");
+  if (!place) co_return forward_error(place);
+  if (config_.retrieval.mode != RetrievalMode::kLexical) {
+    if (auto ok = co_await embed_query(); !ok) co_return forward_error(ok);
+    if (auto reused = co_await reuse()) co_return reused;
+  }
+  if (!passages_) {
+    if (auto ok = co_await retrieve(); !ok) co_return forward_error(ok);
+  }
+  take_passages();
+  if (answering && !(is_written() && answer_.found)) {
+    if (auto ok = co_await compose_answer(); !ok) co_return forward_error(ok);
+  }
+  place->report(policy::LimitOutcome::kSuccess);
+  co_return std::nullopt;
+}
+
+bool AnswerRun::is_written() const {
+  return request_.mode == QueryMode::kAnswer && parts_.generator != nullptr;
+}
+
+void AnswerRun::take_passages() {
+  answer_.generation = passages_->generation;
+  answer_.sources = passages_->sources;
+  answer_.found = !answer_.sources.empty();
+}
+
+net::Task<Result<AnswerRun::Place>> AnswerRun::enter(Overload::Work work, std::string_view stage) {
+  if (parts_.overload == nullptr) co_return Place();
+  const MonotonicTime began = parts_.clock.now();
+  auto place = co_await parts_.overload->enter(work, request_);
+  if (!place || place->waited() > Duration::zero()) {
+    note_stage(stage, parts_.clock.now() - began);
+  }
+  co_return place;
 }
 
 net::Task<std::optional<ComputedAnswer>> AnswerRun::reuse() {
@@ -52,10 +96,6 @@ net::Task<std::optional<ComputedAnswer>> AnswerRun::reuse() {
   ComputedAnswer reused{std::move(answer), CacheLayer::kQuery, calls_, std::move(timings_)};
   reused.reuse = Reuse{similar_->question->similarity, answer_.embedding_tokens};
   co_return reused;
-}
-
-void AnswerRun::note_wait(Duration waited) {
-  if (waited > Duration::zero()) note_stage("queue", waited);
 }
 
 Result<> AnswerRun::begin_stage() {
@@ -173,6 +213,9 @@ net::Task<Result<>> AnswerRun::write_answer() {
     co_return Result<>();
   }
   if (stages_.live != nullptr) stages_.live->begin(std::make_shared<const Answer>(answer_));
+  auto place = co_await enter(Overload::Work::kGeneration, "generation_queue");
+  if (!place) co_return lose_place(place.error());
+  stage_started_ = parts_.clock.now();
   CitationFilter citations(prompt.passages);
   std::string text;
   auto show = [&](const std::string& shown) {
@@ -189,6 +232,7 @@ net::Task<Result<>> AnswerRun::write_answer() {
   auto made = co_await parts_.generator->generate(std::move(request), on_text);
   if (made) show(citations.finish());
   end_stage("generate");
+  place->report(outcome_of(made));
   if (!made) co_return lose_generator(made.error(), !text.empty());
   if (text.empty()) {
     degrade(kPassagesAlone, "generator_empty");
@@ -203,6 +247,18 @@ net::Task<Result<>> AnswerRun::write_answer() {
                               .truncated = prompt.truncated,
                               .citations_removed = citations.removed()};
   co_return Result<>();
+}
+
+// It has waited in vain, or there is too little time left; while somebody waits, the passages are
+// better than nothing.
+Result<> AnswerRun::lose_place(const Error& error) {
+  const bool too_late =
+      error.code == ErrorCode::kDeadlineExceeded && request_.deadline.expired(parts_.clock.now());
+  const bool is_busy =
+      error.code == ErrorCode::kOverloaded || error.code == ErrorCode::kDeadlineExceeded;
+  if (too_late || !is_busy) return std::unexpected(error);
+  degrade(kPassagesAlone, "overload");
+  return {};
 }
 
 Result<> AnswerRun::lose_generator(const Error& error, bool interrupted) {

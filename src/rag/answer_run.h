@@ -27,11 +27,17 @@ class AnswerRun {
         generation_(generation),
         redis_failed_(redis_failed) {}
 
-  // Before it: how long it has waited for its place. No stage when it has not.
-  void note_wait(Duration waited);
   net::Task<Result<ComputedAnswer>> run();
 
  private:
+  using Place = Overload::Place;
+
+  // A place for the work, with the wait for it as a stage when there was one.
+  net::Task<Result<Place>> enter(Overload::Work work, std::string_view stage);
+  // All but what a language model has a part in; or another question's answer.
+  net::Task<Result<std::optional<ComputedAnswer>>> compute();
+  bool is_written() const; // by a language model
+  void take_passages();
   // Starts a stage: refuses when the deadline has passed.
   Result<> begin_stage();
   void end_stage(std::string_view stage);
@@ -43,6 +49,7 @@ class AnswerRun {
   net::Task<Result<>> compose_answer();
   // By the language model. When that fails the passages are the answer, at level 2.
   net::Task<Result<>> write_answer();
+  Result<> lose_place(const Error& error);
   Result<> lose_generator(const Error& error, bool interrupted);
   // The best sentences of the passages: milliseconds for many of them, so on the search executor.
   net::Task<Result<std::vector<SentenceCandidate>>> choose_sentences();

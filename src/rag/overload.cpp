@@ -1,6 +1,6 @@
 #include "rag/overload.h"
 
-#include <array>
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -11,12 +11,15 @@ using policy::Tier;
 
 namespace {
 
-// Of ConcurrencyLimit: work of very different length.
-enum Kind : std::size_t { kGenerates, kComposes, kRetrieves };
+net::AdmissionGate::Config computing_gate(const OverloadConfig& config) {
+  const std::size_t places = config.max_computing;
+  return {config.admission, {.initial_limit = places, .min_limit = places, .max_limit = places}};
+}
 
-Kind kind_of(const QueryRequest& request, bool generates) {
-  if (request.mode == QueryMode::kRetrieve) return kRetrieves;
-  return generates ? kGenerates : kComposes;
+net::AdmissionGate::Config generation_gate(const OverloadConfig& config) {
+  net::AdmissionGate::Config gate{config.admission, config.limit};
+  gate.admission.interval = config.generation_interval;
+  return gate;
 }
 
 } // namespace
@@ -24,31 +27,52 @@ Kind kind_of(const QueryRequest& request, bool generates) {
 void describe(config::Table<OverloadConfig>& table) {
   table.field("enabled", &OverloadConfig::enabled,
               "whether questions wait for places, and get less when they wait long");
+  table
+      .field("max_computing", &OverloadConfig::max_computing,
+             "questions that are embedded and searched at a time")
+      .min(1)
+      .max(100'000);
+  table
+      .field("generation_interval", &OverloadConfig::generation_interval,
+             "interval of the wait for the language model, which ends with the passages alone")
+      .min(std::chrono::milliseconds(1));
 }
 
 Overload::Overload(const OverloadConfig& config, OnDecision on_decision, const Clock& clock)
     : config_(config),
       clock_(clock),
       ladder_(config.degradation),
+      on_decision_(std::move(on_decision)),
       logged_level_(ladder_.status(clock.now()).level),
-      gate_({config.admission, config.limit},
-            {std::move(on_decision),
-             [this](Duration oldest, MonotonicTime now) { return on_tick(oldest, now); }},
-            clock) {}
+      computing_(computing_gate(config), observe(Work::kComputing), clock),
+      generation_(generation_gate(config), observe(Work::kGeneration), clock) {}
+
+net::AdmissionGate::Observer Overload::observe(Work work) {
+  return {[this, work](Tier tier, policy::AdmissionReason reason, Duration waited) {
+            if (on_decision_) on_decision_(work, tier, reason, waited);
+          },
+          [this, work](Duration oldest, MonotonicTime now) { return on_tick(work, oldest, now); }};
+}
+
+void Overload::stop() {
+  for (const Work work : kAllWork) gate(work).stop();
+}
 
 Overload::Service Overload::service_for(policy::Tier tier) {
   const auto status = ladder_.status(clock_.now());
   const int level = policy::effective_level(status.level, tier);
-  return {level, policy::degradation_reason(status, level)};
+  const bool last = level == policy::kMaxServiceLevel;
+  return {level, policy::degradation_reason(status, level),
+          last && status.mode == policy::DegradationMode::kAuto && config_.enabled};
 }
 
-net::Task<Result<net::AdmissionGate::Place>> Overload::enter(const QueryRequest& request,
-                                                             bool generates) {
-  if (!config_.enabled) co_return net::AdmissionGate::Place();
+net::Task<Result<Overload::Place>> Overload::enter(Work work, const QueryRequest& request) {
+  if (!config_.enabled) co_return Place();
   policy::Ticket ticket{.tenant = request.collection.tenant,
                         .tier = request.background ? Tier::kIngest : request.tier,
-                        .deadline = request.deadline};
-  co_return co_await gate_.enter(std::move(ticket), kind_of(request, generates));
+                        .deadline = request.deadline,
+                        .waits = request.waits};
+  co_return co_await gate(work).enter(std::move(ticket), 0);
 }
 
 void Overload::set_manual(int level) {
@@ -63,8 +87,9 @@ void Overload::set_auto() {
   log_step(ladder_.status(now));
 }
 
-bool Overload::on_tick(Duration oldest_wait, MonotonicTime now) {
-  ladder_.sample(oldest_wait, now);
+bool Overload::on_tick(Work work, Duration oldest_wait, MonotonicTime now) {
+  oldest_waits_[static_cast<std::size_t>(work)] = oldest_wait;
+  ladder_.sample(std::max(oldest_waits_[0].load(), oldest_waits_[1].load()), now);
   const auto status = ladder_.status(now);
   log_step(status);
   return status.level > 0 && status.mode == policy::DegradationMode::kAuto;

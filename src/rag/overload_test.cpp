@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "rag/answer_stream.h"
 #include "rag/fake_generator_test.h"
@@ -19,7 +21,9 @@ namespace {
 using namespace std::chrono_literals;
 using policy::Tier;
 
-// Eight passages, a language model, and a single place.
+using Work = Overload::Work;
+
+// Eight passages, and a language model that is asked by one at a time.
 class OverloadTest : public PipelineTest {
  protected:
   OverloadTest() {
@@ -53,12 +57,12 @@ class OverloadTest : public PipelineTest {
     request.query = "what else is there?";
     return request;
   }
-  std::size_t waiting() {
-    const auto status = overload().admission();
-    return status.waiting[0] + status.waiting[1] + status.waiting[2] + status.waiting[3];
+  std::size_t waiting(Work work = Work::kGeneration) {
+    const auto status = overload().admission(work);
+    return std::accumulate(status.waiting.begin(), status.waiting.end(), std::size_t{0});
   }
-  void await_waiting(std::size_t count) {
-    while (waiting() != count) std::this_thread::yield();
+  void await_waiting(std::size_t count, Work work = Work::kGeneration) {
+    while (waiting(work) != count) std::this_thread::yield();
   }
 
   FakeGenerator writer_;
@@ -72,7 +76,7 @@ TEST_F(OverloadTest, WithoutLoadThereIsFullService) {
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->service_level, 0);
   EXPECT_EQ(reply->answer->sources.size(), 5u);
-  for (const auto& [stage, took] : reply->timings) EXPECT_NE(stage, "queue");
+  for (const auto& [stage, took] : reply->timings) EXPECT_FALSE(stage.contains("queue"));
 }
 
 // A paid question is spared one level.
@@ -174,6 +178,28 @@ TEST_F(OverloadTest, LevelThreeRefusesWhoDoesNotWantTheCache) {
   }
 }
 
+TEST_F(OverloadTest, AtTheNodesOwnLastLevelAPlaceThatIsFreeIsTaken) {
+  overload().set_manual(4);
+  overload().set_auto();
+  const auto reply = ask(question());
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->service_level, 2);
+  EXPECT_EQ(reply->service_reason, "overload");
+  EXPECT_EQ(writer_.calls, 0);
+}
+
+TEST_F(OverloadTest, AtTheLastLevelNobodyWaits) {
+  overload_config_.max_computing = 1;
+  Overload& control = overload();
+  auto place = start(control.enter(Work::kComputing, question())).get();
+  ASSERT_TRUE(place);
+  control.set_manual(4);
+  control.set_auto();
+  EXPECT_EQ(code_of(ask(question())), ErrorCode::kOverloaded);
+  place->report(policy::LimitOutcome::kSuccess);
+  EXPECT_TRUE(ask(question()));
+}
+
 TEST_F(OverloadTest, WhatIsAskedForLessAnywayIsNotDegraded) {
   QueryRequest small = question();
   small.mode = QueryMode::kRetrieve;
@@ -210,7 +236,7 @@ TEST_F(OverloadTest, AQuestionWaitsForItsPlaceAndSaysHowLong) {
   writer_.let_go_on();
   const auto reply = second.get();
   ASSERT_TRUE(reply);
-  const StageTimings::value_type waited{"queue", 40ms};
+  const StageTimings::value_type waited{"generation_queue", 40ms};
   EXPECT_NE(std::ranges::find(reply->timings, waited), reply->timings.end());
 }
 
@@ -226,7 +252,7 @@ TEST_F(OverloadTest, WhatIsCachedNeedsNoPlace) {
   EXPECT_TRUE(first.get());
 }
 
-TEST_F(OverloadTest, WhoFindsTheQueueFullGetsAnOldAnswerOrIsRefused) {
+TEST_F(OverloadTest, WhoCannotWaitForTheModelGetsAnOldAnswerOrThePassages) {
   config_.query_cache.ttl = 1min;
   config_.freshness.stale_while_revalidate = 1s;
   ASSERT_TRUE(ask_at(0));
@@ -242,10 +268,49 @@ TEST_F(OverloadTest, WhoFindsTheQueueFullGetsAnOldAnswerOrIsRefused) {
   ASSERT_TRUE(old);
   EXPECT_EQ(old->cache, CacheStatus::kStale);
   third.query = "and that?";
-  EXPECT_EQ(code_of(ask(third)), ErrorCode::kOverloaded);
-  for (int i = 0; i < 4; ++i) writer_.let_go_on();
+  const auto passages = ask(third);
+  ASSERT_TRUE(passages);
+  EXPECT_EQ(passages->degraded_level(), 2u);
+  EXPECT_EQ(passages->answer->degraded_reasons, std::vector<std::string>{"overload"});
+  EXPECT_EQ(passages->answer->sources.size(), 5u);
+  EXPECT_FALSE(passages->stored);
+  writer_.let_all_end();
   EXPECT_TRUE(first.get());
+  writer_.let_all_end();
   EXPECT_TRUE(second.get());
+}
+
+TEST_F(OverloadTest, WhoHasTooLittleTimeForTheModelGetsThePassagesInTime) {
+  overload();
+  writer_.holding = true;
+  auto first = start(pipeline().run(other_question()));
+  writer_.await_held();
+  QueryRequest hurried = question();
+  hurried.deadline = Deadline::after(1s, clock_.now());
+  auto second = start(pipeline().run(hurried));
+  await_waiting(1);
+  clock_.advance(999ms);
+  await_waiting(0);
+  const auto reply = second.get();
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->degraded_level(), 2u);
+  writer_.let_all_end();
+  EXPECT_TRUE(first.get());
+}
+
+TEST_F(OverloadTest, QuestionsWaitToBeComputedToo) {
+  overload_config_.max_computing = 1;
+  auto place = start(overload().enter(Work::kComputing, question())).get();
+  ASSERT_TRUE(place);
+  auto first = start(pipeline().run(question()));
+  await_waiting(1, Work::kComputing);
+  EXPECT_EQ(code_of(ask(other_question())), ErrorCode::kOverloaded); // one may wait
+  clock_.advance(40ms);
+  place->report(policy::LimitOutcome::kSuccess);
+  const auto reply = first.get();
+  ASSERT_TRUE(reply);
+  const StageTimings::value_type waited{"queue", 40ms};
+  EXPECT_EQ(reply->timings.at(1), waited); // behind the look into the cache
 }
 
 TEST_F(OverloadTest, NobodyJoinsAQuestionOfALowerTier) {
@@ -270,7 +335,7 @@ TEST_F(OverloadTest, NobodyJoinsAQuestionOfALowerTier) {
 }
 
 TEST_F(OverloadTest, ALongQueueDelayLowersTheServiceAndItsEndRaisesIt) {
-  overload_config_.admission.max_waiting = 10;
+  overload_config_.generation_interval = 1h; // nobody is dropped
   overload();
   writer_.holding = true;
   auto first = start(pipeline().run(question()));

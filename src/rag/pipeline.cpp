@@ -10,24 +10,6 @@
 
 namespace raglan::rag {
 
-namespace {
-
-// Whether it says how much the node, and whoever it asks, can do at a time. What failed on the way
-// says nothing; a provider that throttles is the pacer's business.
-policy::LimitOutcome outcome_of(const Result<ComputedAnswer>& computed) {
-  using policy::LimitOutcome;
-  if (computed) {
-    return computed->answer->is_full_quality() ? LimitOutcome::kSuccess : LimitOutcome::kIgnored;
-  }
-  const ErrorCode code = computed.error().code;
-  const bool too_much = code == ErrorCode::kDeadlineExceeded || code == ErrorCode::kOverloaded;
-  return too_much ? LimitOutcome::kDropped : LimitOutcome::kIgnored;
-}
-
-net::Task<Result<net::AdmissionGate::Place>> no_place() { co_return net::AdmissionGate::Place(); }
-
-} // namespace
-
 Pipeline::Pipeline(PipelineConfig config, Parts parts)
     : config_(config),
       parts_(std::move(parts)),
@@ -62,14 +44,10 @@ net::Task<Result<StreamedReply>> Pipeline::stream(QueryRequest request) {
 net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
                                                     std::optional<store::Generation> generation,
                                                     AnswerCache::Turn turn, LiveAnswer* live) {
-  auto place = co_await enter(request);
-  if (!place) co_return forward_error(place);
   const MonotonicTime began = parts_.clock.now();
   AnswerRun run(config_, parts_, {retrieval_, reuse_, live}, request, generation,
                 turn.redis_failed);
-  run.note_wait(place->waited());
   auto computed = co_await run.run();
-  place->report(outcome_of(computed));
   const bool keep = computed && request.cache != CacheMode::kBypass && !computed->reuse &&
                     computed->answer->is_full_quality();
   if (keep) {
@@ -80,11 +58,6 @@ net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
         request.collection, answer, cost, std::move(turn.claim));
   }
   co_return computed;
-}
-
-net::Task<Result<net::AdmissionGate::Place>> Pipeline::enter(const QueryRequest& request) {
-  if (parts_.overload == nullptr) return no_place();
-  return parts_.overload->enter(request, parts_.generator != nullptr);
 }
 
 net::Task<Result<ComputedAnswer>> Pipeline::find_or_compute(Hash128 key, QueryRequest request,

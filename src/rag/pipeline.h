@@ -149,7 +149,6 @@ class Pipeline {
   static constexpr std::size_t kMaxRefreshes = 8;
   static constexpr std::chrono::seconds kRefreshTimeout{60};
 
-  net::Task<Result<net::AdmissionGate::Place>> enter(const QueryRequest& request);
   // The query cache left aside until the answer is there; then it is kept. With a `generation` the
   // retrieval cache is asked. `live`, which may be null, hears of the answer while it is written.
   net::Task<Result<ComputedAnswer>> compute(QueryRequest request,

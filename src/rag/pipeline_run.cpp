@@ -132,6 +132,10 @@ net::Task<Result<bool>> Pipeline::Run::reduce() {
   }
   if (!cache_only) co_return false;
   if (take_old()) co_return true;
+  if (service.only_where_free) {
+    request_.waits = false;
+    co_return false;
+  }
   Error error{ErrorCode::kOverloaded, "only what is cached is answered at the moment", {}};
   error.retry_after = overload->retry_after();
   co_return std::unexpected(std::move(error));

@@ -47,6 +47,7 @@ struct QueryRequest {
   CacheMode cache = CacheMode::kUse;
   bool explain = false;
   bool background = false; // nobody waits for it: behind those who are waited for
+  bool waits = true;       // for a place (rag/overload.h); else it is computed at once or refused
   policy::Tier tier = policy::Tier::kPaid;
   std::shared_ptr<const Conversation> conversation; // null: none
   Deadline deadline;
