@@ -157,8 +157,9 @@ Settings::Settings() {
   registry_.add("admission", overload,
                 "Who waits for a place when more is asked than can be done.");
   registry_.add("admission", overload.admission, "");
-  registry_.add("admission.limit", overload.limit,
-                "How many questions are computed at a time: found by how long they take.");
+  registry_.add(
+      "admission.limit", overload.limit,
+      "How many calls of the language model are made at a time: found by how long they take.");
   registry_.add("degradation", overload.degradation,
                 "How much less is done for each question while they wait long.");
   registry_.add("redis", redis, "What nodes share: the second tier of the caches.");

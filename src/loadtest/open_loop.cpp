@@ -1,7 +1,9 @@
 #include "loadtest/open_loop.h"
 
+#include <charconv>
 #include <cmath>
 #include <future>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,6 +27,13 @@ Duration from_seconds(double value) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value));
 }
 double to_seconds(Duration value) { return std::chrono::duration<double>(value).count(); }
+
+std::optional<Duration> seconds_of(std::string_view text) {
+  int value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc() || value < 0) return std::nullopt;
+  return seconds(value);
+}
 
 int level_of(const std::string& body) {
   const std::size_t at = body.find(kLevel);
@@ -116,7 +125,7 @@ net::Task<Duration> OpenLoop::attempt(Customer& customer, Duration deadline) {
   customer.status = reply ? reply->status : 0;
   if (customer.served()) customer.level = level_of(reply->body);
   const auto retry_after = reply ? reply->headers.find("retry-after") : std::nullopt;
-  co_return retry_after ? Duration(seconds(std::stoi(std::string(*retry_after)))) : kBackoff;
+  co_return retry_after ? seconds_of(*retry_after).value_or(kBackoff) : kBackoff;
 }
 
 policy::Tier OpenLoop::draw_tier(const OpenLoad& load) {

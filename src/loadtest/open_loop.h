@@ -11,13 +11,11 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
-#include "base/guarded.h"
 #include "base/rng.h"
 #include "http/client.h"
 #include "net/event_loops.h"

@@ -26,12 +26,14 @@ std::unexpected<Error> refusal(AdmissionReason reason, Duration retry_after) {
 
 std::unexpected<Error> stopped() { return fail(ErrorCode::kUnavailable, "the node is stopping"); }
 
+// As a wait for work that takes no longer than the configured target.
 Duration oldest_customer(const policy::Admission& admission, MonotonicTime now) {
   Duration oldest{};
   for (const Tier tier : policy::kAllTiers) {
     if (tier != Tier::kIngest) oldest = std::max(oldest, admission.oldest_wait(tier, now));
   }
-  return oldest;
+  const std::chrono::duration<double> usual = admission.config().target;
+  return std::chrono::duration_cast<Duration>(oldest * (usual / admission.target()));
 }
 
 } // namespace
@@ -39,7 +41,8 @@ Duration oldest_customer(const policy::Admission& admission, MonotonicTime now) 
 AdmissionGate::Place::Place(Place&& other) noexcept
     : gate_(std::exchange(other.gate_, nullptr)),
       permit_(std::move(other.permit_)),
-      waited_(other.waited_) {}
+      waited_(other.waited_),
+      usual_(other.usual_) {}
 
 void AdmissionGate::Place::report(LimitOutcome outcome) {
   if (auto* gate = std::exchange(gate_, nullptr))
@@ -94,8 +97,11 @@ std::uint64_t AdmissionGate::arrive(policy::Ticket ticket, const Waiter& waiter,
       verdicts.push_back({waiter.done, std::move(result), tier, reason, {}});
       return 0;
     };
-    if (state.stopped) return at_once(stopped(), AdmissionReason::kFull);
-    ticket.needs = limit_.baseline(waiter.kind);
+    if (state.stopped) {
+      verdicts.push_back({waiter.done, stopped(), tier, std::nullopt, {}});
+      return 0;
+    }
+    if (limit_.status().in_flight > 0) ticket.needs = limit_.baseline(waiter.kind);
     const auto entry = state.admission.enqueue(std::move(ticket), limit_.available(), now);
     if (entry.evicted) judge(state, *entry.evicted, now, verdicts);
     switch (entry.state) {
@@ -137,7 +143,7 @@ Result<AdmissionGate::Place> AdmissionGate::place_for(std::size_t kind, Duration
                                                       MonotonicTime now) {
   auto permit = limit_.try_acquire(now, kind);
   if (!permit) return fail(ErrorCode::kInternal, "internal error");
-  return Place(*this, std::move(*permit), waited);
+  return Place(*this, std::move(*permit), waited, limit_.baseline(kind));
 }
 
 void AdmissionGate::poll(State& state, MonotonicTime now, Verdicts& verdicts) {
@@ -160,7 +166,9 @@ void AdmissionGate::judge(State& state, const policy::AdmissionDecision& decisio
 
 void AdmissionGate::announce(Verdicts verdicts) const {
   for (Verdict& verdict : verdicts) {
-    if (observer_.on_decision) observer_.on_decision(verdict.tier, verdict.reason, verdict.waited);
+    if (observer_.on_decision && verdict.reason) {
+      observer_.on_decision(verdict.tier, *verdict.reason, verdict.waited);
+    }
     verdict.done.deliver(std::move(verdict.result));
   }
 }
@@ -182,7 +190,8 @@ bool AdmissionGate::tick() {
   announce(std::move(verdicts));
   const bool wanted = observer_.on_tick && observer_.on_tick(oldest, now);
   return state_.with([&](State& state) {
-    state.ticking = !state.stopped && (wanted || state.admission.waiting() > 0);
+    const bool told = oldest > Duration::zero(); // the last tick tells that nobody waits
+    state.ticking = !state.stopped && (wanted || told || state.admission.waiting() > 0);
     return state.ticking;
   });
 }

@@ -49,10 +49,11 @@ class AdmissionGate {
 
   // Each may be empty; called without a lock held.
   struct Observer {
-    // What became of one who came: kNone is admitted, else why not.
+    // Who was admitted (kNone), and who was sent away and why; not who went away, nor by `stop`.
     std::function<void(policy::Tier, policy::AdmissionReason, Duration waited)> on_decision;
-    // At each tick the age of the oldest ticket, those of ingest left aside. True: to be told on,
-    // even when nobody waits any more.
+    // At each tick the age of the oldest ticket, those of ingest left aside; where the work takes
+    // longer than admission.target, so much less (policy/admission.h: `target`). The last one says
+    // zero, unless the answer was true: to be told on, even when nobody waits any more.
     std::function<bool(Duration oldest_wait, MonotonicTime now)> on_tick;
   };
 
@@ -67,15 +68,19 @@ class AdmissionGate {
     // Ends the work. Only the first report counts.
     void report(policy::LimitOutcome outcome);
     Duration waited() const { return waited_; }
+    // What the work has taken of late without a queue; zero when that is not known.
+    Duration usual() const { return usual_; }
 
    private:
     friend class AdmissionGate;
-    Place(AdmissionGate& gate, policy::ConcurrencyLimit::Permit permit, Duration waited)
-        : gate_(&gate), permit_(std::move(permit)), waited_(waited) {}
+    Place(AdmissionGate& gate, policy::ConcurrencyLimit::Permit permit, Duration waited,
+          Duration usual)
+        : gate_(&gate), permit_(std::move(permit)), waited_(waited), usual_(usual) {}
 
     AdmissionGate* gate_ = nullptr;                          // null once reported or moved from
     std::optional<policy::ConcurrencyLimit::Permit> permit_; // with a gate
     Duration waited_{};
+    Duration usual_{};
   };
 
   struct Status {
@@ -85,8 +90,9 @@ class AdmissionGate {
 
   AdmissionGate(Config config, Observer observer, const Clock& clock);
 
-  // `kind`: of ConcurrencyLimit, whose baseline is what the work is expected to take; so
-  // `ticket.needs` is not asked for.
+  // `kind`: of ConcurrencyLimit, whose baseline is what the work is expected to take, unless nobody
+  // has a place: what was measured long ago must not keep everybody out. So `ticket.needs` is not
+  // asked for.
   Task<Result<Place>> enter(policy::Ticket ticket, std::size_t kind);
 
   Status status() const;
@@ -111,7 +117,7 @@ class AdmissionGate {
     Completion<Place> done;
     Result<Place> result;
     policy::Tier tier;
-    policy::AdmissionReason reason;
+    std::optional<policy::AdmissionReason> reason; // none: it was stopped
     Duration waited;
   };
   using Verdicts = std::vector<Verdict>;

@@ -43,6 +43,7 @@ class AdmissionGateTest : public LoopTest {
       settle(0);
       settle(1);
     }
+    loops_.stop(); // a tick may be under way
   }
 
   AdmissionGate& gate() {

@@ -41,8 +41,7 @@ http::Response look(rag::Overload& overload) {
   json::object body = degradation_json(overload.degradation());
   json::object admission;
   for (const auto work : rag::Overload::kAllWork) {
-    admission[rag::Overload::kWorkNames[static_cast<std::size_t>(work)]] =
-        admission_json(overload.admission(work));
+    admission[rag::Overload::work_name(work)] = admission_json(overload.admission(work));
   }
   body["admission"] = std::move(admission);
   return http::json_response(200, json_text(body));

@@ -8,14 +8,6 @@ namespace raglan::node {
 using rag::Overload;
 using telemetry::MetricKind;
 
-namespace {
-
-std::string_view work_name(Overload::Work work) {
-  return Overload::kWorkNames[static_cast<std::size_t>(work)];
-}
-
-} // namespace
-
 rag::Overload::OnDecision count_decisions(telemetry::MetricRegistry& metrics) {
   auto& decisions = metrics.counters("raglan_admission_decisions_total",
                                      "Questions that were let in to be computed, or why not.",
@@ -27,9 +19,10 @@ rag::Overload::OnDecision count_decisions(telemetry::MetricRegistry& metrics) {
     const bool admitted = reason == policy::AdmissionReason::kNone;
     const std::string_view name = policy::tier_name(tier);
     decisions
-        .with(work_name(work), name, admitted ? "admitted" : policy::admission_reason_name(reason))
+        .with(Overload::work_name(work), name,
+              admitted ? "admitted" : policy::admission_reason_name(reason))
         .add();
-    if (admitted) waits.with(work_name(work), name).observe(waited);
+    if (admitted) waits.with(Overload::work_name(work), name).observe(waited);
   };
 }
 
@@ -43,7 +36,7 @@ std::vector<telemetry::Registration> register_overload_metrics(telemetry::Metric
                          [read, &overload] { return static_cast<double>(read(overload)); }));
   };
   for (const Overload::Work work : Overload::kAllWork) {
-    const std::string name(work_name(work));
+    const std::string name(Overload::work_name(work));
     for (const policy::Tier tier : policy::kAllTiers) {
       add(MetricKind::kGauge, "raglan_admission_waiting", "Questions that wait for a place.",
           {{"work", name}, {"tier", std::string(policy::tier_name(tier))}},

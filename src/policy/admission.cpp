@@ -48,7 +48,9 @@ std::string_view admission_reason_name(AdmissionReason reason) {
 AdmissionEntry Admission::enqueue(Ticket ticket, std::size_t places, MonotonicTime now) {
   latest_ = now = std::max(now, latest_);
   ticket.cost = std::clamp(ticket.cost, kMinCost, kMaxCost);
-  needs_ = std::clamp<Duration>(ticket.needs, Duration::zero(), config_.max_wait);
+  if (ticket.tier != Tier::kIngest && ticket.needs > Duration::zero()) {
+    needs_ = std::min<Duration>(ticket.needs, config_.max_wait);
+  }
   AdmissionEntry entry;
   const auto refused = [&](AdmissionReason reason) {
     entry.state = AdmissionState::kRefused;

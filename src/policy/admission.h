@@ -21,7 +21,7 @@
 // first served everybody is answered after just as long as anyone is willing to wait; so, most at
 // once and some not at all. `target` is above the queue delay at which the ladder
 // (policy/degradation.h) rises: doing less for each comes before dropping some. Where the work
-// takes longer than `target` (`needs` of the ticket that came last), it is as long as the work
+// takes longer than `target` (`needs` of the last customer), it is as long as the work
 // instead: who is served waits at most as long again as the work takes.
 //
 // Deadlines. A ticket that cannot be done in time (`needs` is how long the work itself takes) is
@@ -177,6 +177,8 @@ class Admission {
   bool overloaded(Tier tier) const { return lane(tier).overloaded; }
   // The age of the oldest ticket of a tier, zero without one: for policy/degradation.h.
   Duration oldest_wait(Tier tier, MonotonicTime now) const;
+  // The wait that is too long when it lasts.
+  Duration target() const { return std::max<Duration>(config_.target, needs_); }
   const AdmissionConfig& config() const { return config_; }
 
  private:
@@ -188,7 +190,6 @@ class Admission {
     double credit = 0;                     // of its guaranteed share, in cost
   };
 
-  Duration target() const { return std::max<Duration>(config_.target, needs_); }
   Lane& lane(Tier tier) { return lanes_[index_of(tier)]; }
   const Lane& lane(Tier tier) const { return lanes_[index_of(tier)]; }
 
@@ -208,7 +209,7 @@ class Admission {
   AdmissionConfig config_;
   std::array<Lane, kTiers> lanes_;
   std::uint64_t last_sequence_ = 0;
-  Duration needs_{}; // of the last ticket
+  Duration needs_{}; // of the last customer's ticket that said so
   DrainRate drain_;
   MonotonicTime latest_{}; // `now` does not run backwards in here
 };

@@ -32,7 +32,8 @@ net::Task<AnswerCache::Found> AnswerCache::find_shared(Hash128 key,
 }
 
 net::Task<AnswerCache::FoundOrTurn> AnswerCache::find_or_claim(
-    Hash128 key, const store::CollectionKey& collection, Deadline deadline, bool background) {
+    Hash128 key, const store::CollectionKey& collection, Deadline deadline,
+    Tiers::ClaimOptions options) {
   const MonotonicTime now = clock_.now();
   const auto may_serve = now - freshness_.stale_while_revalidate;
   Tiers::Found here = tiers_.local().peek(key, now);
@@ -41,7 +42,6 @@ net::Task<AnswerCache::FoundOrTurn> AnswerCache::find_or_claim(
   }
   const Deadline patience =
       deadline.never() ? deadline : Deadline::after(deadline.remaining(now) / 2, now);
-  const Tiers::ClaimOptions options{.background = background};
   auto elsewhere =
       co_await tiers_.find_or_claim(key, scope_of(collection), may_serve, options, patience);
   co_return FoundOrTurn{judge(std::move(elsewhere.found), clock_.now()),

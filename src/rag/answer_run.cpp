@@ -12,13 +12,18 @@
 namespace raglan::rag {
 namespace {
 
-// What it says about how many calls the model takes at a time. A provider that throttles, or a
-// fallback's answer, says nothing.
-policy::LimitOutcome outcome_of(const Result<model::Generation>& made) {
+// Of a call that ran into its deadline: so many times the usual time is the model's fault, and less
+// the asker's.
+constexpr int kMuchTooLong = 3;
+
+// What it says about how many calls the model takes at a time; a fallback's answer says nothing.
+policy::LimitOutcome outcome_of(const Result<model::Generation>& made, Duration took,
+                                Duration usual) {
   using policy::LimitOutcome;
   if (made) return made->fallback ? LimitOutcome::kIgnored : LimitOutcome::kSuccess;
   const bool timed_out = made.error().code == ErrorCode::kDeadlineExceeded;
-  return timed_out ? LimitOutcome::kDropped : LimitOutcome::kIgnored;
+  const bool too_long = usual > Duration::zero() && took >= kMuchTooLong * usual;
+  return timed_out && too_long ? LimitOutcome::kDropped : LimitOutcome::kIgnored;
 }
 
 } // namespace
@@ -33,8 +38,10 @@ net::Task<Result<ComputedAnswer>> AnswerRun::run() {
   if (similar_ && answer_.is_full_quality()) {
     stages_.reuse.settle(request_, query_vector_, *similar_, answer_);
   }
-  co_return ComputedAnswer{std::make_shared<const Answer>(std::move(answer_)), layer_, calls_,
-                           std::move(timings_)};
+  ComputedAnswer computed{std::make_shared<const Answer>(std::move(answer_)), layer_, calls_,
+                          std::move(timings_)};
+  computed.short_of_time = short_of_time_;
+  co_return computed;
 }
 
 net::Task<Result<std::optional<ComputedAnswer>>> AnswerRun::compute() {
@@ -232,7 +239,7 @@ net::Task<Result<>> AnswerRun::write_answer() {
   auto made = co_await parts_.generator->generate(std::move(request), on_text);
   if (made) show(citations.finish());
   end_stage("generate");
-  place->report(outcome_of(made));
+  place->report(outcome_of(made, timings_.back().second, place->usual()));
   if (!made) co_return lose_generator(made.error(), !text.empty());
   if (text.empty()) {
     degrade(kPassagesAlone, "generator_empty");
@@ -258,6 +265,7 @@ Result<> AnswerRun::lose_place(const Error& error) {
       error.code == ErrorCode::kOverloaded || error.code == ErrorCode::kDeadlineExceeded;
   if (too_late || !is_busy) return std::unexpected(error);
   degrade(kPassagesAlone, "overload");
+  short_of_time_ = error.code == ErrorCode::kDeadlineExceeded;
   return {};
 }
 

@@ -69,6 +69,7 @@ class AnswerRun {
   std::optional<CacheLayer> layer_;
   std::uint32_t calls_ = 0;
   StageTimings timings_;
+  bool short_of_time_ = false;
   std::vector<float> query_vector_;
   std::optional<ReuseStage::Similar> similar_; // empty: not asked
   RetrievalStage::Passages passages_;

@@ -59,11 +59,11 @@ void Overload::stop() {
 }
 
 Overload::Service Overload::service_for(policy::Tier tier) {
-  const auto status = ladder_.status(clock_.now());
+  const auto status = degradation();
   const int level = policy::effective_level(status.level, tier);
-  const bool last = level == policy::kMaxServiceLevel;
+  const bool automatic = status.mode == policy::DegradationMode::kAuto;
   return {level, policy::degradation_reason(status, level),
-          last && status.mode == policy::DegradationMode::kAuto && config_.enabled};
+          plan(level, 1).cache_only && automatic && config_.enabled};
 }
 
 net::Task<Result<Overload::Place>> Overload::enter(Work work, const QueryRequest& request) {
@@ -72,19 +72,24 @@ net::Task<Result<Overload::Place>> Overload::enter(Work work, const QueryRequest
                         .tier = request.background ? Tier::kIngest : request.tier,
                         .deadline = request.deadline,
                         .waits = request.waits};
-  co_return co_await gate(work).enter(std::move(ticket), 0);
+  // What is done in the background is slower where it is behind everybody: a kind of its own.
+  co_return co_await gate(work).enter(std::move(ticket), request.background ? 1 : 0);
+}
+
+policy::DegradationStatus Overload::degradation() {
+  const auto status = ladder_.status(clock_.now());
+  log_step(status);
+  return status;
 }
 
 void Overload::set_manual(int level) {
-  const MonotonicTime now = clock_.now();
-  ladder_.set_manual(level, now);
-  log_step(ladder_.status(now));
+  ladder_.set_manual(level, clock_.now());
+  (void)degradation();
 }
 
 void Overload::set_auto() {
-  const MonotonicTime now = clock_.now();
-  ladder_.set_auto(now);
-  log_step(ladder_.status(now));
+  ladder_.set_auto(clock_.now());
+  (void)degradation();
 }
 
 bool Overload::on_tick(Work work, Duration oldest_wait, MonotonicTime now) {
@@ -96,8 +101,9 @@ bool Overload::on_tick(Work work, Duration oldest_wait, MonotonicTime now) {
 }
 
 void Overload::log_step(const policy::DegradationStatus& status) {
+  if (logged_level_.load(std::memory_order_relaxed) == status.level) return;
   const int before = logged_level_.exchange(status.level);
-  if (before == status.level) return;
+  if (before == status.level) return; // another thread has
   const bool manual = status.mode == policy::DegradationMode::kManual;
   log_warning("degradation level changed",
               {{"from", before},

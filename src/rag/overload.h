@@ -8,8 +8,9 @@
 // vain, or could not be answered in time, they are the answer.
 //
 // The longer wait of both (net/admission_gate.h) is the delay by which the ladder rises and falls
-// (policy/degradation.h); work that nobody waits for is behind everybody and does not count. A step
-// of the ladder is a line in the log, with the delay.
+// (policy/degradation.h); work that nobody waits for is behind everybody and does not count, and a
+// wait for work that takes long counts for less. Whoever first notices a change of the level writes
+// a line in the log, with the delay.
 //
 // The last level is for what cannot be done even so: a question that no cache answers is refused,
 // but when the level is the node's own finding and a place is free at this very moment it is
@@ -53,7 +54,10 @@ class Overload {
   using Place = net::AdmissionGate::Place;
   enum class Work : std::uint8_t { kComputing, kGeneration };
   static constexpr std::array<Work, 2> kAllWork{Work::kComputing, Work::kGeneration};
-  static constexpr std::array<std::string_view, 2> kWorkNames{"computing", "generation"};
+
+  static constexpr std::string_view work_name(Work work) {
+    return work == Work::kComputing ? "computing" : "generation";
+  }
 
   using OnDecision =
       std::function<void(Work, policy::Tier, policy::AdmissionReason, Duration waited)>;
@@ -77,7 +81,7 @@ class Overload {
   // A place for a part of answering the question. Errors: net/admission_gate.h.
   net::Task<Result<Place>> enter(Work work, const QueryRequest& request);
 
-  policy::DegradationStatus degradation() { return ladder_.status(clock_.now()); }
+  policy::DegradationStatus degradation();
   void set_manual(int level);
   void set_auto();
   net::AdmissionGate::Status admission(Work work) const { return gate(work).status(); }

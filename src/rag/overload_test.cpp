@@ -298,6 +298,29 @@ TEST_F(OverloadTest, WhoHasTooLittleTimeForTheModelGetsThePassagesInTime) {
   EXPECT_TRUE(first.get());
 }
 
+TEST_F(OverloadTest, WhoJoinedAndHasMoreTimeWaitsOn) {
+  overload();
+  writer_.holding = true;
+  auto first = start(pipeline().run(other_question()));
+  writer_.await_held();
+  QueryRequest hurried = question();
+  hurried.deadline = Deadline::after(1s, clock_.now());
+  auto second = start(pipeline().run(hurried));
+  await_waiting(1);
+  auto patient = start(pipeline().run(question()));
+  while (pipeline().coalesced_answers() == 0) std::this_thread::yield();
+  clock_.advance(999ms);
+  ASSERT_TRUE(second.get());
+  await_waiting(1); // on its own
+  writer_.let_all_end();
+  EXPECT_TRUE(first.get());
+  while (writer_.calls < 2) std::this_thread::yield();
+  writer_.let_all_end();
+  const auto reply = patient.get();
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->degraded_level(), 0u);
+}
+
 TEST_F(OverloadTest, QuestionsWaitToBeComputedToo) {
   overload_config_.max_computing = 1;
   auto place = start(overload().enter(Work::kComputing, question())).get();

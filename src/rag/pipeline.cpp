@@ -63,8 +63,12 @@ net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
 net::Task<Result<ComputedAnswer>> Pipeline::find_or_compute(Hash128 key, QueryRequest request,
                                                             store::Generation generation,
                                                             LiveAnswer& live) {
-  auto [found, turn] = co_await answer_cache_.find_or_claim(key, request.collection,
-                                                            request.deadline, request.background);
+  // A vip does not wait for whoever may wait behind vips; nor does who waits for nothing.
+  const AnswerCache::Tiers::ClaimOptions options{
+      .wait = request.waits && request.tier != policy::Tier::kVip,
+      .background = request.background};
+  auto [found, turn] =
+      co_await answer_cache_.find_or_claim(key, request.collection, request.deadline, options);
   if (found.answer && found.freshness != policy::Freshness::kOnlyIfError) {
     ComputedAnswer theirs{.answer = found.answer, .layer = CacheLayer::kQuery};
     theirs.freshness = found.freshness;

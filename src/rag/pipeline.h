@@ -81,6 +81,7 @@ struct ComputedAnswer {
   policy::Freshness freshness = policy::Freshness::kFresh; // of one with layer kQuery
   MonotonicTime expires{};                                 // likewise
   bool stored = false;                                     // in the query cache, now
+  bool short_of_time = false; // the passages, as whoever started the work had no time for more
   std::optional<Reuse> reuse; // it is another question's answer; `layer` is kQuery
 };
 

@@ -123,21 +123,25 @@ net::Task<Result<bool>> Pipeline::Run::reduce() {
   Overload* overload = pipeline_.parts_.overload;
   if (overload == nullptr) co_return false;
   const Overload::Service service = overload->service_for(request_.tier);
-  const bool cache_only = service.level == policy::kMaxServiceLevel;
   if (service.level == 0) co_return false;
   if (reply_.key && co_await find_elsewhere()) co_return true;
   full_key_ = reply_.key;
   for (int level = 1; level <= service.level; ++level) {
     if (take_less(overload->plan(level, request_.top_k), service.reason)) co_return true;
   }
-  if (!cache_only) co_return false;
+  if (!overload->plan(service.level, request_.top_k).cache_only) co_return false;
+  co_return co_await find_at_last_level(service);
+}
+
+net::Task<Result<bool>> Pipeline::Run::find_at_last_level(Overload::Service service) {
+  if (reply_.key != full_key_ && co_await find_elsewhere()) co_return true;
   if (take_old()) co_return true;
   if (service.only_where_free) {
     request_.waits = false;
     co_return false;
   }
   Error error{ErrorCode::kOverloaded, "only what is cached is answered at the moment", {}};
-  error.retry_after = overload->retry_after();
+  error.retry_after = pipeline_.parts_.overload->retry_after();
   co_return std::unexpected(std::move(error));
 }
 
@@ -150,7 +154,8 @@ bool Pipeline::Run::take_less(const policy::ServicePlan& plan, std::string_view 
   reply_.service_reason = reason;
   if (!reply_.key) return false; // no cache is asked
   reply_.key = query_key(request_, **generation_, pipeline_.keys_);
-  return pipeline_.answer_cache_.peek(*reply_.key).answer && look();
+  if (!pipeline_.answer_cache_.peek(*reply_.key).answer) return false; // no miss of the cache
+  return serve(*reply_.key, pipeline_.answer_cache_.find(*reply_.key));
 }
 
 bool Pipeline::Run::look_first() {
@@ -204,6 +209,9 @@ Pipeline::Run::Seat Pipeline::Run::board() {
 
 bool Pipeline::Run::is_others_deadline(const Result<ComputedAnswer>& computed,
                                        const Seat& seat) const {
+  if (computed && computed->short_of_time) {
+    return seat.joined() && !request_.deadline.expired(clock_.now());
+  }
   return Flights::is_others_deadline(computed, seat.joined(), request_.deadline, clock_);
 }
 
@@ -238,14 +246,14 @@ Result<> Pipeline::Run::fall_back(const Error& error) {
 }
 
 bool Pipeline::Run::take_old() {
-  if (!take_old(full_key_)) return take_old(reply_.key);
+  if (!take_old_of(full_key_)) return take_old_of(reply_.key);
   reply_.key = full_key_;
   reply_.service_level = 0;
   reply_.service_reason = {};
   return true;
 }
 
-bool Pipeline::Run::take_old(const std::optional<Hash128>& key) {
+bool Pipeline::Run::take_old_of(const std::optional<Hash128>& key) {
   if (!key) return false;
   auto old = pipeline_.answer_cache_.peek(*key).answer; // Redis may have had it
   if (!old) return false;

@@ -46,6 +46,7 @@ class Pipeline::Run {
   net::Task<bool> find_elsewhere();
   // Makes less of the question while there is too much to do: whether the reply is there.
   net::Task<Result<bool>> reduce();
+  net::Task<Result<bool>> find_at_last_level(Overload::Service service);
   // As much less of the question as that: whether this process' cache has the answer.
   bool take_less(const policy::ServicePlan& plan, std::string_view reason);
   Seat board();
@@ -56,7 +57,7 @@ class Pipeline::Run {
   Result<> fall_back(const Error& error);
   // What expired long ago, if there is that: of the full answer rather than of the smaller one.
   bool take_old();
-  bool take_old(const std::optional<Hash128>& key);
+  bool take_old_of(const std::optional<Hash128>& key);
   void take_hit(CacheStatus status, std::shared_ptr<const Answer> answer);
   Result<> take(ComputedAnswer computed);
   void take_timings(const ComputedAnswer& computed);
