@@ -11,7 +11,7 @@
 namespace raglan::rag {
 
 Pipeline::Pipeline(PipelineConfig config, Parts parts)
-    : config_(config),
+    : config_(std::move(config)),
       parts_(std::move(parts)),
       keys_(config_keys(config_, parts_.embeddings.embedder().id(),
                         parts_.generator ? parts_.generator->id() : std::string_view())),
@@ -118,7 +118,7 @@ net::Task<Result<bool>> Pipeline::warm(QueryRequest request, Duration horizon) {
   const Deadline deadline = request.deadline;
   const int urgency = request.urgency();
   auto start = [this, key, request = std::move(request),
-                generation = *generation](std::shared_ptr<LiveAnswer> live) {
+                generation = *generation](const std::shared_ptr<LiveAnswer>& live) {
     return find_or_compute(key, request, generation, *live);
   };
   bool joined = false;

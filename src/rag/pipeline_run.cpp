@@ -192,7 +192,7 @@ Pipeline::Run::Seat Pipeline::Run::board() {
   Pipeline& pipeline = pipeline_;
   boarded_ = clock_.now();
   if (reply_.cache == CacheStatus::kBypass || reply_.cache == CacheStatus::kRefresh) {
-    auto start = [&pipeline, request = request_](std::shared_ptr<LiveAnswer> live) {
+    auto start = [&pipeline, request = request_](const std::shared_ptr<LiveAnswer>& live) {
       return pipeline.compute(request, std::nullopt, {}, live.get());
     };
     // A key of its own: nobody joins it.
@@ -201,7 +201,7 @@ Pipeline::Run::Seat Pipeline::Run::board() {
   }
   const Hash128 key = *reply_.key;
   auto start = [&pipeline, key, request = request_,
-                generation = **generation_](std::shared_ptr<LiveAnswer> live) {
+                generation = **generation_](const std::shared_ptr<LiveAnswer>& live) {
     return pipeline.find_or_compute(key, request, generation, *live);
   };
   return pipeline_.answers_.board(loop_, key, request_.urgency(), std::move(start));
