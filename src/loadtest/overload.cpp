@@ -268,8 +268,9 @@ Result<Outcome> measure(Rig& rig, const Asked& asked) {
                                        : outcome.off.median / outcome.on.median;
   outcome.judged = asked.judged ? asked.judged(measured.on) : outcome.on.median;
   outcome.notes = fmt::format(
-      "A stand-in that answers {} calls at a time in {} ms: {} a second. Customers come at random "
-      "moments, 5 % vip, 25 % paid, 70 % free, each with another question; they wait {} s, and "
+      "A stand-in that answers {} calls at a time in {} ms: {} a second; another one embeds, at "
+      "once. Customers come at random moments, 5 % vip, 25 % paid, 70 % free, each with another "
+      "question; they wait {} s, and "
       "come {} times when they are not answered. The peak is what the model writes at most. "
       "Answered a second, off: {}. On: {}.",
       kWorkers, kLatency.count(), figure_text(kCapacity), kDeadline.count(), kAttempts,
@@ -294,84 +295,69 @@ double goodput_at(const Sweep& sweep, double factor) {
   return 100 * sweep.rungs.at(factor).goodput / peak_of(sweep);
 }
 
+Claim claim_of(std::string_view id, std::string_view text, Promise promise, const Asked& asked) {
+  return {.id = id, .text = text, .promise = promise, .measure = [asked](Rig& rig) {
+            return measure(rig, asked);
+          }};
+}
+
 } // namespace
 
 Claim overload_goodput_3x() {
-  return {
-      .id = "overload.goodput_3x",
-      .text =
-          "At three times its capacity a node answers, in full or with passages, 95 % of its peak",
-      .promise = {.min = 95, .unit = "%"},
-      .measure = [](Rig& rig) {
-        return measure(rig, {.unit = "% of peak",
-                             .figure = [](const Sweep& of) { return goodput_at(of, 3); },
-                             .more_is_better = true});
-      }};
+  return claim_of(
+      "overload.goodput_3x",
+      "At three times its capacity a node answers, in full or with passages, 95 % of its peak",
+      {.min = 95, .unit = "%"},
+      {.unit = "% of peak",
+       .figure = [](const Sweep& of) { return goodput_at(of, 3); },
+       .more_is_better = true});
 }
 
 Claim overload_goodput_10x() {
-  return {
-      .id = "overload.goodput_10x",
-      .text =
-          "At ten times its capacity a node answers, in full or with passages, 90 % of its peak",
-      .promise = {.min = 90, .unit = "%"},
-      .measure = [](Rig& rig) {
-        return measure(rig, {.unit = "% of peak",
-                             .figure = [](const Sweep& of) { return goodput_at(of, 10); },
-                             .more_is_better = true});
-      }};
+  return claim_of(
+      "overload.goodput_10x",
+      "At ten times its capacity a node answers, in full or with passages, 90 % of its peak",
+      {.min = 90, .unit = "%"},
+      {.unit = "% of peak",
+       .figure = [](const Sweep& of) { return goodput_at(of, 10); },
+       .more_is_better = true});
 }
 
 Claim overload_latency() {
-  return {.id = "overload.latency",
-          .text = "Under any load, who is answered waits at most twice as long as usual (p99)",
-          .promise = {.max = 2, .unit = "x"},
-          .measure = [](Rig& rig) {
-            return measure(rig,
-                           {.unit = "ms p99", .figure = slowest_p99, .judged = [](const Sweep& of) {
-                              return slowest_p99(of) / of.rungs.at(kUsual).p99;
-                            }});
-          }};
+  const auto times_as_usual = [](const Sweep& of) {
+    return slowest_p99(of) / of.rungs.at(kUsual).p99;
+  };
+  return claim_of("overload.latency",
+                  "Under any load, who is answered waits at most twice as long as usual (p99)",
+                  {.max = 2, .unit = "x"},
+                  {.unit = "ms p99", .figure = slowest_p99, .judged = times_as_usual});
 }
 
 Claim overload_vip() {
-  return {.id = "overload.vip",
-          .text = "Graceful degradation: VIPs are served whatever becomes of the free tier",
-          .promise = {.min = 99, .unit = "%"},
-          .measure = [](Rig& rig) {
-            return measure(rig,
-                           {.unit = "% of vip", .figure = fewest_vips, .more_is_better = true});
-          }};
+  return claim_of("overload.vip",
+                  "Graceful degradation: VIPs are served whatever becomes of the free tier",
+                  {.min = 99, .unit = "%"},
+                  {.unit = "% of vip", .figure = fewest_vips, .more_is_better = true});
 }
 
 Claim overload_health() {
-  return {.id = "overload.health",
-          .text = "/health answers within 50 ms under ten times the load",
-          .promise = {.max = 50, .unit = "ms"},
-          .measure = [](Rig& rig) {
-            return measure(rig, {.unit = "ms, slowest",
-                                 .figure = [](const Sweep& of) { return of.slowest_health; }});
-          }};
+  return claim_of("overload.health", "/health answers within 50 ms under ten times the load",
+                  {.max = 50, .unit = "ms"}, {.unit = "ms, slowest", .figure = [](const Sweep& of) {
+                                                return of.slowest_health;
+                                              }});
 }
 
 Claim overload_recovery() {
-  return {.id = "overload.recovery",
-          .text = "Five seconds after a spike everybody is answered again",
-          .promise = {.max = 5, .unit = "s"},
-          .measure = [](Rig& rig) {
-            return measure(rig,
-                           {.unit = "s", .figure = [](const Sweep& of) { return of.recovery; }});
-          }};
+  return claim_of("overload.recovery", "Five seconds after a spike everybody is answered again",
+                  {.max = 5, .unit = "s"},
+                  {.unit = "s", .figure = [](const Sweep& of) { return of.recovery; }});
 }
 
 Claim overload_calls() {
-  return {.id = "overload.calls",
-          .text = "Overload is not multiplied: at most 1.2 calls of a provider for each request",
-          .promise = {.max = 1.2, .unit = "calls"},
-          .measure = [](Rig& rig) {
-            return measure(rig,
-                           {.unit = "calls", .figure = [](const Sweep& of) { return of.calls; }});
-          }};
+  return claim_of("overload.calls",
+                  "Overload is not multiplied: at most 1.2 calls of a provider for each request",
+                  {.max = 1.2, .unit = "calls"},
+                  {.unit = "calls", .figure = [](const Sweep& of) { return of.calls; }});
 }
 
 } // namespace raglan::loadtest
