@@ -21,14 +21,24 @@ Duration request_timeout(const Settings& settings) {
   return std::max<Duration>(configured, settings.local_llm.timeout + kForTheRest);
 }
 
-// No more calls of the language model than there are connections for; a model on this machine
-// answers so many at a time, whatever it is asked for.
+// An answer of a small model on two cores, beside another one.
+constexpr std::chrono::seconds kUsualLocalAnswer{20};
+
+// No more calls of the language model than there are connections for. A model on this machine
+// answers so many at a time, whatever it is asked for, and is worth waiting for as long as it
+// takes.
 rag::OverloadConfig overload_config(const Settings& settings) {
   rag::OverloadConfig config = settings.overload;
   policy::ConcurrencyLimitConfig& limit = config.limit;
   const bool local = settings.generation.provider == GenerationProvider::kLocal;
   limit.max_limit = std::min(limit.max_limit,
                              local ? settings.local_llm.slots : settings.generator.max_connections);
+  if (local) {
+    config.usual_generation = kUsualLocalAnswer;
+    config.admission.max_wait = std::max(config.admission.max_wait, settings.local_llm.timeout);
+    config.generation_interval = settings.local_llm.timeout; // nobody is dropped before
+    limit.window_min_samples = 1;
+  }
   limit.initial_limit = std::min(limit.initial_limit, limit.max_limit);
   limit.min_limit = std::min(limit.min_limit, limit.max_limit);
   return config;

@@ -26,16 +26,6 @@ std::unexpected<Error> refusal(AdmissionReason reason, Duration retry_after) {
 
 std::unexpected<Error> stopped() { return fail(ErrorCode::kUnavailable, "the node is stopping"); }
 
-// As a wait for work that takes no longer than the configured target.
-Duration oldest_customer(const policy::Admission& admission, MonotonicTime now) {
-  Duration oldest{};
-  for (const Tier tier : policy::kAllTiers) {
-    if (tier != Tier::kIngest) oldest = std::max(oldest, admission.oldest_wait(tier, now));
-  }
-  const std::chrono::duration<double> usual = admission.config().target;
-  return std::chrono::duration_cast<Duration>(oldest * (usual / admission.target()));
-}
-
 } // namespace
 
 AdmissionGate::Place::Place(Place&& other) noexcept
@@ -45,13 +35,14 @@ AdmissionGate::Place::Place(Place&& other) noexcept
       usual_(other.usual_) {}
 
 void AdmissionGate::Place::report(LimitOutcome outcome) {
-  if (auto* gate = std::exchange(gate_, nullptr))
-    gate->leave(*std::exchange(permit_, std::nullopt), outcome);
+  auto* gate = std::exchange(gate_, nullptr);
+  if (gate) gate->leave(*std::exchange(permit_, std::nullopt), outcome);
 }
 
 AdmissionGate::AdmissionGate(Config config, Observer observer, const Clock& clock)
     : observer_(std::move(observer)),
       clock_(clock),
+      usual_(config.usual),
       limit_(config.limit, Rng(random_seed())),
       state_(config.admission) {}
 
@@ -101,7 +92,7 @@ std::uint64_t AdmissionGate::arrive(policy::Ticket ticket, const Waiter& waiter,
       verdicts.push_back({waiter.done, stopped(), tier, std::nullopt, {}});
       return 0;
     }
-    if (limit_.status().in_flight > 0) ticket.needs = limit_.baseline(waiter.kind);
+    if (limit_.status().in_flight > 0) ticket.needs = usual(waiter.kind);
     const auto entry = state.admission.enqueue(std::move(ticket), limit_.available(), now);
     if (entry.evicted) judge(state, *entry.evicted, now, verdicts);
     switch (entry.state) {
@@ -138,12 +129,17 @@ void AdmissionGate::cancel(std::uint64_t id) {
   });
 }
 
+Duration AdmissionGate::usual(std::size_t kind) const {
+  const Duration measured = limit_.baseline(kind);
+  return measured > Duration::zero() ? measured : usual_;
+}
+
 // One that was seen to be free a moment ago, under the same lock.
 Result<AdmissionGate::Place> AdmissionGate::place_for(std::size_t kind, Duration waited,
                                                       MonotonicTime now) {
   auto permit = limit_.try_acquire(now, kind);
   if (!permit) return fail(ErrorCode::kInternal, "internal error");
-  return Place(*this, std::move(*permit), waited, limit_.baseline(kind));
+  return Place(*this, std::move(*permit), waited, usual(kind));
 }
 
 void AdmissionGate::poll(State& state, MonotonicTime now, Verdicts& verdicts) {
@@ -183,14 +179,14 @@ Task<void> AdmissionGate::tick_while_needed() {
 bool AdmissionGate::tick() {
   const MonotonicTime now = clock_.now();
   Verdicts verdicts;
-  const Duration oldest = state_.with([&](State& state) {
+  const Duration delay = state_.with([&](State& state) {
     poll(state, now, verdicts);
-    return oldest_customer(state.admission, now);
+    return state.admission.queue_delay(now);
   });
   announce(std::move(verdicts));
-  const bool wanted = observer_.on_tick && observer_.on_tick(oldest, now);
+  const bool wanted = observer_.on_tick && observer_.on_tick(delay, now);
   return state_.with([&](State& state) {
-    const bool told = oldest > Duration::zero(); // the last tick tells that nobody waits
+    const bool told = delay > Duration::zero(); // the last tick tells that nobody waits
     state.ticking = !state.stopped && (wanted || told || state.admission.waiting() > 0);
     return state.ticking;
   });

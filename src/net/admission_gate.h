@@ -45,16 +45,16 @@ class AdmissionGate {
   struct Config {
     policy::AdmissionConfig admission;
     policy::ConcurrencyLimitConfig limit;
+    Duration usual{}; // what the work takes, until that was measured; zero: not known
   };
 
   // Each may be empty; called without a lock held.
   struct Observer {
     // Who was admitted (kNone), and who was sent away and why; not who went away, nor by `stop`.
     std::function<void(policy::Tier, policy::AdmissionReason, Duration waited)> on_decision;
-    // At each tick the age of the oldest ticket, those of ingest left aside; where the work takes
-    // longer than admission.target, so much less (policy/admission.h: `target`). The last one says
-    // zero, unless the answer was true: to be told on, even when nobody waits any more.
-    std::function<bool(Duration oldest_wait, MonotonicTime now)> on_tick;
+    // At each tick the queue delay (policy/admission.h). The last one says zero, unless the answer
+    // was true: to be told on, even when nobody waits any more.
+    std::function<bool(Duration delay, MonotonicTime now)> on_tick;
   };
 
   // One of the places, for as long as it lives; or none, where nobody counts them.
@@ -126,6 +126,7 @@ class AdmissionGate {
                        const boost::asio::any_io_executor& loop);
   void leave(policy::ConcurrencyLimit::Permit permit, policy::LimitOutcome outcome);
   void cancel(std::uint64_t id);
+  Duration usual(std::size_t kind) const;
   Result<Place> place_for(std::size_t kind, Duration waited, MonotonicTime now);
   void poll(State& state, MonotonicTime now, Verdicts& verdicts);
   void judge(State& state, const policy::AdmissionDecision& decision, MonotonicTime now,
@@ -136,6 +137,7 @@ class AdmissionGate {
 
   const Observer observer_;
   const Clock& clock_;
+  const Duration usual_;
   policy::ConcurrencyLimit limit_; // acquired and reported under the lock of state_
   Guarded<State> state_;
 };

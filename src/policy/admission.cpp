@@ -267,6 +267,15 @@ Duration Admission::oldest_wait(Tier tier, MonotonicTime now) const {
   return queue.empty() ? Duration::zero() : std::max(now - queue.oldest().since, Duration::zero());
 }
 
+Duration Admission::queue_delay(MonotonicTime now) const {
+  Duration oldest{};
+  for (const Tier tier : {Tier::kVip, Tier::kPaid, Tier::kFree}) {
+    oldest = std::max(oldest, oldest_wait(tier, now));
+  }
+  const std::chrono::duration<double> configured = config_.target;
+  return std::chrono::duration_cast<Duration>(oldest * (configured / target()));
+}
+
 // When what waits before this tier's newest would be done.
 Duration Admission::retry_after(Tier tier, MonotonicTime now) const {
   double ahead = 0;

@@ -175,8 +175,12 @@ class Admission {
   std::size_t waiting() const;
   std::size_t waiting(Tier tier) const { return lane(tier).queue.size(); }
   bool overloaded(Tier tier) const { return lane(tier).overloaded; }
-  // The age of the oldest ticket of a tier, zero without one: for policy/degradation.h.
+  // The age of the oldest ticket of a tier; zero without one.
   Duration oldest_wait(Tier tier, MonotonicTime now) const;
+  // For policy/degradation.h: the age of the oldest customer's ticket (ingest can always wait).
+  // Where the work takes longer than the configured target, as much less: a wait counts for what it
+  // is beside the work.
+  Duration queue_delay(MonotonicTime now) const;
   // The wait that is too long when it lasts.
   Duration target() const { return std::max<Duration>(config_.target, needs_); }
   const AdmissionConfig& config() const { return config_; }

@@ -205,6 +205,23 @@ TEST(Admission, WhereTheWorkTakesLongAWaitAsLongIsNotTooLong) {
   EXPECT_EQ(admission.poll(0, kStart + 4s).at(0).dropped, AdmissionReason::kOverload);
 }
 
+TEST(Admission, TheQueueDelayIsTheOldestCustomersBesideTheWork) {
+  Admission admission; // target: 250 ms
+  EXPECT_EQ(admission.queue_delay(kStart), Duration::zero());
+  queue_one(admission, Tier::kIngest);
+  EXPECT_EQ(admission.queue_delay(kStart + 1s), Duration::zero());
+  queue_one(admission, Tier::kFree, kStart + 1s);
+  queue_one(admission, Tier::kVip, kStart + 1100ms);
+  EXPECT_EQ(admission.queue_delay(kStart + 1200ms), 200ms);
+  Ticket slow = ticket(Tier::kFree);
+  slow.needs = 250ms; // no longer than the target
+  admission.enqueue(slow, 0, kStart + 1200ms);
+  EXPECT_EQ(admission.queue_delay(kStart + 1200ms), 200ms);
+  slow.needs = 2500ms;
+  admission.enqueue(slow, 0, kStart + 1200ms);
+  EXPECT_EQ(admission.queue_delay(kStart + 1200ms), 20ms);
+}
+
 TEST(Admission, UnderOverloadTheNewestIsServedFirst) {
   Admission admission({.interval = 1s});
   queue_one(admission, Tier::kFree);

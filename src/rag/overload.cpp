@@ -13,12 +13,14 @@ namespace {
 
 net::AdmissionGate::Config computing_gate(const OverloadConfig& config) {
   const std::size_t places = config.max_computing;
-  return {config.admission, {.initial_limit = places, .min_limit = places, .max_limit = places}};
+  return {
+      config.admission, {.initial_limit = places, .min_limit = places, .max_limit = places}, {}};
 }
 
 net::AdmissionGate::Config generation_gate(const OverloadConfig& config) {
-  net::AdmissionGate::Config gate{config.admission, config.limit};
+  net::AdmissionGate::Config gate{config.admission, config.limit, {}};
   gate.admission.interval = config.generation_interval;
+  gate.usual = config.usual_generation;
   return gate;
 }
 
@@ -51,7 +53,7 @@ net::AdmissionGate::Observer Overload::observe(Work work) {
   return {[this, work](Tier tier, policy::AdmissionReason reason, Duration waited) {
             if (on_decision_) on_decision_(work, tier, reason, waited);
           },
-          [this, work](Duration oldest, MonotonicTime now) { return on_tick(work, oldest, now); }};
+          [this, work](Duration delay, MonotonicTime now) { return on_tick(work, delay, now); }};
 }
 
 void Overload::stop() {
@@ -92,9 +94,9 @@ void Overload::set_auto() {
   (void)degradation();
 }
 
-bool Overload::on_tick(Work work, Duration oldest_wait, MonotonicTime now) {
-  oldest_waits_[static_cast<std::size_t>(work)] = oldest_wait;
-  ladder_.sample(std::max(oldest_waits_[0].load(), oldest_waits_[1].load()), now);
+bool Overload::on_tick(Work work, Duration delay, MonotonicTime now) {
+  delays_[static_cast<std::size_t>(work)] = delay;
+  ladder_.sample(std::max(delays_[0].load(), delays_[1].load()), now);
   const auto status = ladder_.status(now);
   log_step(status);
   return status.level > 0 && status.mode == policy::DegradationMode::kAuto;

@@ -44,6 +44,7 @@ struct OverloadConfig {
   policy::AdmissionConfig admission;
   policy::ConcurrencyLimitConfig limit{.initial_limit = 64}; // of calls of the language model
   policy::DegradationConfig degradation;
+  Duration usual_generation{}; // what a call takes, until that was measured; zero: not known
 };
 
 // Its own members only; the policies stand in sections of their own.
@@ -97,7 +98,7 @@ class Overload {
     return work == Work::kComputing ? computing_ : generation_;
   }
   net::AdmissionGate::Observer observe(Work work);
-  bool on_tick(Work work, Duration oldest_wait, MonotonicTime now);
+  bool on_tick(Work work, Duration delay, MonotonicTime now);
   void log_step(const policy::DegradationStatus& status);
 
   const OverloadConfig config_;
@@ -105,7 +106,7 @@ class Overload {
   policy::Degradation ladder_;
   const OnDecision on_decision_;
   std::atomic<int> logged_level_;
-  std::array<std::atomic<Duration>, 2> oldest_waits_{}; // at the last tick of each gate
+  std::array<std::atomic<Duration>, 2> delays_{}; // at the last tick of each gate
   net::AdmissionGate computing_;
   net::AdmissionGate generation_;
 };
