@@ -4,6 +4,7 @@
 One of the slow tests: ./dev test-slow sets the model up and runs this.
 """
 
+import concurrent.futures
 import os
 import signal
 import sys
@@ -42,6 +43,13 @@ class LocalLlm(TemporaryFolderTest):
 
     def ready(self, node):
         return parse_metrics(node.get("/metrics").text).get(("raglan_child_ready", frozenset({("child", "llm")}))) == 1
+
+    def test_more_than_it_has_slots_for_wait_and_get_its_words(self):
+        node = self.start_local()
+        with concurrent.futures.ThreadPoolExecutor(4) as askers:
+            replies = list(askers.map(lambda n: node.query(f"{QUESTION} ({n})").json, range(4)))
+        self.assertEqual([reply["degraded"]["level"] for reply in replies], [0] * 4)
+        self.assertTrue(any("generation_queue" in reply["timings_ms"] for reply in replies))
 
     def test_it_answers_from_the_passages_as_a_stream_and_then_from_the_cache(self):
         node = self.start_local()
