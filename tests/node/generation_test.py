@@ -225,7 +225,7 @@ class Fails(GenerationTest):
         provider = self.start_provider(error_every=1)
         node = self.start_node(
             provider, *QUICK, "generation.breaker.recovery_timeout=1s", "generation.retry.retry_ratio=0",
-            "generation.retry.min_retries=0", "server.request_timeout=60s",
+            "generation.retry.min_retries=0", "server.request_timeout=60s", "generation.stall_timeout=20s",
         )
         for _ in range(5):
             self.assertEqual(self.breaker(node), 0)
