@@ -166,6 +166,19 @@ net::Task<void> SharedTier::release_later(std::string claim, std::string token) 
   --releases_later_;
 }
 
+net::Task<void> SharedTier::keep_claimed(Hash128 key, std::uint64_t scope, std::string token,
+                                         std::weak_ptr<const void> holder) {
+  const std::vector<std::string> keys{claim_name(key, scope, token)};
+  const std::vector<std::string> arguments{std::move(token),
+                                           std::to_string(config_.claim_time.count())};
+  while (co_await net::pause(config_.claim_time / 3)) {
+    if (holder.expired()) co_return;
+    auto held = co_await redis::Lease::renew_script().run(client_, keys, arguments, Deadline());
+    if (held && held->integer == 0) co_return;
+    if (!held) note_failure(held.error(), Deadline());
+  }
+}
+
 net::Task<Result<std::size_t>> SharedTier::purge(Selection selection, Deadline deadline) {
   const std::string pattern = fmt::format("raglan:{}:{}", config_.name, selection_text(selection));
   std::size_t erased = 0;

@@ -8,10 +8,10 @@
 //
 // One node computes. Whoever misses may claim the key in the same round trip: one caller of all
 // nodes gets the claim and computes, the others look again a little later (find_or_claim). A claim
-// is a lease (redis/lease.h). It ends when it is released, with the value or without, or
-// `claim_time` after it was made, so that a node that dies costs the others no more than that. It
-// is a courtesy, not a lock: after a partition or a slow computation two nodes may compute the
-// same, and the later value stays.
+// is a lease (redis/lease.h), renewed for as long as somebody holds it (keep_claimed). It ends when
+// it is released, with the value or without, or `claim_time` after the last renewal, so that a node
+// that dies costs the others no more than that. It is a courtesy, not a lock: after a partition two
+// nodes may compute the same, and the later value stays.
 //
 // A look that was cut off (cancelled, late, the connection broke) may have made its claim, and
 // nobody would know: whoever looked holds it as if it had (`may_be_claimed`). A release that is not
@@ -29,6 +29,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -68,7 +69,7 @@ class SharedTier {
   struct Config {
     std::string name; // of the cache: "query"
     Duration keep{};  // zero: for ever, as far as Redis' own memory limit allows
-    std::chrono::milliseconds claim_time{15'000};
+    std::chrono::milliseconds claim_time{3'000}; // renewed three times in it
   };
   static constexpr std::chrono::milliseconds kReleaseAgain{500};
   static constexpr std::size_t kMaxReleasesLater = 256;
@@ -87,6 +88,9 @@ class SharedTier {
   net::Task<void> put_and_release(Hash128 key, std::uint64_t scope, SharedEntry entry,
                                   std::string token);
   net::Task<void> release(Hash128 key, std::uint64_t scope, std::string token);
+  // Renews that token's claim until `holder` is no more, or the claim is another's.
+  net::Task<void> keep_claimed(Hash128 key, std::uint64_t scope, std::string token,
+                               std::weak_ptr<const void> holder);
   // Counts a look, once, that Redis answered: whether it found what was wanted.
   void count(bool found) { ++(found ? hits_ : misses_); }
 

@@ -48,8 +48,8 @@ class TieredCache {
   SharedTier* shared() { return shared_ ? &*shared_ : nullptr; }
 
   // A claim to compute a value for all nodes, or what may be one: a look that was cut off does not
-  // know. Released with the value by `publish`, without one when it is destroyed, behind whoever
-  // held it.
+  // know. Renewed while it is held. Released with the value by `publish`, without one when it is
+  // destroyed, behind whoever held it.
   class Claim {
    public:
     Claim() = default;
@@ -59,19 +59,24 @@ class TieredCache {
           loop_(std::move(loop)),
           key_(key),
           scope_(scope),
-          token_(std::move(token)) {}
+          token_(std::move(token)),
+          held_(std::make_shared<char>()) {
+      net::detach(loop_, cache.shared_->keep_claimed(key_, scope_, token_, held_));
+    }
     Claim(Claim&& other) noexcept
         : cache_(std::exchange(other.cache_, nullptr)),
           loop_(std::move(other.loop_)),
           key_(other.key_),
           scope_(other.scope_),
-          token_(std::move(other.token_)) {}
+          token_(std::move(other.token_)),
+          held_(std::move(other.held_)) {}
     Claim& operator=(Claim&& other) noexcept {
       std::swap(cache_, other.cache_);
       std::swap(loop_, other.loop_);
       std::swap(key_, other.key_);
       std::swap(scope_, other.scope_);
       std::swap(token_, other.token_);
+      std::swap(held_, other.held_);
       return *this;
     }
     ~Claim() {
@@ -83,6 +88,7 @@ class TieredCache {
     friend TieredCache;
     std::string take_token() && {
       cache_ = nullptr;
+      held_.reset();
       return std::move(token_);
     }
     TieredCache* cache_ = nullptr;
@@ -90,6 +96,7 @@ class TieredCache {
     Hash128 key_;
     std::uint64_t scope_ = 0;
     std::string token_;
+    std::shared_ptr<const void> held_; // while it is to be renewed
   };
 
   struct ClaimOptions {
@@ -112,8 +119,8 @@ class TieredCache {
     for (Duration pause = kFirstPause;; pause = std::min<Duration>(2 * pause, kLongestPause)) {
       auto looked = co_await shared_->find_or_claim(key, scope, token, deadline);
       Elsewhere elsewhere{.found = {}, .turn = looked.claim, .claim = {}};
-      if (looked.may_be_claimed) elsewhere.claim = Claim(*this, loop, key, scope, token);
       elsewhere.found = take_over(key, scope, looked, later_than);
+      if (looked.may_be_claimed) elsewhere.claim = Claim(*this, loop, key, scope, token);
       const bool others = looked.claim == SharedLookup::Claim::kOthers;
       bool go_on = options.wait && others && !elsewhere.found.value;
       go_on = go_on && deadline.allows(pause, clock_.now()) && co_await net::pause(pause);

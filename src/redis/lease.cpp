@@ -8,17 +8,6 @@
 #include "base/rng.h"
 
 namespace raglan::redis {
-namespace {
-
-const Script& renew_script() {
-  static const Script script(
-      "if redis.call('GET', KEYS[1]) == ARGV[1] then "
-      "return redis.call('PEXPIRE', KEYS[1], ARGV[2]) else return 0 end");
-  return script;
-}
-
-} // namespace
-
 std::string Lease::make_token() {
   std::array<std::uint8_t, 16> token{};
   secure_random(std::as_writable_bytes(std::span(token)));
@@ -34,6 +23,13 @@ const Script& Lease::release_script() {
   static const Script script(
       "if redis.call('GET', KEYS[1]) == ARGV[1] then "
       "return redis.call('DEL', KEYS[1]) else return 0 end");
+  return script;
+}
+
+const Script& Lease::renew_script() {
+  static const Script script(
+      "if redis.call('GET', KEYS[1]) == ARGV[1] then "
+      "return redis.call('PEXPIRE', KEYS[1], ARGV[2]) else return 0 end");
   return script;
 }
 

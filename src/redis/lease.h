@@ -51,12 +51,13 @@ class Lease {
 
   // What leases are made of, for those who take or release one in a round trip with other commands
   // (cache/shared_tier.h): a token that is nobody else's; the command that takes the lease, "+OK"
-  // when it did and nil when another holds it; and the script that releases KEYS[1] if ARGV[1] is
-  // its token, 1, or else 0.
+  // when it did and nil when another holds it; and the scripts that release KEYS[1], or hold it for
+  // ARGV[2] milliseconds from now, if ARGV[1] is its token, 1, or else 0.
   static std::string make_token();
   static Command acquire_command(std::string_view key, std::string_view token,
                                  std::chrono::milliseconds ttl);
   static const Script& release_script();
+  static const Script& renew_script();
 
   // From when on another may hold it.
   MonotonicTime expires_at() const { return expires_at_; }

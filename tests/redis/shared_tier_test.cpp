@@ -28,9 +28,10 @@ class SharedTierTest : public redis::RedisTest {
   // What detached coroutines use outlives them.
   ~SharedTierTest() override { loops_.stop(); }
 
-  void connect_tier(const redis::ClientConfig& config) {
+  void connect_tier(const redis::ClientConfig& config, milliseconds claim_time = seconds(3)) {
     connect(config);
-    tier_.emplace(client(), SharedTier::Config{.name = "query", .keep = minutes(1)});
+    tier_.emplace(client(), SharedTier::Config{
+                                .name = "query", .keep = minutes(1), .claim_time = claim_time});
   }
   SharedTier& tier() { return *tier_; }
 
@@ -68,6 +69,30 @@ TEST_F(SharedTierTest, OneOfAllComputesUntilItReleases) {
   EXPECT_EQ(exists(claim_name()), 0);
   EXPECT_EQ(look("mine").entry->value, "the answer");
   EXPECT_EQ(tier().stats().failures, 0u);
+}
+
+TEST_F(SharedTierTest, AClaimIsKeptWhileItIsHeldAndIsFreeSoonAfterItsHoldersDeath) {
+  constexpr milliseconds kClaimTime{900};
+  RealServer server;
+  connect_tier(patient(server.url()), kClaimTime);
+  ASSERT_EQ(look("mine").claim, Claim::kMine);
+  auto holder = std::make_shared<const char>();
+  auto keeping = begin(tier().keep_claimed(kKey, kScope, "mine", holder));
+  const auto& clock = SystemClock::instance();
+  const MonotonicTime twice = clock.now() + 2 * kClaimTime;
+  while (clock.now() < twice) ASSERT_EQ(look("another's").claim, Claim::kOthers);
+  holder.reset(); // without a release: its process died
+  EXPECT_TRUE(eventually([&] { return look("another's").claim == Claim::kMine; }));
+  keeping.get();
+}
+
+TEST_F(SharedTierTest, AClaimThatIsAnothersIsNotKept) {
+  RealServer server;
+  connect_tier(patient(server.url()), milliseconds(30));
+  const auto holder = std::make_shared<const char>();
+  run(Command("SET", claim_name(), "another's"));
+  begin(tier().keep_claimed(kKey, kScope, "mine", holder)).get();
+  EXPECT_EQ(run(Command("PTTL", claim_name()))->integer, -1) << "its time to live is untouched";
 }
 
 TEST_F(SharedTierTest, AServerThatForgotTheScriptIsToldItAgain) {

@@ -74,6 +74,18 @@ class TieredCacheTest : public redis::RedisTest {
   std::optional<Cache> two_;
 };
 
+TEST_F(TieredCacheTest, AClaimIsRenewedWhileItIsHeld) {
+  const auto mine = look(*one_);
+  ASSERT_EQ(mine.turn, Turn::kMine);
+  const std::string claim = run(Command("KEYS", "raglan:claim:*"))->elements.at(0).text;
+  std::int64_t left = run(Command("PTTL", claim))->integer;
+  EXPECT_TRUE(eventually([&] {
+    const std::int64_t before = left;
+    left = run(Command("PTTL", claim))->integer;
+    return left > before;
+  }));
+}
+
 TEST_F(TieredCacheTest, AClaimIsReleasedWhenItIsDestroyed) {
   {
     const auto mine = look(*one_);
