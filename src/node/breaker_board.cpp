@@ -46,6 +46,7 @@ BreakerBoard::Place BreakerBoard::add(std::string upstream, Status status) {
 std::vector<std::pair<std::string, BreakerStatus>> BreakerBoard::all() const {
   return breakers_.with([](const auto& breakers) {
     std::vector<std::pair<std::string, BreakerStatus>> statuses;
+    statuses.reserve(breakers.size());
     for (const auto& [upstream, status] : breakers) statuses.emplace_back(upstream, status());
     return statuses;
   });

@@ -16,7 +16,6 @@
 #include "node/request_scope.h"
 
 namespace raglan::node {
-namespace json = boost::json;
 namespace {
 
 // Of one request: enough to share embedding calls, and few beside others' searches.

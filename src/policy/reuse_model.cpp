@@ -17,8 +17,8 @@ constexpr double kPriorWeight = 10;
 constexpr double kLeastPrior = 1e-6;
 
 double logit(std::size_t curve, double similarity) {
-  const double threshold =
-      kLowestThreshold + kThresholdStep * static_cast<double>(curve / kReuseSlopes);
+  const std::size_t step = curve / kReuseSlopes;
+  const double threshold = kLowestThreshold + kThresholdStep * static_cast<double>(step);
   return kSlopes[curve % kReuseSlopes] * (similarity - threshold);
 }
 

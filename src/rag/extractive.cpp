@@ -278,6 +278,7 @@ ExtractiveAnswer compose_extractive(std::span<const float> query_vector,
     if (!repeated) chosen.push_back(one.index);
   }
   std::vector<const SentenceCandidate*> sentences;
+  sentences.reserve(chosen.size());
   for (const std::size_t i : chosen) sentences.push_back(&candidates[i]);
   return {write_answer(std::move(sentences)), true};
 }

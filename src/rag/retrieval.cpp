@@ -41,6 +41,7 @@ Result<Retrieved> retrieve(store::Store& store, const store::SearchRequest& sear
   Retrieved retrieved{found->generation, {}};
   if (ranked.empty()) return retrieved;
   std::vector<std::uint64_t> ids;
+  ids.reserve(ranked.size());
   for (const Ranked& hit : ranked) ids.push_back(hit.chunk_id);
   auto passages = store.passages(search.collection, ids);
   if (!passages) return forward_error(passages);

@@ -136,6 +136,38 @@ class SharedCache(TemporaryFolderTest):
         for node in (one, two):
             node.stop()
 
+    def start_two_that_generate(self, provider):
+        return self.start_two("--set", "generation.provider=openai", "--set", f"generation.base_url={provider.url}/v1",
+                              "--set", "server.request_timeout=60s")
+
+    def test_an_answer_that_takes_longer_than_a_claim_is_computed_once(self):
+        provider = Provider(latency="5s")
+        self.addCleanup(provider.stop)
+        one, two = self.start_two_that_generate(provider)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            replies = [asked.result().json for asked in [pool.submit(node.query, QUESTION) for node in (one, two)]]
+        self.assertEqual(len({reply["answer"] for reply in replies}), 1)
+        self.assertEqual(provider.stats()["calls"]["/v1/chat/completions"], 1)
+        for node in (one, two):
+            node.stop()
+
+    def test_what_a_node_was_computing_when_it_died_another_computes(self):
+        provider = Provider(latency="9s")
+        self.addCleanup(provider.stop)
+        one, two = self.start_two_that_generate(provider)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            lost = pool.submit(one.query, QUESTION)
+            wait_until(lambda: provider.stats()["calls"].get("/v1/chat/completions") == 1, "one node generates")
+            before = metric(two, "raglan_redis_commands_total")
+            asked = pool.submit(two.query, QUESTION)
+            wait_until(lambda: metric(two, "raglan_redis_commands_total") >= before + 9, "the other asks for it again")
+            provider.set(latency="0ms")
+            one.kill()
+            self.assertEqual(asked.result().json["degraded"]["level"], 0)
+            self.assertIsInstance(lost.exception(), OSError)
+        self.assertEqual(provider.stats()["calls"]["/v1/chat/completions"], 2)
+        two.stop()
+
     def test_a_hot_answer_that_expires_on_four_nodes_is_refreshed_once_and_blocks_nobody(self):
         options = ("--set", "cache.query.ttl=1500ms", "--set", "cache.query.early_refresh_beta=0", "--set", "cache.warmup.refresh=false")
         nodes = list(self.start_two(*options)) + [self.start_node(*options) for _ in range(2)]
