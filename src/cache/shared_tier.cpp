@@ -68,6 +68,26 @@ void SharedTier::read(const Hash128& key, const redis::Reply& left, const redis:
   into.age = std::max(into.age, Duration::zero());
 }
 
+void SharedTier::count(const SharedLookup& looked, bool found) {
+  if (!looked.answered) return;
+  ++(found ? hits_ : misses_);
+  if (!found) return;
+  saved_ += looked.entry->cost.count();
+  saved_calls_ += looked.entry->calls;
+  age_ += looked.age.count();
+}
+
+SharedTierStats SharedTier::stats() const {
+  return {.hits = hits_,
+          .misses = misses_,
+          .failures = failures_,
+          .refused = refused_,
+          .refused_bytes = refused_bytes_,
+          .saved = Duration(saved_),
+          .saved_calls = saved_calls_,
+          .age = Duration(age_)};
+}
+
 void SharedTier::note_failure(const Error& error, Deadline deadline) {
   if (error.code == ErrorCode::kClientClosed) return;
   const bool late = error.code == ErrorCode::kDeadlineExceeded;

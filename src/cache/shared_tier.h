@@ -62,6 +62,10 @@ struct SharedTierStats {
   std::uint64_t failures = 0; // of Redis, to look, to store or to release; not of who went away
   std::uint64_t refused = 0;  // entries larger than a command may be: not stored
   std::uint64_t refused_bytes = 0;
+  // What the hits had cost to compute, and how old they were, together.
+  Duration saved{};
+  std::uint64_t saved_calls = 0;
+  Duration age{};
 };
 
 class SharedTier {
@@ -91,14 +95,14 @@ class SharedTier {
   // Renews that token's claim until `holder` is no more, or the claim is another's.
   net::Task<void> keep_claimed(Hash128 key, std::uint64_t scope, std::string token,
                                std::weak_ptr<const void> holder);
-  // Counts a look, once, that Redis answered: whether it found what was wanted.
-  void count(bool found) { ++(found ? hits_ : misses_); }
+  // Counts a look, once, if Redis answered it: whether it found what was wanted.
+  void count(const SharedLookup& looked, bool found);
 
   // Removes entries, and tells all nodes (cache/purge_message.h): how many there were. Walks over
   // all of Redis' keys: for operators. Errors are the client's.
   net::Task<Result<std::size_t>> purge(Selection selection, Deadline deadline);
 
-  SharedTierStats stats() const { return {hits_, misses_, failures_, refused_, refused_bytes_}; }
+  SharedTierStats stats() const;
 
  private:
   std::string entry_name(const Hash128& key, std::uint64_t scope) const;
@@ -118,6 +122,9 @@ class SharedTier {
   std::atomic<std::uint64_t> failures_ = 0;
   std::atomic<std::uint64_t> refused_ = 0;
   std::atomic<std::uint64_t> refused_bytes_ = 0;
+  std::atomic<Duration::rep> saved_ = 0;
+  std::atomic<std::uint64_t> saved_calls_ = 0;
+  std::atomic<Duration::rep> age_ = 0;
   std::atomic<std::size_t> releases_later_ = 0; // that wait
 };
 

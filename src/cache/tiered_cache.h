@@ -47,6 +47,16 @@ class TieredCache {
   LocalCache<Value>& local() { return local_; }
   SharedTier* shared() { return shared_ ? &*shared_ : nullptr; }
 
+  // Of the first tier; what was saved is both tiers' work.
+  LocalCacheStats stats() const {
+    LocalCacheStats stats = local_.stats();
+    if (!shared_) return stats;
+    const SharedTierStats there = shared_->stats();
+    stats.saved += there.saved;
+    stats.saved_calls += there.saved_calls;
+    return stats;
+  }
+
   // A claim to compute a value for all nodes, or what may be one: a look that was cut off does not
   // know. Renewed while it is held. Released with the value by `publish`, without one when it is
   // destroyed, behind whoever held it.
@@ -125,7 +135,7 @@ class TieredCache {
       bool go_on = options.wait && others && !elsewhere.found.value;
       go_on = go_on && deadline.allows(pause, clock_.now()) && co_await net::pause(pause);
       if (go_on) continue;
-      if (looked.answered) shared_->count(elsewhere.found.value != nullptr);
+      shared_->count(looked, elsewhere.found.value != nullptr);
       co_return elsewhere;
     }
   }
@@ -135,7 +145,7 @@ class TieredCache {
     if (!shared_) co_return Found();
     const SharedLookup looked = co_await shared_->find(key, scope, deadline);
     Found found = take_over(key, scope, looked, MonotonicTime::min());
-    if (looked.answered) shared_->count(found.value != nullptr);
+    shared_->count(looked, found.value != nullptr);
     co_return found;
   }
 

@@ -24,13 +24,13 @@ constexpr std::string_view kRetrievalCache = rag::RetrievalStage::kName;
 constexpr std::string_view kEmbeddingCache = "embedding";
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+double mean(double sum, std::uint64_t count) {
+  return count == 0 ? 0 : sum / static_cast<double>(count);
+}
 
 json::object local_json(std::string_view name, const cache::LocalCacheStats& stats,
                         const cache::LocalCacheConfig& config) {
   const std::size_t lookups = stats.hits + stats.misses;
-  const auto per_hit = [&](double sum) {
-    return stats.hits == 0 ? 0 : sum / static_cast<double>(stats.hits);
-  };
   const double hit_ratio =
       lookups == 0 ? 0 : static_cast<double>(stats.hits) / static_cast<double>(lookups);
   return {{"name", name},
@@ -46,15 +46,16 @@ json::object local_json(std::string_view name, const cache::LocalCacheStats& sta
           {"evictions", stats.evictions},
           {"saved_seconds", seconds(stats.saved)},
           {"saved_calls", stats.saved_calls},
-          {"mean_age_seconds", per_hit(seconds(stats.age))}};
+          {"mean_age_seconds", mean(seconds(stats.age), stats.hits)}};
 }
 
 json::object tiers_json(std::string_view name, auto& tiers) {
-  json::object object = local_json(name, tiers.local().stats(), tiers.local().config());
+  json::object object = local_json(name, tiers.stats(), tiers.local().config());
   if (const cache::SharedTier* shared = tiers.shared()) {
     const cache::SharedTierStats there = shared->stats();
     object["redis"] = {{"hits", there.hits},
                        {"misses", there.misses},
+                       {"mean_age_seconds", mean(seconds(there.age), there.hits)},
                        {"failures", there.failures},
                        {"refused", there.refused}};
   }

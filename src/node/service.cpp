@@ -151,7 +151,7 @@ void Service::register_metrics() {
   const auto keep = [this](std::vector<telemetry::Registration> made) {
     std::ranges::move(made, std::back_inserter(registrations_));
   };
-  const auto stats_of = [](auto& tiers) { return [&tiers] { return tiers.local().stats(); }; };
+  const auto stats_of = [](auto& tiers) { return [&tiers] { return tiers.stats(); }; };
   keep(register_cache_metrics(metrics, "query", stats_of(pipeline_.query_cache())));
   keep(register_cache_metrics(metrics, "retrieval", stats_of(pipeline_.retrieval_cache())));
   if (const auto* shared = pipeline_.query_cache().shared()) {
@@ -163,6 +163,10 @@ void Service::register_metrics() {
   keep(register_overload_metrics(metrics, overload_));
   keep(register_similar_metrics(metrics, pipeline_.similar_questions()));
   keep(register_embedding_cache_metrics(metrics, parts_.embeddings));
+  registrations_.push_back(metrics.callback(
+      MetricKind::kCounter, "raglan_cache_stale_total",
+      "Answers served past their time: while they are made anew, or because that failed.",
+      {{"cache", "query"}}, [this] { return static_cast<double>(pipeline_.stale_answers()); }));
   const auto coalesced = [&](std::string stage, std::uint64_t (rag::Pipeline::*count)() const) {
     registrations_.push_back(
         metrics.callback(MetricKind::kCounter, "raglan_coalesced_total",

@@ -31,6 +31,7 @@
 // and SQL run on the executor behind `search`, inference behind the embedding queue.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -124,6 +125,7 @@ class Pipeline {
   const HotQueries& hot_queries() const { return hot_queries_; }
 
   // Askers so far who got an answer, or passages, that were computed for another.
+  std::uint64_t stale_answers() const { return stale_answers_; } // that were served all the same
   std::uint64_t coalesced_answers() const { return answers_.joined_total(); }
   std::uint64_t coalesced_searches() const { return retrieval_.coalesced(); }
 
@@ -174,6 +176,7 @@ class Pipeline {
   ReuseStage reuse_;
   Flights answers_;
   cache::Refreshes refreshes_{kMaxRefreshes};
+  std::atomic<std::uint64_t> stale_answers_ = 0;
   HotQueries hot_queries_;
 };
 

@@ -262,6 +262,7 @@ bool Pipeline::Run::take_old_of(const std::optional<Hash128>& key) {
 }
 
 void Pipeline::Run::take_hit(CacheStatus status, std::shared_ptr<const Answer> answer) {
+  if (status == CacheStatus::kStale) ++pipeline_.stale_answers_;
   reply_.cache = status;
   reply_.layer = CacheLayer::kQuery;
   reply_.answer = std::move(answer);

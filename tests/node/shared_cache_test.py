@@ -75,8 +75,15 @@ class SharedCache(TemporaryFolderTest):
         for kind in ("failures", "refused", "refused_bytes"):
             for cache in ("query", "retrieval"):
                 self.assertEqual(metric(two, f"raglan_cache_redis_{kind}_total", cache=cache), 0)
-        self.assertEqual(two.get("/admin/cache").json["caches"][0]["redis"],
-                         {"hits": 1, "misses": 0, "failures": 0, "refused": 0})
+        cache = two.get("/admin/cache").json["caches"][0]
+        age = cache["redis"].pop("mean_age_seconds")
+        self.assertGreater(age, 0)
+        self.assertLess(age, 60)
+        self.assertEqual(cache["redis"], {"hits": 1, "misses": 0, "failures": 0, "refused": 0})
+        # Of two hits, one in Redis and one here, each of an answer that took three calls.
+        self.assertEqual(cache["saved_calls"], 6)
+        self.assertEqual(metric(two, "raglan_cache_saved_calls_total", cache="query"), 6)
+        self.assertGreater(metric(two, "raglan_cache_saved_seconds_total", cache="query"), 0)
         for node in (one, two):
             node.stop()
 
@@ -187,9 +194,11 @@ class SharedCache(TemporaryFolderTest):
             for expiry in range(1, 4):
                 wait_until(lambda: searches(*nodes) - searched >= expiry, "it is refreshed")
             stop.set()
-            statuses = {status for each in asking for status in each.result()}
+            statuses = [status for each in asking for status in each.result()]
         self.assertEqual(searches(*nodes) - searched, 3)
-        self.assertEqual(statuses, {"hit", "stale"})
+        self.assertEqual(set(statuses), {"hit", "stale"})
+        self.assertEqual(sum(metric(node, "raglan_cache_stale_total", cache="query") for node in nodes),
+                         statuses.count("stale"))
         for node in nodes:
             node.stop()
 
