@@ -250,7 +250,7 @@ class LocalCache {
   // What the readers of one stripe leave behind: counts, and uses that the policy has yet to hear
   // of.
   struct Uses {
-    static constexpr std::size_t kMaxPending = 32;
+    static constexpr std::size_t kMaxPending = 128;
     std::size_t hits = 0;
     std::size_t misses = 0;
     Duration saved{};
