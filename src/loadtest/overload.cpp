@@ -270,9 +270,9 @@ Result<Outcome> measure(Rig& rig, const Asked& asked) {
   outcome.notes = fmt::format(
       "A stand-in that answers {} calls at a time in {} ms: {} a second; another one embeds, at "
       "once. Customers come at random moments, 5 % vip, 25 % paid, 70 % free, each with another "
-      "question; they wait {} s, and "
-      "come {} times when they are not answered. The peak is what the model writes at most. "
-      "Answered a second, off: {}. On: {}.",
+      "question; they wait {} s, and come {} times when they are not answered. The peak is what "
+      "the "
+      "model writes at most. Answered a second, off: {}. On: {}.",
       kWorkers, kLatency.count(), figure_text(kCapacity), kDeadline.count(), kAttempts,
       table_of(measured.off), table_of(measured.on));
   outcome.plots = plots_of(measured);

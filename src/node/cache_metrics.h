@@ -15,8 +15,8 @@
 
 namespace raglan::node {
 
-// Look-ups by result (`hit`, `miss`), bytes, entries, evictions; what the hits saved and how old
-// they were.
+// Look-ups by result (`hit`, `miss`), bytes, entries, evictions; how old the hits were; what was
+// saved, by hits in Redis too (cache/tiered_cache.h).
 std::vector<telemetry::Registration> register_cache_metrics(
     telemetry::MetricRegistry& metrics, std::string_view cache,
     const std::function<cache::LocalCacheStats()>& stats);

@@ -21,8 +21,8 @@
 // first served everybody is answered after just as long as anyone is willing to wait; so, most at
 // once and some not at all. `target` is above the queue delay at which the ladder
 // (policy/degradation.h) rises: doing less for each comes before dropping some. Where the work
-// takes longer than `target` (`needs` of the last customer), it is as long as the work
-// instead: who is served waits at most as long again as the work takes.
+// takes longer than `target` (`needs` of the last customer), it is as long as the work instead: who
+// is served waits at most as long again as the work takes.
 //
 // Deadlines. A ticket that cannot be done in time (`needs` is how long the work itself takes) is
 // refused at once, and dropped as soon as it cannot any more. The wait is estimated as

@@ -61,9 +61,8 @@ class AnswerCache {
   };
   // For whoever did not find it: looks here once more, since another loop may have kept it
   // meanwhile, then in Redis; while another node computes it, waits for that, but not for more than
-  // half of the time until the deadline, nor for background work unless this is, nor at all
-  // unless `options` allow it. What Redis has of
-  // use on an error only is in this process afterwards.
+  // half of the time until the deadline, nor for background work unless this is, nor at all unless
+  // `options` allow it. What Redis has of use on an error only is in this process afterwards.
   net::Task<FoundOrTurn> find_or_claim(Hash128 key, const store::CollectionKey& collection,
                                        Deadline deadline, Tiers::ClaimOptions options);
   // For a refresh of what expires at `known`. Nothing when there is nothing to compute: another

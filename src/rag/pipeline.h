@@ -124,8 +124,9 @@ class Pipeline {
   // The questions that are asked most.
   const HotQueries& hot_queries() const { return hot_queries_; }
 
+  // So far: those served past their time.
+  std::uint64_t stale_answers() const { return stale_answers_; }
   // Askers so far who got an answer, or passages, that were computed for another.
-  std::uint64_t stale_answers() const { return stale_answers_; } // that were served all the same
   std::uint64_t coalesced_answers() const { return answers_.joined_total(); }
   std::uint64_t coalesced_searches() const { return retrieval_.coalesced(); }
 
