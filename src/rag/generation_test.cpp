@@ -14,6 +14,7 @@ class GenerationTest : public PipelineTest {
     store_.probes = true;
     generator_ = &writer_;
   }
+  ~GenerationTest() override { end_loops(); }
 
   // An open stream: whatever is not one fails the test.
   AnswerStream open(QueryRequest request, std::size_t loop = 0) {

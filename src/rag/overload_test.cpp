@@ -34,6 +34,7 @@ class OverloadTest : public PipelineTest {
   }
   ~OverloadTest() override {
     if (own_) own_->stop();
+    end_loops(); // a tick may be under way
   }
 
   Overload& overload() {
