@@ -105,7 +105,11 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
   engine->shelf_ = StoredShelf::open(settings, store_path(settings, data_folder).parent_path(),
                                      engine->embedder_->id(), clock);
   engine->embeddings_ = std::make_unique<model::EmbeddingCache>(
-      *engine->queue_, settings.embedding_cache, engine->shelf_.get(), clock);
+      *engine->queue_, settings.embedding_cache,
+      model::EmbeddingCache::Tiers{.shelf = engine->shelf_.get(),
+                                   .redis = upstreams.redis,
+                                   .shared = settings.shared_vectors},
+      clock);
   engine->register_metrics(metrics);
   engine->service_ = std::make_unique<node::Service>(
       service_config(settings), node::Service::Parts{.store = *engine->store_,

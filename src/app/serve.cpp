@@ -134,6 +134,13 @@ class Serving {
     return checks;
   }
 
+  node::NodeConfig node_config() {
+    return {.hosts = settings_.serving.hosts,
+            .checks = checks(),
+            .shared_embedder = settings_.embedding.provider != EmbeddingProvider::kLocal,
+            .readiness = settings_.readiness};
+  }
+
   // Connections are made when they are needed: a Redis that is away keeps nobody from starting.
   Result<> connect_redis() {
     if (!settings_.redis.enabled()) return {};
@@ -206,9 +213,7 @@ class Serving {
   Instruments instruments_;
   telemetry::MetricRegistry& metrics_ = instruments_.metrics;
   std::vector<telemetry::Registration> usage_;
-  node::Node node_{metrics_, settings_.serving.hosts, checks(),
-                   settings_.embedding.provider == EmbeddingProvider::kLocal,
-                   SystemClock::instance()};
+  node::Node node_{metrics_, node_config(), SystemClock::instance()};
   std::unique_ptr<Engine> engine_;
   net::EventLoops loops_{settings_.loops}; // after what its requests use
   std::unique_ptr<redis::Client> redis_;   // used by requests, until the loops stand still

@@ -125,6 +125,7 @@ Settings::Settings() {
   registry_.add("server", loops, "");
   registry_.add("server", server, "");
   registry_.add("server.limits", server.limits, "What a request may bring.");
+  registry_.add("readiness", readiness, "When a node says that it can serve.");
   registry_.add("log", log, "Lines on stderr.");
   registry_.add("store", store_location, "Documents, chunks, vectors and their indexes.");
   registry_.add("store", store, "");
@@ -174,6 +175,7 @@ Settings::Settings() {
   registry_.add("cache.retrieval", retrieval_cache, "Passages found, by question and generation.");
   registry_.add("cache.embedding", embedding_cache, "Vectors, by model and text.");
   registry_.add("cache.embedding", embedding_shelf, "");
+  registry_.add("cache.embedding", shared_vectors, "");
   registry_.add("cache.warmup", warmup, "Answers that are there before anybody asks.");
 }
 
@@ -192,6 +194,19 @@ std::vector<std::string> Settings::load(const SettingSources& given) {
   sources.overrides = given.overrides;
   std::vector<std::string> lines;
   for (const auto& problem : registry_.load(sources)) lines.push_back(problem.text());
+  return lines.empty() ? contradictions() : lines;
+}
+
+std::vector<std::string> Settings::contradictions() const {
+  std::vector<std::string> lines;
+  for (const std::string& name : readiness.require) {
+    const bool generates = generation.provider != GenerationProvider::kExtractive;
+    if (name == "redis" && !redis.enabled()) {
+      lines.emplace_back("readiness.require names redis, and redis.url is empty");
+    } else if (name == "generator" && !generates) {
+      lines.emplace_back("readiness.require names generator, and generation.provider is none");
+    }
+  }
   return lines;
 }
 

@@ -18,12 +18,14 @@
 #include "config/registry.h"
 #include "http/server.h"
 #include "ingest/chunker_config.h"
+#include "model/embedding_cache.h"
 #include "model/embedding_queue.h"
 #include "model/generator_chain.h"
 #include "model/local_embedder.h"
 #include "model/remote_embedder.h"
 #include "model/remote_generator.h"
 #include "net/event_loops.h"
+#include "node/readiness.h"
 #include "policy/freshness.h"
 #include "rag/extractive.h"
 #include "rag/overload.h"
@@ -114,6 +116,7 @@ class Settings {
   rag::ExtractiveConfig extractive;
   redis::ClientConfig redis;
   redis::SubscriberConfig redis_subscriber;
+  node::ReadinessConfig readiness;
   cache::LocalCacheConfig query_cache;
   policy::FreshnessConfig freshness;
   rag::OverloadConfig overload;
@@ -122,8 +125,12 @@ class Settings {
   cache::LocalCacheConfig retrieval_cache = rag::PipelineConfig().retrieval_cache;
   cache::LocalCacheConfig embedding_cache{.ttl = std::chrono::milliseconds(0)};
   store::EmbeddingShelfConfig embedding_shelf;
+  model::SharedVectorsConfig shared_vectors;
 
  private:
+  // Settings that contradict those of another section.
+  std::vector<std::string> contradictions() const;
+
   config::Registry registry_;
 };
 

@@ -38,7 +38,8 @@ class PurgeFollower::Count : public std::enable_shared_from_this<Count> {
 
   net::Task<void> compare() {
     const auto self = shared_from_this();
-    auto reply = co_await client_.command(redis::Command("GET", kPurgeCountKey), Deadline());
+    auto reply =
+        co_await client_.command(redis::Command("GET", client_.name(kPurgeCountKey)), Deadline());
     if (closed_) co_return;
     std::optional<std::uint64_t> there;
     if (reply && !reply->is_error()) {
@@ -63,7 +64,7 @@ PurgeFollower::PurgeFollower(redis::Client& client, redis::SubscriberConfig conf
                              net::EventLoops& loops, std::size_t loop)
     : count_(std::make_shared<Count>(client, std::move(events))),
       subscriber_(
-          client, config, {std::string(kPurgeChannel)},
+          client, config, {client.name(kPurgeChannel)},
           {.on_subscribed = [count = count_,
                              executor =
                                  loops.executor(loop)] { net::detach(executor, count->compare()); },

@@ -12,8 +12,9 @@
 
 namespace raglan::cache {
 
-inline constexpr std::string_view kPurgeChannel = "raglan:purge";
-inline constexpr std::string_view kPurgeCountKey = "raglan:purges"; // how many there were
+// Their names within an installation (redis::Client::name).
+inline constexpr std::string_view kPurgeChannel = "purge";
+inline constexpr std::string_view kPurgeCountKey = "purges"; // how many there were
 
 struct PurgeMessage {
   std::string cache; // its name

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "base/hash.h"
 
@@ -13,6 +14,12 @@ namespace raglan::cache {
 // hashed. (Two tenants with the same 32 bits would be purged together, and nothing worse.)
 using Scope = std::uint64_t;
 
+inline std::uint32_t tenant_hash(std::string_view tenant) {
+  return static_cast<std::uint32_t>(std::hash<Hash128>()(Hasher().add(tenant).finish()));
+}
+constexpr Scope scope_of(std::uint32_t tenant, std::uint32_t collection) {
+  return Scope{tenant} << 32 | collection;
+}
 constexpr std::uint32_t tenant_of(Scope scope) { return static_cast<std::uint32_t>(scope >> 32); }
 
 // Entries that fit all of these; with none, all.

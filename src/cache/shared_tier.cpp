@@ -39,13 +39,14 @@ const redis::Script& tell_script() {
 } // namespace
 
 std::string SharedTier::entry_name(const Hash128& key, std::uint64_t scope) const {
-  return fmt::format("raglan:{}:{}", config_.name, selection_text({.key = key, .scope = scope}));
+  const std::string selected = selection_text({.key = key, .scope = scope});
+  return client_.name(fmt::format("{}:{}", config_.name, selected));
 }
 
 std::string SharedTier::claim_name(const Hash128& key, std::uint64_t scope,
                                    std::string_view token) const {
-  return fmt::format("raglan:claim:{}:{:016x}:{}{}", config_.name, scope, key.hex(),
-                     token.starts_with(kBackground) ? kBackground : "");
+  return client_.name(fmt::format("claim:{}:{:016x}:{}{}", config_.name, scope, key.hex(),
+                                  token.starts_with(kBackground) ? kBackground : ""));
 }
 
 std::string SharedTier::make_token(bool background) {
@@ -138,11 +139,9 @@ net::Task<SharedLookup> SharedTier::find_or_claim(Hash128 key, std::uint64_t sco
 
 net::Task<void> SharedTier::put_and_release(Hash128 key, std::uint64_t scope, SharedEntry entry,
                                             std::string token) {
-  entry.keep = config_.keep;
-  const std::string bytes = encode_entry(key, entry);
   std::vector<redis::Command> commands;
-  redis::Command& set = commands.emplace_back("SET", entry_name(key, scope), bytes);
-  if (config_.keep != Duration::zero()) set.add("PX").add(milliseconds(config_.keep));
+  commands.push_back(put_command(key, scope, std::move(entry)));
+  const std::size_t size_bytes = commands.front().size_bytes();
   if (!token.empty()) {
     commands.push_back(
         redis::Lease::release_script().by_name({claim_name(key, scope, token)}, {token}));
@@ -150,7 +149,7 @@ net::Task<void> SharedTier::put_and_release(Hash128 key, std::uint64_t scope, Sh
   auto replies = co_await client_.pipeline(std::move(commands), Deadline());
   if (!replies && replies.error().code == ErrorCode::kTooLarge) {
     ++refused_;
-    refused_bytes_ += bytes.size();
+    refused_bytes_ += size_bytes;
     co_return co_await release(key, scope, token);
   }
   if (!replies) {
@@ -160,6 +159,69 @@ net::Task<void> SharedTier::put_and_release(Hash128 key, std::uint64_t scope, Sh
   if (replies->front().is_error()) ++failures_; // no memory, read only, …
   if (token.empty() || !replies->back().is_error()) co_return;
   co_await release(key, scope, token); // by the script's text
+}
+
+redis::Command SharedTier::put_command(const Hash128& key, std::uint64_t scope, SharedEntry entry) {
+  entry.keep = config_.keep;
+  redis::Command set("SET", entry_name(key, scope), encode_entry(key, entry));
+  if (config_.keep != Duration::zero()) set.add("PX").add(milliseconds(config_.keep));
+  return set;
+}
+
+net::Task<std::vector<SharedLookup>> SharedTier::find_many(std::vector<Hash128> keys,
+                                                           std::uint64_t scope, Deadline deadline) {
+  std::vector<SharedLookup> found(keys.size());
+  for (std::size_t begin = 0; begin < keys.size(); begin += kKeysAtOnce) {
+    const std::size_t end = std::min(begin + kKeysAtOnce, keys.size());
+    std::vector<redis::Command> commands;
+    for (std::size_t i = begin; i < end; ++i) {
+      const std::string name = entry_name(keys[i], scope);
+      commands.emplace_back("PTTL", name);
+      commands.emplace_back("GET", name);
+    }
+    auto replies = co_await client_.pipeline(std::move(commands), deadline);
+    if (!replies) {
+      note_failure(replies.error(), deadline);
+      break;
+    }
+    for (std::size_t i = begin; i < end; ++i) {
+      const std::size_t first = 2 * (i - begin);
+      read(keys[i], (*replies)[first], (*replies)[first + 1], found[i]);
+      if (!found[i].answered) ++failures_;
+    }
+  }
+  co_return found;
+}
+
+net::Task<void> SharedTier::put_many(std::uint64_t scope, std::vector<Put> puts) {
+  const std::span all(puts);
+  for (std::size_t begin = 0; begin < all.size(); begin += kKeysAtOnce) {
+    const std::size_t count = std::min(kKeysAtOnce, all.size() - begin);
+    if (!co_await put_some(scope, all.subspan(begin, count))) co_return;
+  }
+}
+
+net::Task<bool> SharedTier::put_some(std::uint64_t scope, std::span<Put> puts) {
+  std::vector<redis::Command> commands;
+  std::size_t size_bytes = 0;
+  for (const Put& put : puts) {
+    commands.push_back(put_command(put.key, scope, put.entry));
+    size_bytes += commands.back().size_bytes();
+  }
+  auto replies = co_await client_.pipeline(std::move(commands), Deadline());
+  if (!replies && replies.error().code == ErrorCode::kTooLarge) {
+    if (puts.size() > 1) {
+      const std::size_t half = puts.size() / 2;
+      if (!co_await put_some(scope, puts.first(half))) co_return false;
+      co_return co_await put_some(scope, puts.subspan(half));
+    }
+    ++refused_;
+    refused_bytes_ += size_bytes;
+    co_return true;
+  }
+  if (!replies) note_failure(replies.error(), Deadline());
+  if (replies) failures_ += std::ranges::count_if(*replies, &redis::Reply::is_error);
+  co_return replies.has_value();
 }
 
 net::Task<void> SharedTier::release(Hash128 key, std::uint64_t scope, std::string token) {
@@ -200,7 +262,8 @@ net::Task<void> SharedTier::keep_claimed(Hash128 key, std::uint64_t scope, std::
 }
 
 net::Task<Result<std::size_t>> SharedTier::purge(Selection selection, Deadline deadline) {
-  const std::string pattern = fmt::format("raglan:{}:{}", config_.name, selection_text(selection));
+  const std::string pattern =
+      client_.name(fmt::format("{}:{}", config_.name, selection_text(selection)));
   std::size_t erased = 0;
   std::string cursor = "0";
   do {
@@ -217,12 +280,13 @@ net::Task<Result<std::size_t>> SharedTier::purge(Selection selection, Deadline d
     if (!gone) co_return forward_error(gone);
     erased += static_cast<std::size_t>(gone->integer);
   } while (cursor != "0");
-  std::vector<std::string> keys{std::string(kPurgeCountKey)};
-  std::vector<std::string> arguments{std::string(kPurgeChannel),
-                                     purge_text({config_.name, selection})};
+  const std::string message = purge_text({config_.name, selection});
+  const std::string channel = client_.name(kPurgeChannel);
+  std::vector<std::string> keys{client_.name(kPurgeCountKey)};
+  std::vector<std::string> arguments{channel, message};
   auto told = co_await tell_script().run(client_, std::move(keys), std::move(arguments), deadline);
   if (!told) { // it has no memory left to count in, say: the nodes are told without a number
-    redis::Command publish("PUBLISH", kPurgeChannel, "0 " + purge_text({config_.name, selection}));
+    redis::Command publish("PUBLISH", channel, "0 " + message);
     auto uncounted = co_await client_.command(std::move(publish), deadline);
     if (!uncounted || uncounted->is_error()) co_return forward_error(told);
   }

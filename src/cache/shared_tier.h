@@ -20,9 +20,14 @@
 // Background work (a warm-up, a refresh) has claims of its own. It is done behind everything else,
 // so that whoever waits for an answer must not wait for it, and rather computes the same.
 //
+// What is cheap to compute and asked for by the dozen, vectors, has no claims, and is looked for
+// and stored in batches, a round trip for kKeysAtOnce of them (find_many, put_many).
+//
 //   raglan:NAME:SCOPE:KEY                     the entry             (all in hex)
 //   raglan:claim:NAME:SCOPE:KEY               the token of whoever computes it
 //   raglan:claim:NAME:SCOPE:KEY:background    the same, with nobody who waits
+//
+// with the setting redis.key_prefix for "raglan:".
 //
 // Thread safety: any of the client's event loops, concurrently. The client must outlive it.
 #pragma once
@@ -31,8 +36,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/deadline.h"
 #include "cache/selection.h"
@@ -77,6 +84,7 @@ class SharedTier {
   };
   static constexpr std::chrono::milliseconds kReleaseAgain{500};
   static constexpr std::size_t kMaxReleasesLater = 256;
+  static constexpr std::size_t kKeysAtOnce = 64;
 
   SharedTier(redis::Client& client, Config config) : client_(client), config_(std::move(config)) {}
 
@@ -91,6 +99,14 @@ class SharedTier {
   // same.
   net::Task<void> put_and_release(Hash128 key, std::uint64_t scope, SharedEntry entry,
                                   std::string token);
+  // Of one scope; as many as keys, in their order. After a round trip that fails there is no other.
+  net::Task<std::vector<SharedLookup>> find_many(std::vector<Hash128> keys, std::uint64_t scope,
+                                                 Deadline deadline);
+  struct Put {
+    Hash128 key;
+    SharedEntry entry;
+  };
+  net::Task<void> put_many(std::uint64_t scope, std::vector<Put> puts);
   net::Task<void> release(Hash128 key, std::uint64_t scope, std::string token);
   // Renews that token's claim until `holder` is no more, or the claim is another's.
   net::Task<void> keep_claimed(Hash128 key, std::uint64_t scope, std::string token,
@@ -107,6 +123,9 @@ class SharedTier {
  private:
   std::string entry_name(const Hash128& key, std::uint64_t scope) const;
   std::string claim_name(const Hash128& key, std::uint64_t scope, std::string_view token) const;
+  redis::Command put_command(const Hash128& key, std::uint64_t scope, SharedEntry entry);
+  // False: it failed.
+  net::Task<bool> put_some(std::uint64_t scope, std::span<Put> puts);
   void read(const Hash128& key, const redis::Reply& left, const redis::Reply& value,
             SharedLookup& into) const;
   // Counts it when it is Redis' and not the caller's, whose own deadline that was.

@@ -140,10 +140,12 @@ class TieredCache {
     }
   }
 
-  // What Redis has, whenever it expires.
-  net::Task<Found> find_shared(Hash128 key, std::uint64_t scope, Deadline deadline) {
+  // What Redis has, whenever it expires. `failed`: it could not say.
+  net::Task<Found> find_shared(Hash128 key, std::uint64_t scope, Deadline deadline, bool& failed) {
+    failed = false;
     if (!shared_) co_return Found();
     const SharedLookup looked = co_await shared_->find(key, scope, deadline);
+    failed = !looked.answered;
     Found found = take_over(key, scope, looked, MonotonicTime::min());
     shared_->count(looked, found.value != nullptr);
     co_return found;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "model/await_queue.h"
+#include "net/detach.h"
 
 namespace raglan::model {
 namespace {
@@ -54,12 +55,15 @@ class Lookup {
   EmbeddingReply reply();
 
  private:
+  bool uses_redis() const { return request_.ask_redis && cache_.shared() != nullptr; }
   net::Task<Result<>> read_shelf(const std::vector<Hash128>& keys, TextOutcomes& outcomes);
+  net::Task<void> read_shared(const std::vector<Hash128>& keys, TextOutcomes& outcomes);
   net::Task<Result<>> embed(const net::Submit& executor, std::span<const std::size_t> rows,
                             TextOutcomes& outcomes);
-  // Keeps what was made of the texts `wanted`, whose keys these are.
-  void keep(Embeddings made, Duration took, std::span<const std::size_t> wanted,
-            std::span<const Hash128> keys, TextOutcomes& outcomes);
+  // Keeps what was made of the texts `wanted`, whose keys these are; on `loop`, for all nodes.
+  void keep(const boost::asio::any_io_executor& loop, Embeddings made, Duration took,
+            std::span<const std::size_t> wanted, std::span<const Hash128> keys,
+            TextOutcomes& outcomes);
 
   EmbeddingCache& cache_;
   EmbeddingRequest request_;
@@ -70,6 +74,7 @@ class Lookup {
   std::vector<std::size_t> missing_; // rows
   std::size_t computed_texts_ = 0;
   std::size_t computed_tokens_ = 0;
+  bool redis_failed_ = false;
 };
 
 void Lookup::find_in_memory() {
@@ -97,6 +102,7 @@ net::Task<Result<TextOutcomes>> Lookup::fetch(std::shared_ptr<Lookup> lookup, ne
   // Again: another request's may have landed since.
   for (const Hash128& key : keys) outcomes.emplace_back(lookup->cache_.find(key));
   if (auto ok = co_await lookup->read_shelf(keys, outcomes); !ok) co_return forward_error(ok);
+  co_await lookup->read_shared(keys, outcomes);
   if (auto ok = co_await lookup->embed(executor, rows, outcomes); !ok) co_return forward_error(ok);
   co_return outcomes;
 }
@@ -116,6 +122,14 @@ net::Task<Result<>> Lookup::read_shelf(const std::vector<Hash128>& keys, TextOut
   co_return Result<>();
 }
 
+net::Task<void> Lookup::read_shared(const std::vector<Hash128>& keys, TextOutcomes& outcomes) {
+  const std::vector<std::size_t> wanted = absent(outcomes);
+  if (wanted.empty() || !uses_redis()) co_return;
+  const auto found = co_await cache_.find_shared(request_.tenant, pick(keys, wanted),
+                                                 request_.deadline, redis_failed_);
+  for (std::size_t i = 0; i < wanted.size(); ++i) outcomes[wanted[i]] = found[i];
+}
+
 net::Task<Result<>> Lookup::embed(const net::Submit& executor, std::span<const std::size_t> rows,
                                   TextOutcomes& outcomes) {
   const std::vector<std::size_t> wanted = absent(outcomes);
@@ -131,12 +145,15 @@ net::Task<Result<>> Lookup::embed(const net::Submit& executor, std::span<const s
   auto made = co_await await_queue(cache_.queue(), executor, std::move(texts), request_.priority,
                                    request_.deadline, cache_.clock());
   if (!made) co_return forward_error(made);
-  keep(std::move(*made), cache_.clock().now() - begun, wanted, keys, outcomes);
+  const Duration took = cache_.clock().now() - begun;
+  const auto loop = co_await boost::asio::this_coro::executor;
+  keep(loop, std::move(*made), took, wanted, keys, outcomes);
   co_return Result<>();
 }
 
-void Lookup::keep(Embeddings made, Duration took, std::span<const std::size_t> wanted,
-                  std::span<const Hash128> keys, TextOutcomes& outcomes) {
+void Lookup::keep(const boost::asio::any_io_executor& loop, Embeddings made, Duration took,
+                  std::span<const std::size_t> wanted, std::span<const Hash128> keys,
+                  TextOutcomes& outcomes) {
   std::vector<Hash128> computed_keys;
   std::vector<TextVectorPtr> computed;
   auto refusal = made.refused.begin();
@@ -159,6 +176,9 @@ void Lookup::keep(Embeddings made, Duration took, std::span<const std::size_t> w
   if (computed.empty()) return;
   const Duration cost = took / static_cast<Duration::rep>(computed.size());
   cache_.insert(request_.tenant, computed_keys, computed, cost);
+  if (!uses_redis() || redis_failed_) return;
+  net::detach(loop,
+              cache_.share(request_.tenant, std::move(computed_keys), std::move(computed), cost));
 }
 
 void Lookup::take(TextOutcomes found) {
@@ -166,7 +186,9 @@ void Lookup::take(TextOutcomes found) {
 }
 
 EmbeddingReply Lookup::reply() {
-  EmbeddingReply reply{.computed_texts = computed_texts_, .computed_tokens = computed_tokens_};
+  EmbeddingReply reply{.computed_texts = computed_texts_,
+                       .computed_tokens = computed_tokens_,
+                       .redis_failed = redis_failed_};
   Embeddings& embeddings = reply.embeddings;
   embeddings.dimension = cache_.embedder().dimension();
   embeddings.values.reserve(row_of_.size() * embeddings.dimension);

@@ -4,9 +4,9 @@
 //   auto reply = co_await await_embedding(cache, executor, std::move(request));
 //
 // Each distinct text is looked for in the cache's memory, then among the texts that other requests
-// have in flight (which are waited for), then on its shelf; what is left joins the embedding queue
-// as one request. Whatever that brings is kept for all. A request whose texts are all in memory
-// neither waits nor leaves its thread.
+// have in flight (which are waited for), then on its shelf, then in Redis; what is left joins the
+// embedding queue as one request. Whatever that brings is kept for all. A request whose texts are
+// all in memory neither waits nor leaves its thread.
 //
 // A text that the embedder refuses fails the requests that have it, and no other: of texts that are
 // embedded together the good ones are kept. A `partial` request is not failed by it but told.
@@ -16,8 +16,8 @@
 //
 // `executor` does what takes time: counting the tokens of texts that are to be embedded, and
 // hashing where there are more than kMaxHashedInPlaceBytes of text; for few short texts it may be
-// the caller's own thread (`join_in_place`). Errors: those of model/await_queue.h. A shelf that
-// fails is a miss.
+// the caller's own thread (`join_in_place`). Errors: those of model/await_queue.h. A shelf or a
+// Redis that fails is a miss.
 //
 // Thread safety: any event loop, concurrently. The cache must outlive the executor's work and the
 // loops' last coroutine.
@@ -37,8 +37,9 @@ struct EmbeddingRequest {
   std::vector<std::string> texts; // may repeat
   EmbeddingPriority priority = EmbeddingPriority::kQuery;
   Deadline deadline;
-  bool bypass = false;  // the cache, both ways, and texts in flight
-  bool partial = false; // texts that are refused are told by `Embeddings::refused`
+  bool bypass = false;   // the cache, both ways, and texts in flight
+  bool partial = false;  // texts that are refused are told by `Embeddings::refused`
+  bool ask_redis = true; // nor is anything kept there without that
 };
 
 struct EmbeddingReply {
@@ -46,6 +47,7 @@ struct EmbeddingReply {
   // What was computed for this request: not what was kept, nor what another request had in flight.
   std::size_t computed_texts = 0;
   std::size_t computed_tokens = 0;
+  bool redis_failed = false; // it was asked for this request
 };
 
 inline constexpr std::size_t kMaxHashedInPlaceBytes = 64 << 10; // some ten microseconds

@@ -141,7 +141,7 @@ class AwaitEmbeddingTest : public net::LoopTest {
   ManualClock clock_;
   CountingEmbedder embedder_;
   EmbeddingQueue queue_{embedder_, {.batch_window = 0ms}, {}, clock_};
-  EmbeddingCache cache_{queue_, {.ttl = 0ms}, nullptr, clock_};
+  EmbeddingCache cache_{queue_, {.ttl = 0ms}, {}, clock_};
   net::Submit submit_ = join_in_place;
 };
 
@@ -362,7 +362,7 @@ TEST_F(AwaitEmbeddingTest, MuchTextIsHashedOnTheExecutor) {
 }
 
 TEST_F(AwaitEmbeddingTest, EntriesLiveAsLongAsTheirTtl) {
-  EmbeddingCache cache(queue_, {.ttl = 1h}, nullptr, clock_);
+  EmbeddingCache cache(queue_, {.ttl = 1h}, {}, clock_);
   ASSERT_TRUE(embed(cache, {.texts = {"text"}}).get());
   clock_.advance(1h - 1ns);
   EXPECT_EQ(embed(cache, {.texts = {"text"}}).get()->computed_texts, 0u);
@@ -372,7 +372,7 @@ TEST_F(AwaitEmbeddingTest, EntriesLiveAsLongAsTheirTtl) {
 
 TEST_F(AwaitEmbeddingTest, SwitchedOffItKeepsNothing) {
   FakeShelf shelf;
-  EmbeddingCache cache(queue_, {.enabled = false}, &shelf, clock_);
+  EmbeddingCache cache(queue_, {.enabled = false}, {.shelf = &shelf}, clock_);
   for (int i = 0; i < 2; ++i) expect_vectors(embed(cache, {.texts = {"text"}}).get(), {"text"});
   EXPECT_EQ(embedder_.take_calls().size(), 2u);
   EXPECT_EQ(shelf.reads, 0);
@@ -380,7 +380,7 @@ TEST_F(AwaitEmbeddingTest, SwitchedOffItKeepsNothing) {
 }
 
 TEST_F(AwaitEmbeddingTest, MemoryIsBounded) {
-  EmbeddingCache cache(queue_, {.max_bytes = 64 << 10, .ttl = 0ms}, nullptr, clock_);
+  EmbeddingCache cache(queue_, {.max_bytes = 64 << 10, .ttl = 0ms}, {}, clock_);
   for (int i = 0; i < 500; ++i) {
     ASSERT_TRUE(embed(cache, {.texts = {"text " + std::to_string(i)}}).get());
   }
@@ -392,7 +392,8 @@ class ShelvedEmbeddingTest : public AwaitEmbeddingTest {
  protected:
   // A cache as after a restart.
   std::unique_ptr<EmbeddingCache> restarted(cache::LocalCacheConfig config = {.ttl = 0ms}) {
-    return std::make_unique<EmbeddingCache>(queue_, config, &shelf_, clock_);
+    return std::make_unique<EmbeddingCache>(queue_, config, EmbeddingCache::Tiers{.shelf = &shelf_},
+                                            clock_);
   }
   void shelve(const Texts& texts) {
     ASSERT_TRUE(embed(*restarted(), {.texts = texts}).get());
@@ -425,7 +426,7 @@ TEST_F(ShelvedEmbeddingTest, ATenantsVectorsAreRemovedFromBothTiers) {
   const auto computed = [&](const char* tenant) {
     return embed(*cache, {.tenant = tenant, .texts = {"one", "two"}}).get()->computed_texts;
   };
-  EXPECT_EQ(cache->purge("a"), 4u);
+  EXPECT_EQ(cache->purge(cache::tenant_hash("a")), 4u);
   EXPECT_EQ(computed("b"), 0u);
   EXPECT_EQ(computed("a"), 2u);
   EXPECT_EQ(cache->purge(std::nullopt), 8u);
@@ -436,7 +437,7 @@ TEST_F(ShelvedEmbeddingTest, AnotherModelFindsNothing) {
   shelve({"text"});
   CountingEmbedder other("other");
   EmbeddingQueue queue(other, {.batch_window = 0ms}, {}, clock_);
-  EmbeddingCache cache(queue, {.ttl = 0ms}, &shelf_, clock_);
+  EmbeddingCache cache(queue, {.ttl = 0ms}, {.shelf = &shelf_}, clock_);
   EXPECT_EQ(embed(cache, {.texts = {"text"}}).get()->computed_texts, 1u);
 }
 

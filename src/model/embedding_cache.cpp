@@ -1,5 +1,6 @@
 #include "model/embedding_cache.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <utility>
@@ -7,10 +8,10 @@
 namespace raglan::model {
 namespace {
 
-// What a value is on the shelf: the number of tokens and the floats, all of four bytes, little
-// endian. Of the format's version the key knows: kShelfFormat.
+// What a value is outside of memory: the number of tokens and the floats, all of four bytes, little
+// endian. Of the format's version, and of the scope's, the key knows.
 static_assert(std::endian::native == std::endian::little);
-constexpr std::uint64_t kShelfFormat = 1;
+constexpr std::uint64_t kFormat = 2;
 constexpr std::size_t kVectorOverheadBytes = sizeof(TextVector) + 32; // and two allocations
 
 std::string encode(const TextVector& vector) {
@@ -40,20 +41,35 @@ std::size_t bytes_of(const TextVector& vector) {
 
 } // namespace
 
-EmbeddingCache::EmbeddingCache(EmbeddingQueue& queue, cache::LocalCacheConfig config,
-                               cache::Shelf* shelf, const Clock& clock)
-    : queue_(queue), shelf_(config.enabled ? shelf : nullptr), clock_(clock), memory_(config) {
+void describe(config::Table<SharedVectorsConfig>& table) {
+  table.choice("redis", &SharedVectorsConfig::redis,
+               "which vectors all nodes share in Redis, where there is one: all, those that "
+               "questions need (but not those of ingest), or none",
+               {{"all", SharedVectors::kAll},
+                {"questions", SharedVectors::kQuestions},
+                {"none", SharedVectors::kNone}});
+}
+
+EmbeddingCache::EmbeddingCache(EmbeddingQueue& queue, cache::LocalCacheConfig config, Tiers tiers,
+                               const Clock& clock)
+    : queue_(queue),
+      shelf_(config.enabled ? tiers.shelf : nullptr),
+      shared_vectors_(tiers.shared.redis),
+      clock_(clock),
+      memory_(config) {
+  if (config.enabled && tiers.redis != nullptr && shared_vectors_ != SharedVectors::kNone) {
+    const bool for_ever = config.ttl == Duration::zero();
+    const Duration keep = for_ever ? kKeepShared : std::min<Duration>(config.ttl, kKeepShared);
+    shared_.emplace(*tiers.redis,
+                    cache::SharedTier::Config{.name = std::string(kName), .keep = keep});
+  }
   if (shelf_ == nullptr) return;
   reads_.emplace(runtime::ExecutorConfig{"shelf", 1, kMaxQueuedReads});
   read_shelf_ = [this](std::function<void()> work) { return reads_->try_submit(std::move(work)); };
 }
 
 Hash128 EmbeddingCache::key(std::string_view tenant, std::string_view text) const {
-  return Hasher().add(kShelfFormat).add(embedder().id()).add(tenant).add(text).finish();
-}
-
-std::uint64_t EmbeddingCache::scope_of(std::string_view tenant) {
-  return std::hash<Hash128>()(hash128(tenant));
+  return Hasher().add(kFormat).add(embedder().id()).add(tenant).add(text).finish();
 }
 
 std::vector<TextVectorPtr> EmbeddingCache::find_on_shelf(std::string_view tenant,
@@ -71,6 +87,38 @@ std::vector<TextVectorPtr> EmbeddingCache::find_on_shelf(std::string_view tenant
   return vectors;
 }
 
+net::Task<std::vector<TextVectorPtr>> EmbeddingCache::find_shared(std::string tenant,
+                                                                  std::vector<Hash128> keys,
+                                                                  Deadline deadline, bool& failed) {
+  const cache::Scope scope = scope_of(tenant);
+  std::vector<TextVectorPtr> vectors(keys.size());
+  std::vector<cache::Shelf::Entry> entries;
+  const auto looked = co_await shared_->find_many(keys, scope, deadline);
+  failed = !std::ranges::all_of(looked, &cache::SharedLookup::answered);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (looked[i].entry) vectors[i] = decode(looked[i].entry->value, embedder().dimension());
+    shared_->count(looked[i], vectors[i] != nullptr);
+    if (!vectors[i]) continue;
+    const cache::SharedEntry& entry = *looked[i].entry;
+    memory_.insert(keys[i], vectors[i], bytes_of(*vectors[i]), clock_.now() - looked[i].age,
+                   {.cost = entry.cost, .scope = scope});
+    entries.push_back({keys[i], scope, entry.value});
+  }
+  if (shelf_ != nullptr && !entries.empty()) shelf_->insert_many(std::move(entries));
+  co_return vectors;
+}
+
+net::Task<void> EmbeddingCache::share(std::string tenant, std::vector<Hash128> keys,
+                                      std::vector<TextVectorPtr> vectors, Duration cost) {
+  std::vector<cache::SharedTier::Put> puts;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    puts.push_back(
+        {keys[i], {.value = encode(*vectors[i]), .stored = clock_.wall_now(), .cost = cost}});
+  }
+  vectors.clear();
+  co_await shared_->put_many(scope_of(tenant), std::move(puts));
+}
+
 void EmbeddingCache::insert(std::string_view tenant, std::span<const Hash128> keys,
                             std::span<const TextVectorPtr> vectors, Duration cost) {
   const cache::EntryNotes notes{.cost = cost, .scope = scope_of(tenant)};
@@ -82,10 +130,11 @@ void EmbeddingCache::insert(std::string_view tenant, std::span<const Hash128> ke
   if (shelf_ != nullptr) shelf_->insert_many(std::move(entries));
 }
 
-std::size_t EmbeddingCache::purge(const std::optional<std::string>& tenant) {
-  const auto scope = tenant ? std::optional(scope_of(*tenant)) : std::nullopt;
-  const std::size_t removed = memory_.purge({.key = std::nullopt, .scope = scope});
-  return removed + (shelf_ != nullptr ? shelf_->purge(scope) : 0);
+std::size_t EmbeddingCache::purge(std::optional<std::uint32_t> tenant) {
+  const std::size_t removed = memory_.purge({.tenant = tenant});
+  if (shelf_ == nullptr) return removed;
+  const auto scope = tenant ? std::optional(cache::scope_of(*tenant, 0)) : std::nullopt;
+  return removed + shelf_->purge(scope);
 }
 
 EmbeddingCacheStats EmbeddingCache::stats() const {
@@ -95,6 +144,7 @@ EmbeddingCacheStats EmbeddingCache::stats() const {
                             .saved_tokens = saved_tokens_.value()};
   if (reads_) stats.queued_reads = reads_->queued();
   if (reads_) stats.rejected_reads = reads_->rejected();
+  if (shared_) stats.memory.saved += shared_->stats().saved;
   stats.memory.misses = misses_.value();
   stats.memory.saved_calls = saved_calls_.value();
   return stats;

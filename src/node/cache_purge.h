@@ -1,4 +1,4 @@
-// Removes entries from the query and the retrieval cache: from this process, from Redis where there
+// Removes entries from one of the caches: from this process, from Redis where there
 // is one, and by a message there from the other nodes.
 //
 // Thread safety: any event loop, concurrently.

@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::string_view kQueryCache = rag::AnswerCache::kName;
 constexpr std::string_view kRetrievalCache = rag::RetrievalStage::kName;
-constexpr std::string_view kEmbeddingCache = "embedding";
+constexpr std::string_view kEmbeddingCache = model::EmbeddingCache::kName;
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 double mean(double sum, std::uint64_t count) {
@@ -49,16 +49,18 @@ json::object local_json(std::string_view name, const cache::LocalCacheStats& sta
           {"mean_age_seconds", mean(seconds(stats.age), stats.hits)}};
 }
 
+json::object shared_json(const cache::SharedTier& shared) {
+  const cache::SharedTierStats there = shared.stats();
+  return {{"hits", there.hits},
+          {"misses", there.misses},
+          {"mean_age_seconds", mean(seconds(there.age), there.hits)},
+          {"failures", there.failures},
+          {"refused", there.refused}};
+}
+
 json::object tiers_json(std::string_view name, auto& tiers) {
   json::object object = local_json(name, tiers.stats(), tiers.local().config());
-  if (const cache::SharedTier* shared = tiers.shared()) {
-    const cache::SharedTierStats there = shared->stats();
-    object["redis"] = {{"hits", there.hits},
-                       {"misses", there.misses},
-                       {"mean_age_seconds", mean(seconds(there.age), there.hits)},
-                       {"failures", there.failures},
-                       {"refused", there.refused}};
-  }
+  if (const cache::SharedTier* shared = tiers.shared()) object["redis"] = shared_json(*shared);
   return object;
 }
 
@@ -74,12 +76,13 @@ json::object query_json(rag::Pipeline& pipeline) {
   return object;
 }
 
-json::object embedding_json(const model::EmbeddingCache& cache) {
+json::object embedding_json(model::EmbeddingCache& cache) {
   const model::EmbeddingCacheStats stats = cache.stats();
   json::object object = local_json(kEmbeddingCache, stats.memory, cache.config());
   object["saved_tokens"] = stats.saved_tokens;
   object["coalesced"] = stats.coalesced;
   if (cache.has_shelf()) object["disk"] = {{"hits", stats.shelf_hits}};
+  if (const cache::SharedTier* shared = cache.shared()) object["redis"] = shared_json(*shared);
   return object;
 }
 
@@ -99,8 +102,12 @@ struct PurgeParameters {
   std::optional<std::string> collection;
   std::optional<Hash128> key;
 
-  bool selects(std::string_view name) const { return !cache || *cache == name; }
-  bool selects_embeddings() const { return selects(kEmbeddingCache) && !collection && !key; }
+  // Vectors belong to a tenant and to no collection; nor have they keys that anybody was told.
+  bool selects_embeddings() const { return !collection && !key; }
+  bool selects(std::string_view name) const {
+    if (name == kEmbeddingCache && !selects_embeddings()) return false;
+    return !cache || *cache == name;
+  }
 };
 
 Result<PurgeParameters> purge_parameters(const http::Request& request) {
@@ -145,7 +152,7 @@ cache::Selection selection_of(const PurgeParameters& purge) {
     collection.name = *purge.collection;
     selection.scope = rag::scope_of(collection);
   } else if (purge.tenant) {
-    selection.tenant = rag::tenant_scope(*purge.tenant);
+    selection.tenant = cache::tenant_hash(*purge.tenant);
   }
   return selection;
 }
@@ -166,15 +173,8 @@ net::Task<http::Response> purge(CacheRouteParts parts, http::Request& request) {
     if (entries) removed[cache] = *entries;
     if (!entries && whole) whole = forward_error(entries);
   };
-  if (wanted->selects_embeddings()) {
-    auto work = [&cache = parts.embeddings, tenant = wanted->tenant]() -> Result<std::size_t> {
-      return cache.purge(tenant);
-    };
-    count(kEmbeddingCache,
-          co_await net::offload(parts.storage, std::move(work), *deadline, parts.clock));
-  }
   const CachePurgeParts caches{parts.pipeline, parts.storage, parts.clock};
-  for (const std::string_view cache : {kQueryCache, kRetrievalCache}) {
+  for (const std::string_view cache : {kEmbeddingCache, kQueryCache, kRetrievalCache}) {
     if (!wanted->selects(cache)) continue;
     cache::PurgeMessage message{std::string(cache), selection_of(*wanted)};
     count(cache, co_await purge_cache(caches, std::move(message), *deadline));

@@ -211,7 +211,8 @@ net::Task<Result<model::Embeddings>> DocumentWriter::embed(const Write& write,
                                     .texts = std::vector<std::string>(at(first), at(last)),
                                     .priority = model::EmbeddingPriority::kIngest,
                                     .deadline = write.deadline,
-                                    .partial = true};
+                                    .partial = true,
+                                    .ask_redis = parts_.embeddings.shares_documents()};
     auto reply =
         co_await model::await_embedding(parts_.embeddings, parts_.bulk, std::move(request));
     if (!reply) co_return forward_error(reply);

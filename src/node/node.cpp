@@ -1,5 +1,7 @@
 #include "node/node.h"
 
+#include <algorithm>
+
 #include "node/browser_guard.h"
 #include "node/health_routes.h"
 #include "node/request_scope.h"
@@ -12,14 +14,13 @@ constexpr std::size_t kMaxQueuedChecks = 16;
 
 } // namespace
 
-Node::Node(telemetry::MetricRegistry& metrics, std::vector<std::string> hosts,
-           std::vector<Check> checks, bool embedder_required, const Clock& clock)
+Node::Node(telemetry::MetricRegistry& metrics, NodeConfig config, const Clock& clock)
     : clock_(clock),
-      hosts_(std::move(hosts)),
+      hosts_(config.hosts),
       request_metrics_(metrics),
       checks_({"checks", 1, kMaxQueuedChecks}),
       readiness_(
-          with_service(std::move(checks), embedder_required),
+          all_checks(std::move(config)),
           [this](std::function<void()> work) { return checks_.try_submit(std::move(work)); },
           clock) {
   add_health_routes(router_, readiness_);
@@ -29,7 +30,7 @@ Node::Node(telemetry::MetricRegistry& metrics, std::vector<std::string> hosts,
 
 Node::~Node() { stop(); }
 
-std::vector<Check> Node::with_service(std::vector<Check> checks, bool embedder_required) {
+std::vector<Check> Node::all_checks(NodeConfig config) {
   const auto check = [this](std::string name, bool required, Result<> (Service::*member)() const) {
     auto run = [this, member]() -> Result<> {
       const Loaded* loaded = loaded_.load();
@@ -38,8 +39,14 @@ std::vector<Check> Node::with_service(std::vector<Check> checks, bool embedder_r
     };
     return Check{std::move(name), required, std::move(run)};
   };
+  std::vector<Check> checks = std::move(config.checks);
   checks.push_back(check("store", true, &Service::check_store));
-  checks.push_back(check("embedder", embedder_required, &Service::check_embedder));
+  checks.push_back(check("embedder", !config.shared_embedder, &Service::check_embedder));
+  const std::vector<std::string>& require = config.readiness.require;
+  if (require.empty()) return checks;
+  for (Check& each : checks) {
+    each.required = std::ranges::find(require, each.name) != require.end();
+  }
   return checks;
 }
 

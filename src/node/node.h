@@ -24,14 +24,17 @@
 
 namespace raglan::node {
 
+struct NodeConfig {
+  std::vector<std::string>
+      hosts;                    // names it may be asked for by, besides loopback (browser_guard.h)
+  std::vector<Check> checks;    // what /ready looks at besides the service
+  bool shared_embedder = false; // by all nodes, and not this process'
+  ReadinessConfig readiness;
+};
+
 class Node {
  public:
-  // `hosts`: names under which the node may be asked for, besides loopback (browser_guard.h).
-  // `checks`: what /ready looks at besides the service.
-  // `embedder_required`: whether a node whose embedder fails is taken out of service. Not one that
-  // all nodes share: they would all go at once, and search by words without it.
-  Node(telemetry::MetricRegistry& metrics, std::vector<std::string> hosts,
-       std::vector<Check> checks, bool embedder_required, const Clock& clock);
+  Node(telemetry::MetricRegistry& metrics, NodeConfig config, const Clock& clock);
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -52,7 +55,7 @@ class Node {
     http::Handler handler;
   };
 
-  std::vector<Check> with_service(std::vector<Check> checks, bool embedder_required);
+  std::vector<Check> all_checks(NodeConfig config);
   net::Task<http::Response> forward(http::Request& request);
 
   const Clock& clock_;

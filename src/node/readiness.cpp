@@ -1,8 +1,25 @@
 #include "node/readiness.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 namespace raglan::node {
+
+void describe(config::Table<ReadinessConfig>& table) {
+  table
+      .field("require", &ReadinessConfig::require,
+             "what must work for /ready to say 200, of store, embedder, redis, generator; whatever "
+             "else fails is \"degraded\". Empty: the store, and the embedder if it is this process")
+      .must("name store, embedder, redis or generator", [](const std::vector<std::string>& names) {
+        static constexpr std::array<std::string_view, 4> kNames = {"store", "embedder", "redis",
+                                                                   "generator"};
+        return std::ranges::all_of(names, [](const std::string& name) {
+          return std::ranges::find(kNames, name) != kNames.end();
+        });
+      });
+}
 
 Readiness::Readiness(std::vector<Check> checks, net::Submit executor, const Clock& clock)
     : checks_(std::move(checks)), executor_(std::move(executor)), clock_(clock) {}

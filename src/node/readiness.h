@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/guarded.h"
 #include "base/result.h"
+#include "config/table.h"
 #include "net/completion.h"
 #include "net/offload.h"
 
@@ -29,6 +30,15 @@ namespace raglan::node {
 
 enum class Phase : std::uint8_t { kStarting, kStarted, kDraining };
 enum class CheckState : std::uint8_t { kOk, kDegraded, kFailed };
+
+// Which failed checks take the node out of service.
+struct ReadinessConfig {
+  // Empty: the store, and the embedder that is in this process. One that all nodes share they would
+  // miss at the same time, and all go at once, though each can search by words without it.
+  std::vector<std::string> require;
+};
+
+void describe(config::Table<ReadinessConfig>& table);
 
 struct Check {
   std::string name;

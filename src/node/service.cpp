@@ -163,6 +163,9 @@ void Service::register_metrics() {
   keep(register_overload_metrics(metrics, overload_));
   keep(register_similar_metrics(metrics, pipeline_.similar_questions()));
   keep(register_embedding_cache_metrics(metrics, parts_.embeddings));
+  if (const auto* shared = parts_.embeddings.shared()) {
+    keep(register_shared_cache_metrics(metrics, model::EmbeddingCache::kName, *shared));
+  }
   registrations_.push_back(metrics.callback(
       MetricKind::kCounter, "raglan_cache_stale_total",
       "Answers served past their time: while they are made anew, or because that failed.",

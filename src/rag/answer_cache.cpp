@@ -28,7 +28,9 @@ AnswerCache::Found AnswerCache::peek(const Hash128& key) {
 net::Task<AnswerCache::Found> AnswerCache::find_shared(Hash128 key,
                                                        const store::CollectionKey& collection,
                                                        Deadline deadline) {
-  co_return judge(co_await tiers_.find_shared(key, scope_of(collection), deadline), clock_.now());
+  bool failed = false;
+  auto found = co_await tiers_.find_shared(key, scope_of(collection), deadline, failed);
+  co_return judge(std::move(found), clock_.now());
 }
 
 net::Task<AnswerCache::FoundOrTurn> AnswerCache::find_or_claim(

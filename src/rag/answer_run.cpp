@@ -46,7 +46,7 @@ net::Task<Result<ComputedAnswer>> AnswerRun::run() {
 
 net::Task<Result<std::optional<ComputedAnswer>>> AnswerRun::compute() {
   if (generation_) {
-    passages_ = co_await stages_.retrieval.find(request_, *generation_, !redis_failed_);
+    passages_ = co_await stages_.retrieval.find(request_, *generation_, redis_failed_);
   }
   if (passages_) layer_ = CacheLayer::kRetrieval;
   const bool answering = request_.mode == QueryMode::kAnswer;
@@ -157,10 +157,12 @@ net::Task<Result<model::EmbeddingReply>> AnswerRun::embed(std::vector<std::strin
                                                   ? model::EmbeddingPriority::kIngest
                                                   : model::EmbeddingPriority::kQuery,
                                   .deadline = request_.deadline,
-                                  .bypass = request_.cache == CacheMode::kBypass};
+                                  .bypass = request_.cache == CacheMode::kBypass,
+                                  .ask_redis = !redis_failed_};
   const net::Submit in_place = model::join_in_place;
   auto reply = co_await model::await_embedding(parts_.embeddings, in_place, std::move(request));
   if (!reply) co_return forward_error(reply);
+  redis_failed_ |= reply->redis_failed;
   answer_.embedding_tokens += reply->computed_tokens;
   calls_ += reply->computed_texts > 0 ? 1 : 0;
   co_return std::move(*reply);

@@ -64,7 +64,7 @@ class AnswerRun {
   const Stages stages_;
   const QueryRequest request_;
   const std::optional<store::Generation> generation_;
-  const bool redis_failed_;
+  bool redis_failed_; // a moment ago: each question waits for it once
   Answer answer_;
   std::optional<CacheLayer> layer_;
   std::uint32_t calls_ = 0;

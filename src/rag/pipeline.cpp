@@ -79,6 +79,10 @@ net::Task<Result<ComputedAnswer>> Pipeline::find_or_compute(Hash128 key, QueryRe
 }
 
 std::size_t Pipeline::purge_local(const cache::PurgeMessage& purge) {
+  if (purge.cache == model::EmbeddingCache::kName) {
+    const bool whole = !purge.selection.key && !purge.selection.scope;
+    return whole ? parts_.embeddings.purge(purge.selection.tenant) : 0;
+  }
   if (purge.cache == RetrievalStage::kName) return retrieval_cache().local().purge(purge.selection);
   if (purge.cache != AnswerCache::kName) return 0;
   similar_questions().purge(purge.selection);
@@ -88,6 +92,7 @@ std::size_t Pipeline::purge_local(const cache::PurgeMessage& purge) {
 void Pipeline::forget_cached() {
   query_cache().local().purge({});
   retrieval_cache().local().purge({});
+  parts_.embeddings.forget_in_memory();
 }
 
 net::Task<Result<std::size_t>> Pipeline::purge_shared(cache::PurgeMessage purge,
@@ -95,6 +100,7 @@ net::Task<Result<std::size_t>> Pipeline::purge_shared(cache::PurgeMessage purge,
   cache::SharedTier* shared = nullptr;
   if (purge.cache == AnswerCache::kName) shared = query_cache().shared();
   if (purge.cache == RetrievalStage::kName) shared = retrieval_cache().shared();
+  if (purge.cache == model::EmbeddingCache::kName) shared = parts_.embeddings.shared();
   if (shared == nullptr) co_return std::size_t{0};
   co_return co_await shared->purge(purge.selection, deadline);
 }

@@ -16,14 +16,18 @@ namespace raglan::rag {
 class PipelineTest : public net::LoopTest {
  protected:
   PipelineTest() { store_.add("The vacuum command reclaims storage of dead tuples."); }
-  // Work that nobody waits for any more is cancelled on its loop, each piece by what the one around
-  // it posts; the pipeline must outlive it.
-  ~PipelineTest() override {
+  ~PipelineTest() override { end_loops(); }
+
+  // Before anything is destroyed that coroutines use: of a test class that has such members, in its
+  // destructor. Work that nobody waits for any more is cancelled on its loop, each piece by what
+  // the one around it posts.
+  void end_loops() {
     constexpr int kPosts = 8; // more than there are
-    for (int i = 0; i < kPosts; ++i) {
+    for (int i = 0; loops_.running() && i < kPosts; ++i) {
       settle(0);
       settle(1);
     }
+    loops_.stop();
   }
 
   Pipeline& pipeline() {
@@ -62,7 +66,7 @@ class PipelineTest : public net::LoopTest {
   FakeEmbedder embedder_;
   ManualClock clock_;
   model::EmbeddingQueue queue_{embedder_, {.batch_window = {}}, {}, clock_}; // time stands still
-  model::EmbeddingCache embeddings_{queue_, {.ttl = {}}, nullptr, clock_};
+  model::EmbeddingCache embeddings_{queue_, {.ttl = {}}, {}, clock_};
   net::Submit submit_ = [](std::function<void()> work) {
     work();
     return true;

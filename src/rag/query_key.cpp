@@ -81,14 +81,10 @@ std::string_view normalise_query(std::string_view query, std::string& buffer) {
   return buffer;
 }
 
-std::uint32_t tenant_scope(std::string_view tenant) {
-  return static_cast<std::uint32_t>(std::hash<Hash128>()(Hasher().add(tenant).finish()));
-}
-
 cache::Scope scope_of(const store::CollectionKey& collection) {
   const Hash128 both = Hasher().add(collection.tenant).add(collection.name).finish();
-  return cache::Scope{tenant_scope(collection.tenant)} << 32 |
-         static_cast<std::uint32_t>(std::hash<Hash128>()(both));
+  return cache::scope_of(cache::tenant_hash(collection.tenant),
+                         static_cast<std::uint32_t>(std::hash<Hash128>()(both)));
 }
 
 ConfigKeys config_keys(const PipelineConfig& config, std::string_view embedder_id,

@@ -24,10 +24,8 @@ std::string normalise_query(std::string_view query);
 // of `buffer`.
 std::string_view normalise_query(std::string_view query, std::string& buffer);
 
-// What the cache entries of a collection have in common, and those of a tenant, to remove them all
-// (cache/selection.h).
+// What the cache entries of a collection have in common, to remove them all (cache/selection.h).
 cache::Scope scope_of(const store::CollectionKey& collection);
-std::uint32_t tenant_scope(std::string_view tenant);
 
 // Everything of the configuration that changes what is found, or the answer; computed once.
 struct ConfigKeys {

@@ -26,11 +26,12 @@ store::SearchRequest search_request(const QueryRequest& request, const Retrieval
 
 net::Task<RetrievalStage::Passages> RetrievalStage::find(const QueryRequest& request,
                                                          store::Generation generation,
-                                                         bool ask_redis) {
+                                                         bool& redis_failed) {
   const Hash128 key = retrieval_key(request, generation, keys_);
   auto here = cache_.local().find(key, parts_.clock.now());
-  if (here || !ask_redis) co_return here;
-  auto elsewhere = co_await cache_.find_shared(key, scope_of(request.collection), request.deadline);
+  if (here || redis_failed) co_return here;
+  auto elsewhere = co_await cache_.find_shared(key, scope_of(request.collection), request.deadline,
+                                               redis_failed);
   co_return parts_.clock.now() < elsewhere.expires ? std::move(elsewhere.value) : nullptr;
 }
 

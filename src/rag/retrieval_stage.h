@@ -41,10 +41,10 @@ class RetrievalStage {
         parts_(std::move(parts)),
         cache_(cache, std::string(kName), {}, parts_.redis, parts_.clock) {}
 
-  // Null when the cache does not have them: this process', then, with `ask_redis`, the one of all
-  // nodes.
+  // Null when the cache does not have them: this process', then the one of all nodes, which is not
+  // asked when `redis_failed` is set, and sets it when it fails.
   net::Task<Passages> find(const QueryRequest& request, store::Generation generation,
-                           bool ask_redis);
+                           bool& redis_failed);
 
   // `query_vector` is empty when there is none: then the search is by words alone. With a
   // `generation` the search is shared with those who ask the same at the same time, and `joined`

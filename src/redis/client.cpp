@@ -180,6 +180,10 @@ net::Task<Result<Replies>> Client::exchange(Result<std::string> wire, std::size_
   co_return replies;
 }
 
+std::string Client::name(std::string_view rest) const {
+  return fmt::format("{}{}", shared_->config.key_prefix, rest);
+}
+
 Deadline Client::time_limit(Deadline deadline) const {
   return deadline.capped(shared_->config.timeout, shared_->clock.now());
 }

@@ -46,6 +46,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -107,6 +109,8 @@ class Client {
   // As `command`, but an error reply is a reply: for those who want to know which it was.
   net::Task<Result<Reply>> raw_command(Command command, Deadline deadline);
 
+  // A key or channel of this installation, by its name within it.
+  std::string name(std::string_view rest) const;
   // By when a command that is sent now will have ended: `timeout`, or `deadline` if it is nearer.
   Deadline time_limit(Deadline deadline) const;
   const Clock& clock() const;

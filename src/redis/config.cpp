@@ -1,8 +1,22 @@
 #include "redis/config.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include "redis/address.h"
 
 namespace raglan::redis {
+namespace {
+
+constexpr std::size_t kMaxPrefix = 64;
+
+// Nothing that means something in a pattern (SCAN … MATCH).
+bool is_prefix_character(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+         std::string_view(":.-_/{}").contains(c);
+}
+
+} // namespace
 
 void describe(config::Table<ClientConfig>& table) {
   using C = ClientConfig;
@@ -14,6 +28,12 @@ void describe(config::Table<ClientConfig>& table) {
           [](const config::Secret& url) { return url.empty() || parse_address(url.reveal()); });
   table.field("ca_file", &C::ca_file,
               "PEM file of the authorities to trust for rediss://; empty means the system's");
+  table
+      .field("key_prefix", &C::key_prefix,
+             "begins every key and channel; installations that share a server have one each")
+      .must("be at most 64 letters, digits and of : . - _ / { }", [](const std::string& prefix) {
+        return prefix.size() <= kMaxPrefix && std::ranges::all_of(prefix, is_prefix_character);
+      });
   table
       .field("max_connections", &C::max_connections,
              "connections of all event loops together, without the one that listens to messages")

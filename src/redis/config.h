@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "config/secret.h"
 #include "config/table.h"
@@ -14,6 +15,7 @@ namespace raglan::redis {
 struct ClientConfig {
   config::Secret url; // may hold a password; empty: no Redis. See redis/address.h
   std::string ca_file;
+  std::string key_prefix = "raglan:"; // of every key and channel
   std::size_t max_connections = 50;
   std::chrono::milliseconds timeout{50};
   std::size_t max_pipelined = 64;

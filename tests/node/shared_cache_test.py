@@ -258,18 +258,21 @@ class SharedCache(TemporaryFolderTest):
 
     def test_a_question_waits_for_a_frozen_redis_once(self):
         timeout = 2  # seconds: far longer than answering takes
-        one = self.start_node("--set", f"redis.timeout={timeout}s", "--set", "redis.breaker.failure_threshold=100")
-        self.assertEqual(one.post("/v1/documents", {"documents": list(HANDBOOK)}).status, 200)
-        self.redis.freeze()
-        # For the claim with the look at the query cache; nobody waits while the passages and the answer are
-        # stored, nor for the look at the passages.
-        seconds = one.query(QUESTION).json["timings_ms"]["total"] / 1000
-        self.assertGreaterEqual(seconds, timeout)
-        self.assertLess(seconds, 2 * timeout)
-        self.redis.thaw()
-        # What may have been claimed is given back with the answer, or a little later.
-        wait_until(lambda: not self.redis.keys("raglan:claim:*"), "no claim is left behind", seconds=10)
-        one.stop()
+        patient = ["--set", f"redis.timeout={timeout}s", "--set", "redis.breaker.failure_threshold=100"]
+        # For the claim with the look at the query cache; without that, for the look at the passages, and without
+        # that, for the question's vector. Nobody waits while something is stored, nor for another look.
+        for off in ([], ["query"], ["query", "retrieval"]):
+            switches = [part for cache in off for part in ("--set", f"cache.{cache}.enabled=false")]
+            one = self.start_node(*patient, *switches)
+            self.assertEqual(one.post("/v1/documents", {"documents": list(HANDBOOK)}).status, 200)
+            self.redis.freeze()
+            seconds = one.query(QUESTION + len(off) * "?").json["timings_ms"]["total"] / 1000
+            self.assertGreaterEqual(seconds, timeout, off)
+            self.assertLess(seconds, 2 * timeout, off)
+            self.redis.thaw()
+            # What may have been claimed is given back with the answer, or a little later.
+            wait_until(lambda: not self.redis.keys("raglan:claim:*"), "no claim is left behind", seconds=10)
+            one.stop()
 
     def test_without_redis_a_node_starts_and_answers(self):
         one, two = self.start_two()
@@ -285,6 +288,15 @@ class SharedCache(TemporaryFolderTest):
         for node in (one, late):
             node.stop()
 
+    def test_a_node_that_requires_redis_is_not_ready_without_it(self):
+        node = self.start_node("--set", 'readiness.require=redis,store')
+        self.assertEqual(checks_of(node), {"embedder": "ok", "redis": "ok", "store": "ok"})
+        self.redis.end()
+        ready = wait_until(lambda: (reply := node.get("/ready")).status == 503 and reply, "the node is not ready")
+        self.assertEqual(ready.json["checks"], {"embedder": "ok", "redis": "failed", "store": "ok"})
+        self.assertEqual(node.get("/health").status, 200)
+        node.stop()
+
     def test_what_an_operator_removes_is_removed_from_all_nodes(self):
         one, two = self.start_two()
         for node in (one, two):
@@ -295,6 +307,61 @@ class SharedCache(TemporaryFolderTest):
         self.assertEqual(self.redis.keys("raglan:query:*"), [])
         wait_until(lambda: two.get("/admin/cache").json["caches"][0]["entries"] == 0, "the other node has heard")
         self.assertEqual(two.query(QUESTION).json["cache"]["status"], "miss")
+        for node in (one, two):
+            node.stop()
+
+    def start_two_without_files(self, *options):
+        """Which share no vectors on disk."""
+        return self.start_two("--set", "cache.embedding.disk_bytes=0", *options)
+
+    def embedded_by(self, node):
+        """Calls of the embedder for a question that no cache of answers has."""
+        before = embeddings(node)
+        self.assertEqual(node.query(QUESTION, cache="refresh").status, 200)
+        return embeddings(node) - before
+
+    def test_what_one_node_has_embedded_no_other_embeds(self):
+        one, two = self.start_two_without_files()
+        self.assertGreater(self.embedded_by(one), 0)
+        shared = len(self.redis.keys("raglan:embedding:*"))
+        self.assertGreater(shared, len(HANDBOOK))  # passages, the question and its sentences
+        self.assertEqual(self.embedded_by(two), 0)
+        document = {"id": "again", "text": HANDBOOK[0]["text"]}
+        before = embeddings(two)
+        self.assertEqual(two.post("/v1/documents", {"collection": "second", "documents": [document]}).status, 200)
+        self.assertEqual(embeddings(two), before)
+        found = metric(two, "raglan_cache_requests_total", cache="embedding", result="redis")
+        cache = two.get("/admin/cache").json["caches"][2]
+        self.assertEqual((cache["name"], cache["redis"]["hits"]), ("embedding", found))
+        self.assertEqual(cache["entries"], found)
+        self.assertGreater(cache["saved_seconds"], 0)
+        for node in (one, two):
+            self.assertEqual(metric(node, "raglan_cache_redis_failures_total", cache="embedding"), 0)
+            node.stop()
+
+    def test_vectors_are_shared_as_far_as_the_operator_wants(self):
+        one, two = self.start_two_without_files("--set", "cache.embedding.redis=questions")
+        self.assertEqual(self.redis.keys("raglan:embedding:*"), [])
+        self.assertGreater(self.embedded_by(one), 0)
+        wait_until(lambda: self.redis.keys("raglan:embedding:*"), "the question's vectors are in Redis")
+        self.assertEqual(self.embedded_by(two), 0)
+        apart = self.start_node("--set", "cache.embedding.disk_bytes=0", "--set", "cache.embedding.redis=none")
+        self.assertGreater(self.embedded_by(apart), 0)
+        for node in (one, two, apart):
+            node.stop()
+
+    def test_vectors_that_an_operator_removes_are_removed_from_all_nodes(self):
+        one, two = self.start_two_without_files()
+        for node in (one, two):
+            wait_until(lambda: b"raglan:purge\r\n:2" in self.redis.command("PUBSUB", "NUMSUB", "raglan:purge"), "both listen")
+            self.embedded_by(node)
+        path = "/admin/cache?cache=embedding&tenant="
+        self.assertEqual(one.delete(path + "nobody").json["removed"], {"embedding": 0})
+        entries = one.get("/admin/cache").json["caches"][2]["entries"]
+        removed = one.delete(path + "default").json["removed"]["embedding"]
+        self.assertGreaterEqual(removed, 2 * entries)  # of this process, and of Redis
+        self.assertEqual(self.redis.keys("raglan:embedding:*"), [])
+        wait_until(lambda: two.get("/admin/cache").json["caches"][2]["entries"] == 0, "the other node has heard")
         for node in (one, two):
             node.stop()
 

@@ -32,8 +32,10 @@ class PurgeFollowerTest : public redis::RedisTest {
 
   std::vector<std::string> wait_for(std::size_t count) { return told_.wait_for(count); }
   void wait_subscribed() {
-    ASSERT_TRUE(redis::eventually(
-        [&] { return run(Command("PUBSUB", "NUMSUB", kPurgeChannel))->elements[1].integer == 1; }));
+    ASSERT_TRUE(redis::eventually([&] {
+      return run(Command("PUBSUB", "NUMSUB", client().name(kPurgeChannel)))->elements[1].integer ==
+             1;
+    }));
   }
 
   RealServer server_;
@@ -69,7 +71,7 @@ TEST_F(PurgeFollowerTest, AGapInWhichSomebodyPurgedIsTold) {
   purge(1);
   wait_for(2);
   // As another node does, which this one does not hear.
-  EXPECT_EQ(run(Command("INCR", kPurgeCountKey))->integer, 2);
+  EXPECT_EQ(run(Command("INCR", client().name(kPurgeCountKey)))->integer, 2);
   server_.cut_off_subscribers();
   EXPECT_THAT(wait_for(3), ElementsAre("missed", "query:0000000000000001:*", "missed"));
   purge(2);

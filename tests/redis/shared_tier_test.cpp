@@ -224,6 +224,79 @@ TEST_F(SharedTierTest, AnEntryThatIsTooLargeIsNotStoredAndItsClaimEnds) {
   EXPECT_EQ(tier().stats().failures, 0u);
 }
 
+TEST_F(SharedTierTest, ManyAreStoredAndFoundInFewRoundTripsAndInTheirOrder) {
+  RealServer server;
+  connect_tier(patient(server.url()));
+  constexpr std::size_t kMany = 2 * SharedTier::kKeysAtOnce + 1;
+  std::vector<Hash128> keys;
+  std::vector<SharedTier::Put> puts;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    keys.push_back(Hasher().add(i).finish());
+    if (i % 2 == 0) puts.push_back({keys.back(), entry(std::to_string(i))});
+  }
+  begin(tier().put_many(kScope, std::move(puts))).get();
+  EXPECT_EQ(client().stats().commands, kMany / 2 + 1);
+  const auto found = *begin(tier().find_many(keys, kScope, Deadline())).get();
+  ASSERT_EQ(found.size(), kMany);
+  for (std::size_t i = 0; i < kMany; ++i) {
+    EXPECT_TRUE(found[i].answered);
+    ASSERT_EQ(found[i].entry.has_value(), i % 2 == 0) << i;
+    if (found[i].entry) EXPECT_EQ(found[i].entry->value, std::to_string(i));
+    EXPECT_LT(found[i].age, seconds(30));
+  }
+  EXPECT_FALSE(begin(tier().find_many({keys[0]}, kScope + 1, Deadline())).get()->front().entry);
+  EXPECT_TRUE(begin(tier().find_many({}, kScope, Deadline())).get()->empty());
+  EXPECT_EQ(tier().stats().failures, 0u);
+}
+
+TEST_F(SharedTierTest, OfManyThoseThatAreTooLargeAreNotStoredAndTheOthersAre) {
+  RealServer server;
+  auto config = patient(server.url());
+  config.max_command_bytes = 2'000;
+  connect_tier(config);
+  std::vector<SharedTier::Put> puts;
+  std::vector<Hash128> keys;
+  for (std::size_t i = 0; i < 10; ++i) {
+    keys.push_back(Hasher().add(i).finish());
+    puts.push_back({keys.back(), entry(std::string(i == 7 ? 2'000 : 900, 'x'))});
+  }
+  begin(tier().put_many(kScope, std::move(puts))).get();
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    EXPECT_EQ(begin(tier().find(keys[i], kScope, Deadline())).get()->entry.has_value(), i != 7);
+  }
+  EXPECT_EQ(tier().stats().refused, 1u);
+  EXPECT_GT(tier().stats().refused_bytes, 2'000u);
+  EXPECT_EQ(tier().stats().failures, 0u);
+}
+
+TEST_F(SharedTierTest, ManyThatAreNotAnsweredAreOneFailureAndMisses) {
+  RealServer server;
+  auto config = patient(server.url());
+  config.timeout = milliseconds(100);
+  connect_tier(config);
+  server.freeze();
+  const std::vector<Hash128> keys(3 * SharedTier::kKeysAtOnce, kKey);
+  const auto found = *begin(tier().find_many(keys, kScope, Deadline())).get();
+  server.thaw();
+  ASSERT_EQ(found.size(), keys.size());
+  EXPECT_TRUE(std::ranges::none_of(found, &SharedLookup::answered));
+  EXPECT_EQ(tier().stats().failures, 1u);
+}
+
+TEST_F(SharedTierTest, InstallationsOnOneServerAreApart) {
+  RealServer server;
+  auto config = patient(server.url());
+  config.key_prefix = "other:";
+  connect_tier(config);
+  put_and_release(entry(), "");
+  EXPECT_EQ(exists("other:query:0000000000000007:" + kKey.hex()), 1);
+  EXPECT_EQ(exists(entry_name()), 0);
+  run(Command("SET", entry_name(), "the first installation's"));
+  EXPECT_EQ(start(tier().purge({}, Deadline())).get(), 1u);
+  EXPECT_EQ(exists(entry_name()), 1);
+  EXPECT_EQ(exists("other:purges"), 1);
+}
+
 TEST_F(SharedTierTest, AnEntryThatRedisHasNoRoomForIsAFailureAndItsClaimEnds) {
   RealServer server;
   connect_tier(patient(server.url()));

@@ -200,7 +200,9 @@ TEST_F(TieredCacheTest, WhatExpiresTooSoonIsNotFoundAndMayBeComputed) {
 TEST_F(TieredCacheTest, BytesThatTheCodecCannotReadAreAMiss) {
   publish(*one_, kKey, "unreadable");
   ASSERT_TRUE(eventually([&] { return keys("raglan:query:*") == 1; }));
-  EXPECT_EQ(begin(two_->find_shared(kKey, kScope, Deadline())).get()->value, nullptr);
+  bool failed = true;
+  EXPECT_EQ(begin(two_->find_shared(kKey, kScope, Deadline(), failed)).get()->value, nullptr);
+  EXPECT_FALSE(failed);
   EXPECT_EQ(two_->shared()->stats().misses, 1u);
 }
 
