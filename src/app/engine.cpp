@@ -50,6 +50,7 @@ node::ServiceConfig service_config(const Settings& settings) {
           .cores = static_cast<std::size_t>(telemetry::ResourceReader().available_cores()),
           .tier_header = settings.serving.tier_header,
           .overload = overload_config(settings),
+          .rate_limits = settings.rate_limits,
           .pipeline = {.retrieval = settings.retrieval,
                        .extractive = settings.extractive,
                        .prompt = settings.prompt,
@@ -120,6 +121,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
                                                      .breakers = instruments.breakers,
                                                      .clock = clock,
                                                      .redis = upstreams.redis,
+                                                     .fleet = upstreams.fleet,
                                                      .generator = upstreams.generator});
   return engine;
 }

@@ -34,6 +34,7 @@ class Engine {
   // What is asked over the network; each may be null.
   struct Upstreams {
     redis::Client* redis = nullptr;
+    const redis::Fleet* fleet = nullptr; // with Redis
     model::Generator* generator = nullptr;
   };
 

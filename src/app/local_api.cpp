@@ -45,7 +45,7 @@ class LocalApi final : public Api {
     }
     auto engine =
         Engine::load(api->settings_, options.data_folder, api->instruments_, api->request_metrics_,
-                     clock, {nullptr, api->generator_.generator.get()}, show_progress);
+                     clock, {.generator = api->generator_.generator.get()}, show_progress);
     if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
     if (!engine) return forward_error(engine);
     api->engine_ = std::move(*engine);

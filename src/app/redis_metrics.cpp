@@ -60,4 +60,11 @@ std::vector<telemetry::Registration> register_redis_metrics(telemetry::MetricReg
   return registrations;
 }
 
+telemetry::Registration register_fleet_metric(telemetry::MetricRegistry& metrics,
+                                              const redis::Fleet& fleet) {
+  return metrics.callback(telemetry::MetricKind::kGauge, "raglan_nodes",
+                          "Nodes that share this Redis, this one included.", {},
+                          [&fleet] { return static_cast<double>(fleet.size()); });
+}
+
 } // namespace raglan::app

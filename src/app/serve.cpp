@@ -85,6 +85,7 @@ class Serving {
     if (!generator) return report_error("serve", generator.error());
     generator_ = std::move(*generator);
     loops_.start();
+    join_fleet();
     http::Server server(settings_.server, loops_, node_.handler(), node_.hooks());
     const auto server_metrics = node::register_server_metrics(metrics_, server);
     const std::string url = fmt::format("http://{}:{}", listener.address(), listener.port());
@@ -108,6 +109,7 @@ class Serving {
         server.drain(Deadline::after(settings_.serving.drain_timeout, clock.now()));
     if (!drained) log_warning("requests were cut off at the end of the drain timeout");
     node_.stop();
+    if (fleet_) net::run_on(loops_.next(), fleet_->leave());
     purges_.reset();
     engine_->stop();
     loops_.stop();
@@ -150,6 +152,12 @@ class Serving {
     redis_metrics_ = register_redis_metrics(metrics_, *redis_);
     redis_breaker_ = instruments_.breakers.add("redis", [this] { return redis_->stats().breaker; });
     return {};
+  }
+
+  void join_fleet() {
+    if (!redis_) return;
+    fleet_.emplace(*redis_, loops_, 0);
+    redis_metrics_.push_back(register_fleet_metric(metrics_, *fleet_));
   }
 
   // What an operator removes from the caches of one node is removed from this one's.
@@ -196,8 +204,11 @@ class Serving {
   void load() {
     const Clock& clock = SystemClock::instance();
     const MonotonicTime start = clock.now();
-    auto engine = Engine::load(settings_, data_folder_, instruments_, node_.request_metrics(),
-                               clock, {redis_.get(), generator_.generator.get()});
+    auto engine =
+        Engine::load(settings_, data_folder_, instruments_, node_.request_metrics(), clock,
+                     {.redis = redis_.get(),
+                      .fleet = fleet_ ? &*fleet_ : nullptr,
+                      .generator = generator_.generator.get()});
     if (!engine) return give_up(engine.error());
     engine_ = std::move(*engine);
     follow_purges();
@@ -217,6 +228,7 @@ class Serving {
   std::unique_ptr<Engine> engine_;
   net::EventLoops loops_{settings_.loops}; // after what its requests use
   std::unique_ptr<redis::Client> redis_;   // used by requests, until the loops stand still
+  std::optional<redis::Fleet> fleet_;
   std::vector<telemetry::Registration> redis_metrics_;
   node::BreakerBoard::Place redis_breaker_;
   ConnectedGenerator generator_; // likewise

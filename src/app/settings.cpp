@@ -125,6 +125,12 @@ Settings::Settings() {
   registry_.add("server", loops, "");
   registry_.add("server", server, "");
   registry_.add("server.limits", server.limits, "What a request may bring.");
+  registry_.add(
+      "limits.vip", rate_limits.vip,
+      "What each tenant may ask for in a minute, by tier, exact over all nodes that share "
+      "a Redis.");
+  registry_.add("limits.paid", rate_limits.paid, "");
+  registry_.add("limits.free", rate_limits.free, "");
   registry_.add("readiness", readiness, "When a node says that it can serve.");
   registry_.add("log", log, "Lines on stderr.");
   registry_.add("store", store_location, "Documents, chunks, vectors and their indexes.");

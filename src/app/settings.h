@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/local_llm.h"
+#include "auth/rate_limits.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "cache/local_cache.h"
@@ -120,6 +121,7 @@ class Settings {
   cache::LocalCacheConfig query_cache;
   policy::FreshnessConfig freshness;
   rag::OverloadConfig overload;
+  auth::RateLimitsConfig rate_limits;
   rag::SimilarQuestionsConfig similar_questions;
   rag::WarmupConfig warmup;
   cache::LocalCacheConfig retrieval_cache = rag::PipelineConfig().retrieval_cache;

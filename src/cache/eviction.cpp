@@ -27,9 +27,9 @@ class Lru final : public EvictionPolicy {
     order_.splice(order_.end(), order_, order_.iterator_to(entry));
     entry.frequency = ++moves_;
   }
-  // An entry in the younger quarter is in no danger. (InnoDB's buffer pool has this rule, too.)
-  bool touch_matters(const EvictionEntry& entry) const override {
-    return moves_ - entry.frequency >= order_.size() / 4;
+  // An entry in the younger third is in no danger. (InnoDB's buffer pool has such a rule, too.)
+  std::uint32_t touch_interval(const EvictionEntry& entry) const override {
+    return moves_ - entry.frequency >= order_.size() / 3 ? 1 : 0;
   }
   void erase(EvictionEntry& entry) override { order_.erase(order_.iterator_to(entry)); }
   EvictionEntry& evict() override { return take_front(order_); }
@@ -48,13 +48,16 @@ class Lfu final : public EvictionPolicy {
   }
 
   void touch(EvictionEntry& entry) override {
+    const std::uint32_t uses = std::max(touch_interval(entry), 1u);
     unlink(entry);
-    put(entry, std::min(entry.frequency + 1, kMaxFrequency));
-    if (++touches_ >= kTouchesPerEntry * entries_) halve();
+    put(entry, std::min(entry.frequency + uses, kMaxFrequency));
+    touches_ += uses;
+    if (touches_ >= kTouchesPerEntry * entries_) halve();
   }
 
-  bool touch_matters(const EvictionEntry& entry) const override {
-    return entry.frequency < kMaxFrequency;
+  std::uint32_t touch_interval(const EvictionEntry& entry) const override {
+    if (entry.frequency >= kMaxFrequency) return 0;
+    return entry.frequency < kCountedExactly ? 1 : kSampled;
   }
 
   void erase(EvictionEntry& entry) override {
@@ -72,6 +75,10 @@ class Lfu final : public EvictionPolicy {
   // Far above the count at which entries are put out. A favourite reaches it soon after each
   // halving and then costs nothing. (TinyLFU caps its counters, too, at 15.)
   static constexpr std::uint32_t kMaxFrequency = 63;
+  // Counts above those at which entries are put out need not be exact, so one use in kSampled
+  // stands for all. (After Morris, "Counting large numbers of events in small registers", 1978.)
+  static constexpr std::uint32_t kCountedExactly = 8;
+  static constexpr std::uint32_t kSampled = 8;
   // Between two halvings each entry is asked for so many times on average, not counting what comes
   // at the maximum: enough to tell a favourite from a passer-by, and soon enough to forget one.
   static constexpr std::size_t kTouchesPerEntry = 16;
@@ -104,7 +111,7 @@ class Ttl final : public EvictionPolicy {
  public:
   void insert(EvictionEntry& entry) override { by_expiry_[entry.expires].push_back(entry); }
   void touch(EvictionEntry&) override {}
-  bool touch_matters(const EvictionEntry&) const override { return false; }
+  std::uint32_t touch_interval(const EvictionEntry&) const override { return 0; }
   void erase(EvictionEntry& entry) override {
     const auto at = by_expiry_.find(entry.expires);
     at->second.erase(at->second.iterator_to(entry));

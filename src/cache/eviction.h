@@ -2,8 +2,8 @@
 //
 //   lru      the one not asked for the longest.
 //   lfu      the one asked for least often; among those the one not asked for the longest. Counts
-//            end at 63 and are halved now and then, so that yesterday's favourites do not stay for
-//            ever.
+//            from 8 on are estimated from a sample of the uses, end at 63, and are halved now and
+//            then, so that yesterday's favourites do not stay for ever.
 //   ttl      the one that expires first; being asked for changes nothing.
 //   s3-fifo  new entries pass a small queue (a tenth of the bytes) and only those that were asked
 //            for again reach the main one, where an entry asked for since it was last looked at
@@ -48,9 +48,9 @@ class EvictionPolicy {
   virtual ~EvictionPolicy() = default;
   virtual void insert(EvictionEntry& entry) = 0;
   virtual void touch(EvictionEntry& entry) = 0; // it was asked for
-  // Whether `touch` would change anything that matters now: a caller may leave it out when not. May
-  // be asked by several threads at the same time.
-  virtual bool touch_matters(const EvictionEntry&) const { return true; }
+  // Of so many uses of an entry it is enough to tell of one, chosen at random; of zero, none
+  // matters now. May be asked by several threads at the same time.
+  virtual std::uint32_t touch_interval(const EvictionEntry&) const { return 1; }
   virtual void erase(EvictionEntry& entry) = 0; // it leaves for a reason of its own
   // Takes out the entry that is to make room. There must be one.
   virtual EvictionEntry& evict() = 0;

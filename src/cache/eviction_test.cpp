@@ -172,14 +172,30 @@ TEST(Eviction, LruWithoutTheUsesThatDoNotMatterKeepsWhatIsInUse) {
   const auto policy = make_eviction_policy(Eviction::kLru, 80);
   std::array<EvictionEntry, 8> entries;
   for (EvictionEntry& entry : entries) policy->insert(entry);
-  EXPECT_FALSE(policy->touch_matters(entries[7]));
-  EXPECT_FALSE(policy->touch_matters(entries[6]));
-  EXPECT_TRUE(policy->touch_matters(entries[5]));
-  EXPECT_TRUE(policy->touch_matters(entries[0]));
+  EXPECT_EQ(policy->touch_interval(entries[7]), 0u);
+  EXPECT_EQ(policy->touch_interval(entries[6]), 0u);
+  EXPECT_EQ(policy->touch_interval(entries[5]), 1u);
+  EXPECT_EQ(policy->touch_interval(entries[0]), 1u);
   policy->touch(entries[0]);
-  EXPECT_FALSE(policy->touch_matters(entries[0]));
+  EXPECT_EQ(policy->touch_interval(entries[0]), 0u);
   EXPECT_EQ(&policy->evict(), &entries[1]);
   for (const int left : {0, 2, 3, 4, 5, 6, 7}) policy->erase(entries[left]);
+}
+
+TEST(Eviction, LfuIsToldOfEachUseOfTheSeldomUsedAndOfFewOfAFavourites) {
+  const auto policy = make_eviction_policy(Eviction::kLfu, 1'000);
+  std::array<EvictionEntry, 20> entries; // so many that nothing is halved here
+  for (EvictionEntry& entry : entries) policy->insert(entry);
+  EvictionEntry& favourite = entries[0];
+  for (int uses = 1; uses < 8; ++uses) {
+    EXPECT_EQ(policy->touch_interval(favourite), 1u) << uses;
+    policy->touch(favourite);
+  }
+  int told = 0;
+  for (; policy->touch_interval(favourite) == 8; ++told) policy->touch(favourite);
+  EXPECT_EQ(told, 7) << "8 and 7 times 8 are 64: beyond 63 no use counts";
+  EXPECT_EQ(policy->touch_interval(favourite), 0u);
+  for (EvictionEntry& entry : entries) policy->erase(entry);
 }
 
 TEST(Eviction, LruAgreesWithItsDefinitionOnARandomTrace) {

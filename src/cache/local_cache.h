@@ -256,15 +256,22 @@ class LocalCache {
     Duration saved{};
     std::uint64_t saved_calls = 0;
     Duration age{};
+    std::uint64_t random = 0;
     std::size_t pending = 0;
     std::array<const Entry*, kMaxPending> entries;
 
     // Whether it is time to tell the policy. Threads that share a stripe may come between that and
     // the telling; what they then use beyond the limit is not told.
     bool note(const Entry& entry, const EvictionPolicy& policy) {
-      if (!policy.touch_matters(entry)) return false;
+      const std::uint32_t interval = policy.touch_interval(entry);
+      if (interval == 0 || (interval > 1 && !is_chosen(interval))) return false;
       if (pending < kMaxPending) entries[pending++] = &entry;
       return pending == kMaxPending;
+    }
+    // One of so many, at random: whoever asks in a fixed order would meet a counter's rhythm.
+    bool is_chosen(std::uint32_t interval) {
+      random = random * 6'364'136'223'846'793'005 + 1'442'695'040'888'963'407; // Knuth's MMIX
+      return (random >> 33) % interval == 0;
     }
     void tell(EvictionPolicy& policy) {
       for (std::size_t i = 0; i < pending; ++i) policy.touch(const_cast<Entry&>(*entries[i]));

@@ -34,8 +34,8 @@ void S3Fifo::touch(EvictionEntry& entry) {
   entry.frequency = std::min(entry.frequency + 1, kMaxFrequency);
 }
 
-bool S3Fifo::touch_matters(const EvictionEntry& entry) const {
-  return entry.frequency < kMaxFrequency;
+std::uint32_t S3Fifo::touch_interval(const EvictionEntry& entry) const {
+  return entry.frequency < kMaxFrequency ? 1 : 0;
 }
 
 void S3Fifo::erase(EvictionEntry& entry) { (entry.in_main ? main_ : small_).remove(entry); }

@@ -14,7 +14,7 @@ class S3Fifo final : public EvictionPolicy {
 
   void insert(EvictionEntry& entry) override;
   void touch(EvictionEntry& entry) override;
-  bool touch_matters(const EvictionEntry& entry) const override;
+  std::uint32_t touch_interval(const EvictionEntry& entry) const override;
   void erase(EvictionEntry& entry) override;
   EvictionEntry& evict() override;
 

@@ -16,8 +16,13 @@ Error interrupted() {
 class AnswerEvents {
  public:
   AnswerEvents(rag::StreamedReply reply, std::unique_ptr<AnswerFormat> format,
-               std::string_view request_id)
-      : reply_(std::move(reply)), format_(std::move(format)), request_id_(request_id) {}
+               std::string_view request_id, Charge charge)
+      : reply_(std::move(reply)),
+        format_(std::move(format)),
+        request_id_(request_id),
+        charge_(std::move(charge)) {}
+
+  const Charge& charge() const { return charge_; }
 
   const rag::QueryReply& so_far() const {
     const auto* whole = std::get_if<rag::QueryReply>(&reply_);
@@ -31,6 +36,7 @@ class AnswerEvents {
       co_return co_await write_live(out, *stream);
     }
     const auto& reply = std::get<rag::QueryReply>(reply_);
+    charge_.settle(tokens_of(reply.usage()));
     const std::string text = reply.answer->text ? format_->text(*reply.answer->text) : "";
     co_return co_await out.write(beginning + text + format_->end(reply, !text.empty()));
   }
@@ -47,11 +53,13 @@ class AnswerEvents {
     }
     auto reply = co_await stream.finish();
     if (!reply) co_return co_await write_error(out, reply.error());
+    charge_.settle(tokens_of(reply->usage()));
     if (begun && !reply->answer->text) co_return co_await write_error(out, interrupted());
     co_return co_await out.write(format_->end(*reply, begun));
   }
 
   net::Task<Result<>> write_error(http::StreamWriter& out, const Error& error) {
+    charge_.settle(0);
     const std::string event = format_->error(http::error_body(error, request_id_));
     co_return co_await out.write(event);
   }
@@ -59,19 +67,21 @@ class AnswerEvents {
   rag::StreamedReply reply_;
   const std::unique_ptr<AnswerFormat> format_;
   const std::string request_id_;
+  Charge charge_;
 };
 
 } // namespace
 
 http::Response stream_answer(rag::StreamedReply reply, std::unique_ptr<AnswerFormat> format,
-                             std::string_view request_id) {
-  auto events = std::make_shared<AnswerEvents>(std::move(reply), std::move(format), request_id);
+                             std::string_view request_id, Charge charge) {
+  auto events = std::make_shared<AnswerEvents>(std::move(reply), std::move(format), request_id,
+                                               std::move(charge));
   http::Response response;
   response.headers.set("content-type", http::kEventStreamType);
   response.headers.set("cache-control", "no-store");
   response.headers.set("cache-status", cache_status_header(events->so_far()));
   response.stream = [events](http::StreamWriter& out) { return events->write(out); };
-  return response;
+  return events->charge().described(std::move(response));
 }
 
 } // namespace raglan::node

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "http/response.h"
+#include "node/charge.h"
 #include "rag/answer_stream.h"
 
 namespace raglan::node {
@@ -27,8 +28,9 @@ class AnswerFormat {
   virtual std::string error(std::string_view body) = 0;
 };
 
-// The response, with Cache-Status.
+// The response, with Cache-Status, and what the charge says; which is settled when the answer is
+// whole, or known to fail.
 http::Response stream_answer(rag::StreamedReply reply, std::unique_ptr<AnswerFormat> format,
-                             std::string_view request_id);
+                             std::string_view request_id, Charge charge);
 
 } // namespace raglan::node

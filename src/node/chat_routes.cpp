@@ -6,6 +6,7 @@
 #include "http/sse.h"
 #include "node/answer_events.h"
 #include "node/body_work.h"
+#include "node/charge.h"
 #include "node/chat_json.h"
 #include "node/reply_json.h"
 #include "node/request_scope.h"
@@ -59,18 +60,25 @@ net::Task<http::Response> complete(const QueryRouteParts& parts, std::string_vie
   if (!parsed) co_return error_reply(parsed.error(), request);
   parsed->request.deadline = *deadline;
   parsed->request.tier = *tier;
+  Charge charge;
+  if (parts.limits.limits(*tier)) {
+    charge = co_await charge_for(parts.limits, {parsed->request.collection.tenant, *tier},
+                                 cost_of({&parsed->request, 1}, parts.answer_tokens), *deadline);
+    if (!charge.allowed()) co_return charge.refusal(request);
+  }
   if (parsed->stream) {
     auto reply = co_await parts.pipeline.stream(std::move(parsed->request));
-    if (!reply) co_return query_error(reply.error(), request);
+    if (!reply) co_return charge.settled(query_error(reply.error(), request), 0);
     auto format = std::make_unique<ChatFormat>(parsed->stream_usage, parts.clock.wall_now());
-    co_return stream_answer(std::move(*reply), std::move(format), request_id(request));
+    co_return stream_answer(std::move(*reply), std::move(format), request_id(request),
+                            std::move(charge));
   }
   auto reply = co_await parts.pipeline.run(std::move(parsed->request));
-  if (!reply) co_return query_error(reply.error(), request);
+  if (!reply) co_return charge.settled(query_error(reply.error(), request), 0);
   const ChatIdentity identity = chat_identity(*reply, parts.clock.wall_now());
   http::Response response = http::json_response(200, chat_completion_text(identity, *reply));
   response.headers.set("cache-status", cache_status_header(*reply));
-  co_return response;
+  co_return charge.settled(std::move(response), tokens_of(reply->usage()));
 }
 
 } // namespace

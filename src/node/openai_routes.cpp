@@ -8,7 +8,9 @@
 #include "base/json_text.h"
 #include "model/await_embedding.h"
 #include "model/openai_embeddings.h"
+#include "model/token_estimate.h"
 #include "node/body_work.h"
+#include "node/charge.h"
 #include "node/chat_json.h"
 #include "node/json_fields.h"
 #include "node/query_json.h"
@@ -77,6 +79,16 @@ net::Task<http::Response> create_embeddings(const OpenAiRouteParts& parts, http:
   auto parsed =
       co_await work_on_body(body_bytes, parts.bulk, std::move(parse), *deadline, parts.clock);
   if (!parsed) co_return error_reply(parsed.error(), request);
+  const auto tier = request_tier(request, parts.tier_header);
+  if (!tier) co_return error_reply(tier.error(), request);
+  Charge charge;
+  if (parts.limits.limits(*tier)) {
+    std::size_t tokens = 0;
+    for (const std::string& input : parsed->inputs) tokens += model::estimate_tokens(input);
+    charge = co_await charge_for(parts.limits, {std::string(store::kDefaultTenant), *tier},
+                                 {.tokens = static_cast<std::int64_t>(tokens)}, *deadline);
+    if (!charge.allowed()) co_return charge.refusal(request);
+  }
   const bool single = parsed->inputs.size() == 1;
   model::EmbeddingRequest wanted{
       .tenant = std::string(store::kDefaultTenant),
@@ -85,7 +97,8 @@ net::Task<http::Response> create_embeddings(const OpenAiRouteParts& parts, http:
       .deadline = *deadline};
   auto reply = co_await model::await_embedding(parts.embeddings, single ? parts.search : parts.bulk,
                                                std::move(wanted));
-  if (!reply) co_return error_reply(reply.error(), request);
+  if (!reply) co_return charge.settled(error_reply(reply.error(), request), 0);
+  charge.settle(reply->computed_tokens);
   const std::size_t vector_bytes = reply->embeddings.values.size() * sizeof(float);
   auto write = [made = std::move(reply->embeddings), model = embedder.name(),
                 base64 = parsed->base64]() -> Result<std::string> {
@@ -93,8 +106,8 @@ net::Task<http::Response> create_embeddings(const OpenAiRouteParts& parts, http:
   };
   auto body =
       co_await work_on_body(vector_bytes, parts.bulk, std::move(write), *deadline, parts.clock);
-  if (!body) co_return error_reply(body.error(), request);
-  co_return http::json_response(200, std::move(*body));
+  if (!body) co_return charge.described(error_reply(body.error(), request));
+  co_return charge.described(http::json_response(200, std::move(*body)));
 }
 
 json::object model_json(std::string_view name) {

@@ -6,6 +6,7 @@
 // for a query and goes with the questions; an array is bulk work and goes behind them.
 #pragma once
 
+#include "auth/rate_limits.h"
 #include "http/router.h"
 #include "model/embedding_cache.h"
 #include "net/offload.h"
@@ -16,11 +17,13 @@ inline constexpr std::size_t kMaxEmbeddingInputs = 2048; // OpenAI's own limit
 inline constexpr std::size_t kMaxEmbeddingInputBytes = 64 << 10;
 
 struct OpenAiRouteParts {
-  model::EmbeddingCache& embeddings; // must outlive the router, as the clock
-  std::string_view generator;        // the language model's name; empty without one
-  net::Submit search;                // counts the tokens of one text
-  net::Submit bulk;                  // counts those of many, and works on large bodies
+  model::EmbeddingCache& embeddings; // must outlive the router, as the clock and the limits
+  auth::RateLimits& limits;
+  std::string_view generator; // the language model's name; empty without one
+  net::Submit search;         // counts the tokens of one text
+  net::Submit bulk;           // counts those of many, and works on large bodies
   const Clock& clock;
+  std::string tier_header; // empty: nobody names a request's tier
   Duration request_timeout;
 };
 

@@ -7,8 +7,10 @@
 #include <boost/json/object.hpp>
 
 #include "base/json_text.h"
+#include "model/token_estimate.h"
 #include "net/together.h"
 #include "node/body_work.h"
+#include "node/charge.h"
 #include "node/query_json.h"
 #include "node/query_stream.h"
 #include "node/remembered_queries.h"
@@ -60,14 +62,21 @@ net::Task<http::Response> answer_query(const QueryRouteParts& parts, http::Reque
   query.deadline = *deadline;
   query.tier = *tier;
   const bool explain = query.explain;
+  Charge charge;
+  if (parts.limits.limits(*tier)) {
+    charge = co_await charge_for(parts.limits, {query.collection.tenant, *tier},
+                                 cost_of(parsed->requests, parts.answer_tokens), *deadline);
+    if (!charge.allowed()) co_return charge.refusal(request);
+  }
   if (parsed->stream) {
     auto reply = co_await parts.pipeline.stream(std::move(query));
-    if (!reply) co_return query_error(reply.error(), request);
-    co_return stream_answer(std::move(*reply), query_format(explain), request_id(request));
+    if (!reply) co_return charge.settled(query_error(reply.error(), request), 0);
+    co_return stream_answer(std::move(*reply), query_format(explain), request_id(request),
+                            std::move(charge));
   }
   auto reply = co_await parts.pipeline.run(std::move(query));
-  if (!reply) co_return query_error(reply.error(), request);
-  co_return reply_response(*reply, explain, request);
+  if (!reply) co_return charge.settled(query_error(reply.error(), request), 0);
+  co_return charge.settled(reply_response(*reply, explain, request), tokens_of(reply->usage()));
 }
 
 std::size_t text_bytes(const rag::QueryReply& reply) {
@@ -109,16 +118,27 @@ net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Requ
     query.tier = *tier;
   }
   const bool explain = parsed->requests.front().explain;
+  Charge charge;
+  if (parts.limits.limits(*tier)) {
+    charge = co_await charge_for(parts.limits, {parsed->requests.front().collection.tenant, *tier},
+                                 cost_of(parsed->requests, parts.answer_tokens), *deadline);
+    if (!charge.allowed()) co_return charge.refusal(request);
+  }
   if (!parsed->was_array) {
     auto reply = co_await parts.pipeline.run(std::move(parsed->requests.front()));
-    if (!reply) co_return query_error(reply.error(), request);
-    co_return reply_response(*reply, explain, request);
+    if (!reply) co_return charge.settled(query_error(reply.error(), request), 0);
+    co_return charge.settled(reply_response(*reply, explain, request), tokens_of(reply->usage()));
   }
   auto replies = co_await run_together(parts.pipeline, parsed->requests);
-  if (!replies) co_return query_error(replies.error(), request);
+  if (!replies) co_return charge.settled(query_error(replies.error(), request), 0);
   std::string cache_status = cache_status_header(*replies);
   std::size_t bytes = 0;
-  for (const rag::QueryReply& reply : *replies) bytes += text_bytes(reply);
+  std::size_t tokens = 0;
+  for (const rag::QueryReply& reply : *replies) {
+    bytes += text_bytes(reply);
+    tokens += tokens_of(reply.usage());
+  }
+  charge.settle(tokens);
   auto write = [replies = std::move(*replies), explain]() -> Result<std::string> {
     std::string text = R"({"results":)";
     char separator = '[';
@@ -129,13 +149,26 @@ net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Requ
     return text += "]}";
   };
   auto body = co_await work_on_body(bytes, parts.bulk, std::move(write), *deadline, parts.clock);
-  if (!body) co_return error_reply(body.error(), request);
+  if (!body) co_return charge.described(error_reply(body.error(), request));
   http::Response response = http::json_response(200, std::move(*body));
   response.headers.set("cache-status", std::move(cache_status));
-  co_return response;
+  co_return charge.described(std::move(response));
 }
 
 } // namespace
+
+policy::RateLimitCost cost_of(std::span<const rag::QueryRequest> requests,
+                              std::size_t answer_tokens) {
+  std::size_t tokens = 0;
+  for (const rag::QueryRequest& request : requests) {
+    tokens += model::estimate_tokens(request.query);
+    if (answer_tokens == 0 || request.mode != rag::QueryMode::kAnswer) continue;
+    const rag::Conversation* conversation = request.conversation.get();
+    const auto asked = conversation ? conversation->max_tokens : std::nullopt;
+    tokens += asked.value_or(answer_tokens);
+  }
+  return {static_cast<std::int64_t>(requests.size()), static_cast<std::int64_t>(tokens)};
+}
 
 void add_query_routes(http::Router& router, QueryRouteParts parts) {
   const auto add = [&](std::string_view path, auto answer) {

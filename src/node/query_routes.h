@@ -1,8 +1,10 @@
 // POST /v1/query (JSON, or server-sent events with "stream": true) and POST /v1/search.
 #pragma once
 
+#include <span>
 #include <string>
 
+#include "auth/rate_limits.h"
 #include "http/router.h"
 #include "net/offload.h"
 #include "rag/pipeline.h"
@@ -10,13 +12,19 @@
 namespace raglan::node {
 
 struct QueryRouteParts {
-  rag::Pipeline& pipeline; // must outlive the router, as the clock
-  net::Submit bulk;        // works on large bodies
+  rag::Pipeline& pipeline; // must outlive the router, as the clock and the limits
+  auth::RateLimits& limits;
+  net::Submit bulk; // works on large bodies
   const Clock& clock;
-  std::uint32_t top_k;     // of a question that names none
-  std::string tier_header; // empty: nobody names a question's tier
+  std::uint32_t top_k;       // of a question that names none
+  std::size_t answer_tokens; // the most that a language model writes, unless asked; 0 without one
+  std::string tier_header;   // empty: nobody names a question's tier
   Duration request_timeout;
 };
+
+// What questions may need.
+policy::RateLimitCost cost_of(std::span<const rag::QueryRequest> requests,
+                              std::size_t answer_tokens);
 
 void add_query_routes(http::Router& router, QueryRouteParts parts);
 

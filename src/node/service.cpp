@@ -13,6 +13,7 @@
 #include "node/openai_routes.h"
 #include "node/overload_metrics.h"
 #include "node/query_routes.h"
+#include "node/rate_limit_metrics.h"
 
 namespace raglan::node {
 namespace {
@@ -40,6 +41,7 @@ Service::Service(ServiceConfig config, Parts parts)
       extraction_({"extraction", 1, kMaxQueuedExtractions}),
       bulk_({"bulk", 1, kMaxQueuedBulk}),
       overload_(config_.overload, count_decisions(parts_.metrics), parts_.clock),
+      rate_limits_(config_.rate_limits, parts_.redis, parts_.fleet, parts_.clock),
       pipeline_(config_.pipeline,
                 {.store = parts_.store,
                  .embeddings = parts_.embeddings,
@@ -59,10 +61,13 @@ Service::Service(ServiceConfig config, Parts parts)
                .chunker = config_.chunker,
                .clock = parts_.clock}) {
   const std::string_view generator = parts_.generator ? parts_.generator->name() : "";
+  const std::size_t answer_tokens = parts_.generator ? config_.pipeline.prompt.max_tokens : 0;
   const QueryRouteParts query_parts{.pipeline = pipeline_,
+                                    .limits = rate_limits_,
                                     .bulk = submit_to(bulk_),
                                     .clock = parts_.clock,
                                     .top_k = config_.pipeline.retrieval.top_k,
+                                    .answer_tokens = answer_tokens,
                                     .tier_header = config_.tier_header,
                                     .request_timeout = config_.request_timeout};
   add_query_routes(router_, query_parts);
@@ -80,10 +85,12 @@ Service::Service(ServiceConfig config, Parts parts)
                                   .clock = parts_.clock,
                                   .request_timeout = config_.request_timeout});
   add_openai_routes(router_, {.embeddings = parts_.embeddings,
+                              .limits = rate_limits_,
                               .generator = generator,
                               .search = submit_to(search_),
                               .bulk = submit_to(bulk_),
                               .clock = parts_.clock,
+                              .tier_header = config_.tier_header,
                               .request_timeout = config_.request_timeout});
   add_cache_routes(router_, {.pipeline = pipeline_,
                              .embeddings = parts_.embeddings,
@@ -161,6 +168,7 @@ void Service::register_metrics() {
     keep(register_shared_cache_metrics(metrics, "retrieval", *shared));
   }
   keep(register_overload_metrics(metrics, overload_));
+  keep(register_rate_limit_metrics(metrics, rate_limits_));
   keep(register_similar_metrics(metrics, pipeline_.similar_questions()));
   keep(register_embedding_cache_metrics(metrics, parts_.embeddings));
   if (const auto* shared = parts_.embeddings.shared()) {

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/rate_limits.h"
 #include "base/clock.h"
 #include "http/router.h"
 #include "ingest/chunker_config.h"
@@ -39,6 +40,7 @@ struct ServiceConfig {
   std::size_t cores = 1;   // search threads
   std::string tier_header; // empty: nobody names a question's tier
   rag::OverloadConfig overload;
+  auth::RateLimitsConfig rate_limits;
   rag::PipelineConfig pipeline;
   ingest::ChunkerConfig chunker;
 };
@@ -55,6 +57,7 @@ class Service {
     const BreakerBoard& breakers;
     const Clock& clock;
     redis::Client* redis = nullptr;        // where nodes share one
+    const redis::Fleet* fleet = nullptr;   // with that
     model::Generator* generator = nullptr; // null: answers are made of the passages' sentences
   };
 
@@ -90,6 +93,7 @@ class Service {
   runtime::Executor extraction_;
   runtime::Executor bulk_;
   rag::Overload overload_;
+  auth::RateLimits rate_limits_;
   rag::Pipeline pipeline_;
   DocumentWriter writer_;
   http::Router router_;

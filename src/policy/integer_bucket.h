@@ -12,10 +12,10 @@
 // size and amounts are at most `kMaxAmount` and the time that counts is at most what fills the
 // bucket.
 //
-// In Redis, one key for each tenant (and `{tenant}` in braces, so that a cluster keeps it in one
-// slot):
+// In Redis (auth/rate_limits.cpp), one key for each tenant and tier, with `{tenant}` in braces, so
+// that a cluster keeps a tenant's in one slot:
 //
-//   key    <prefix>limit:{<tenant>}         a hash; absent is full
+//   key    <prefix>limit:{<tenant>}:<tier>  a hash; absent is full
 //   fields rm, ra                           missing and at_us of requests
 //          tm, ta                           missing and at_us of tokens
 //   ARGV   per_minute, size, amount of requests; the same of tokens; per_minute 0 is no limit
@@ -26,8 +26,8 @@
 //   if missing + amount × 60,000,000 > size × 60,000,000 of either: refuse, write nothing
 //   else write both, and PEXPIRE by the longer of ceil(missing / per_minute / 1000) milliseconds
 //
-// with ceil(a / b) = (a + b − 1 − (a + b − 1) % b) / b. The reply is missing of both, from which
-// the node computes what the headers say.
+// with ceil(a / b) = (a + b − 1 − (a + b − 1) % b) / b. The reply is `missing` of both before
+// anything was taken, from which the node comes to the same decision, and to what the headers say.
 //
 // Pure functions, safe on any thread.
 #pragma once

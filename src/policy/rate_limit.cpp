@@ -33,7 +33,7 @@ RateLimits rate_limits(const RateLimitConfig& config, std::size_t nodes) {
           share_of(config.tokens_per_minute, config.burst_ratio, nodes)};
 }
 
-RateLimitDecision decide_rate_limit(const RateLimits& limits, std::int64_t tokens,
+RateLimitDecision decide_rate_limit(const RateLimits& limits, RateLimitCost cost,
                                     std::int64_t now_us, TenantBuckets& buckets) {
   RateLimitDecision decision;
   decision.allowed = true;
@@ -42,6 +42,7 @@ RateLimitDecision decide_rate_limit(const RateLimits& limits, std::int64_t token
   const auto look = [&](const IntegerBucketLimit& limit, IntegerBucket& bucket, std::int64_t amount,
                         RateLimitKind kind) {
     if (limit.per_minute <= 0) return;
+    amount = std::clamp<std::int64_t>(amount, 0, IntegerBucket::kMaxAmount);
     bucket = filled(limit, bucket, now_us);
     if (const auto after = taken(limit, bucket, amount)) {
       bucket = *after;
@@ -56,9 +57,8 @@ RateLimitDecision decide_rate_limit(const RateLimits& limits, std::int64_t token
     decision.exceeded = kind;
     decision.retry_after = never ? Duration::zero() : Duration(std::chrono::microseconds(wait));
   };
-  look(limits.requests, next.requests, 1, RateLimitKind::kRequests);
-  look(limits.tokens, next.tokens, std::clamp<std::int64_t>(tokens, 0, IntegerBucket::kMaxAmount),
-       RateLimitKind::kTokens);
+  look(limits.requests, next.requests, cost.requests, RateLimitKind::kRequests);
+  look(limits.tokens, next.tokens, cost.tokens, RateLimitKind::kTokens);
   if (decision.allowed) buckets = next;
   const auto seen = [now_us](const IntegerBucketLimit& limit, const IntegerBucket& bucket) {
     return limit.per_minute <= 0 ? bucket : filled(limit, bucket, now_us);
@@ -69,12 +69,12 @@ RateLimitDecision decide_rate_limit(const RateLimits& limits, std::int64_t token
 }
 
 RateLimitDecision RateLimiter::acquire(std::string_view tenant, const RateLimits& limits,
-                                       std::int64_t tokens, MonotonicTime now) {
+                                       RateLimitCost cost, MonotonicTime now) {
   const std::int64_t now_us = to_us(now);
   return state_.with([&](State& state) {
     const auto at = state.tenants.find(tenant);
     TenantBuckets buckets = at == state.tenants.end() ? TenantBuckets{} : at->second.buckets;
-    const auto decision = decide_rate_limit(limits, tokens, now_us, buckets);
+    const auto decision = decide_rate_limit(limits, cost, now_us, buckets);
     if (decision.allowed) keep(state, tenant, buckets, limits, now_us);
     return decision;
   });

@@ -1,7 +1,8 @@
 // How many requests and tokens each tenant may use a minute, by tier.
 //
 // A bucket of each kind per tenant (policy/integer_bucket.h, which also says how Redis keeps them).
-// A request takes one request and its estimated tokens, both or nothing; when its real cost is
+// Whoever asks takes their requests (one, or as many as there are questions in it) and the tokens
+// these are estimated to use, both or nothing; when its real cost is
 // known the difference is settled. An answer that was longer than estimated overdraws the bucket
 // (by at most its size), and the next request waits for that; it is not refused in the middle of
 // its answer.
@@ -15,7 +16,7 @@
 //
 // Thread safety: every member may be called from any thread.
 //
-//   const auto decision = limiter.acquire(tenant, limits, estimate, now);
+//   const auto decision = limiter.acquire(tenant, limits, {.tokens = estimate}, now);
 //   if (!decision.allowed) return rate_limited(decision.retry_after);
 #pragma once
 
@@ -69,6 +70,11 @@ struct RateLimits {
 // The limits of one of so many nodes that share them.
 RateLimits rate_limits(const RateLimitConfig& config, std::size_t nodes = 1);
 
+struct RateLimitCost {
+  std::int64_t requests = 1;
+  std::int64_t tokens = 0;
+};
+
 enum class RateLimitKind : std::uint8_t { kNone, kRequests, kTokens };
 
 // For x-ratelimit-limit-*, -remaining-* and -reset-*. A limit of 0 is none: no header.
@@ -81,7 +87,7 @@ struct RateLimitUsage {
 struct RateLimitDecision {
   bool allowed = false;
   RateLimitKind exceeded = RateLimitKind::kNone; // the one that lasts longer
-  bool never = false;                            // more tokens than the bucket holds
+  bool never = false;                            // more than the bucket holds
   Duration retry_after{};                        // of a refusal that is not for ever
   RateLimitUsage requests;
   RateLimitUsage tokens;
@@ -93,15 +99,14 @@ struct TenantBuckets {
 };
 
 // The decision on buckets kept anywhere; they change only when it is allowed.
-RateLimitDecision decide_rate_limit(const RateLimits& limits, std::int64_t tokens,
+RateLimitDecision decide_rate_limit(const RateLimits& limits, RateLimitCost cost,
                                     std::int64_t now_us, TenantBuckets& buckets);
 
 class RateLimiter {
  public:
   explicit RateLimiter(std::size_t max_tenants = 100'000) : max_tenants_(max_tenants) {}
 
-  // One request with so many tokens, estimated.
-  RateLimitDecision acquire(std::string_view tenant, const RateLimits& limits, std::int64_t tokens,
+  RateLimitDecision acquire(std::string_view tenant, const RateLimits& limits, RateLimitCost cost,
                             MonotonicTime now);
   // It used so many tokens more than estimated; less when negative.
   void settle(std::string_view tenant, const RateLimits& limits, std::int64_t difference,

@@ -65,14 +65,14 @@ constexpr RateLimits kLimits{.requests = {60, 3}, .tokens = {6'000, 1'000}};
 
 TEST(RateLimiter, WithoutLimitsEverythingIsAllowed) {
   RateLimiter limiter;
-  const auto decision = limiter.acquire("a", rate_limits({}), 1'000'000, kStart);
+  const auto decision = limiter.acquire("a", rate_limits({}), {.tokens = 1'000'000}, kStart);
   EXPECT_TRUE(decision.allowed);
   EXPECT_EQ(decision.requests.limit, 0);
 }
 
 TEST(RateLimiter, SaysWhatTheHeadersNeed) {
   RateLimiter limiter;
-  const auto decision = limiter.acquire("a", kLimits, 100, kStart);
+  const auto decision = limiter.acquire("a", kLimits, {.tokens = 100}, kStart);
   EXPECT_TRUE(decision.allowed);
   EXPECT_EQ(decision.requests.limit, 3);
   EXPECT_EQ(decision.requests.remaining, 2);
@@ -84,20 +84,21 @@ TEST(RateLimiter, SaysWhatTheHeadersNeed) {
 
 TEST(RateLimiter, RefusesAtTheLimitAndAllowsWhenRetryAfterIsOver) {
   RateLimiter limiter;
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(limiter.acquire("a", kLimits, 1, kStart).allowed);
-  const auto refused = limiter.acquire("a", kLimits, 1, kStart);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_TRUE(limiter.acquire("a", kLimits, {.tokens = 1}, kStart).allowed);
+  const auto refused = limiter.acquire("a", kLimits, {.tokens = 1}, kStart);
   EXPECT_FALSE(refused.allowed);
   EXPECT_EQ(refused.exceeded, RateLimitKind::kRequests);
   EXPECT_EQ(refused.retry_after, 1s);
   EXPECT_EQ(refused.requests.remaining, 0);
-  EXPECT_FALSE(limiter.acquire("a", kLimits, 1, kStart + 1s - 1us).allowed);
-  EXPECT_TRUE(limiter.acquire("a", kLimits, 1, kStart + 1s).allowed);
+  EXPECT_FALSE(limiter.acquire("a", kLimits, {.tokens = 1}, kStart + 1s - 1us).allowed);
+  EXPECT_TRUE(limiter.acquire("a", kLimits, {.tokens = 1}, kStart + 1s).allowed);
 }
 
 TEST(RateLimiter, TakesBothOrNothing) {
   RateLimiter limiter;
-  EXPECT_TRUE(limiter.acquire("a", kLimits, 1'000, kStart).allowed);
-  const auto refused = limiter.acquire("a", kLimits, 500, kStart);
+  EXPECT_TRUE(limiter.acquire("a", kLimits, {.tokens = 1'000}, kStart).allowed);
+  const auto refused = limiter.acquire("a", kLimits, {.tokens = 500}, kStart);
   EXPECT_EQ(refused.exceeded, RateLimitKind::kTokens);
   EXPECT_EQ(refused.retry_after, 5s);
   EXPECT_EQ(refused.requests.remaining, 2); // not taken
@@ -105,7 +106,7 @@ TEST(RateLimiter, TakesBothOrNothing) {
 
 TEST(RateLimiter, MoreTokensThanTheBucketHoldsAreRefusedForEver) {
   RateLimiter limiter;
-  const auto refused = limiter.acquire("a", kLimits, 1'001, kStart);
+  const auto refused = limiter.acquire("a", kLimits, {.tokens = 1'001}, kStart);
   EXPECT_FALSE(refused.allowed);
   EXPECT_TRUE(refused.never);
   EXPECT_EQ(refused.exceeded, RateLimitKind::kTokens);
@@ -113,20 +114,20 @@ TEST(RateLimiter, MoreTokensThanTheBucketHoldsAreRefusedForEver) {
 
 TEST(RateLimiter, SettlesWhatARequestReallyCost) {
   RateLimiter limiter;
-  limiter.acquire("a", kLimits, 500, kStart);
+  limiter.acquire("a", kLimits, {.tokens = 500}, kStart);
   limiter.settle("a", kLimits, -400, kStart);
-  EXPECT_EQ(limiter.acquire("a", kLimits, 0, kStart).tokens.remaining, 900);
+  EXPECT_EQ(limiter.acquire("a", kLimits, {.tokens = 0}, kStart).tokens.remaining, 900);
   limiter.settle("a", kLimits, 1'000, kStart); // a hundred more than there was
-  const auto refused = limiter.acquire("a", kLimits, 1, kStart);
+  const auto refused = limiter.acquire("a", kLimits, {.tokens = 1}, kStart);
   EXPECT_FALSE(refused.allowed);
   EXPECT_EQ(refused.retry_after, 1'010ms);
 }
 
 TEST(RateLimiter, TenantsDoNotShareABucket) {
   RateLimiter limiter;
-  for (int i = 0; i < 3; ++i) limiter.acquire("a", kLimits, 1, kStart);
-  EXPECT_FALSE(limiter.acquire("a", kLimits, 1, kStart).allowed);
-  EXPECT_TRUE(limiter.acquire("b", kLimits, 1, kStart).allowed);
+  for (int i = 0; i < 3; ++i) limiter.acquire("a", kLimits, {.tokens = 1}, kStart);
+  EXPECT_FALSE(limiter.acquire("a", kLimits, {.tokens = 1}, kStart).allowed);
+  EXPECT_TRUE(limiter.acquire("b", kLimits, {.tokens = 1}, kStart).allowed);
 }
 
 TEST(RateLimiter, ANodeOfSeveralHasItsShareRoundedDownButAtLeastOne) {
@@ -141,12 +142,12 @@ TEST(RateLimiter, ANodeOfSeveralHasItsShareRoundedDownButAtLeastOne) {
 
 TEST(RateLimiter, RemembersABoundedNumberAndForgetsThoseThatAreFullFirst) {
   RateLimiter limiter(2);
-  for (int i = 0; i < 3; ++i) limiter.acquire("busy", kLimits, 1, kStart);
-  limiter.acquire("quiet", kLimits, 1, kStart);
-  limiter.acquire("new", kLimits, 1, kStart);
+  for (int i = 0; i < 3; ++i) limiter.acquire("busy", kLimits, {.tokens = 1}, kStart);
+  limiter.acquire("quiet", kLimits, {.tokens = 1}, kStart);
+  limiter.acquire("new", kLimits, {.tokens = 1}, kStart);
   EXPECT_EQ(limiter.tenants(), 2u);
-  EXPECT_FALSE(limiter.acquire("busy", kLimits, 1, kStart).allowed);
-  limiter.acquire("later", kLimits, 1, kStart + 1min); // all the others are full
+  EXPECT_FALSE(limiter.acquire("busy", kLimits, {.tokens = 1}, kStart).allowed);
+  limiter.acquire("later", kLimits, {.tokens = 1}, kStart + 1min); // all the others are full
   EXPECT_EQ(limiter.tenants(), 1u);
 }
 
@@ -158,7 +159,8 @@ TEST(RateLimiter, ManyThreadsTakeNoMoreThanThereIs) {
     std::vector<std::jthread> threads;
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&] {
-        for (int i = 0; i < 500; ++i) allowed += limiter.acquire("a", limits, 0, kStart).allowed;
+        for (int i = 0; i < 500; ++i)
+          allowed += limiter.acquire("a", limits, {.tokens = 0}, kStart).allowed;
       });
     }
   }
@@ -190,13 +192,13 @@ TEST(RateLimitSimulation, HoldsInEveryOrderOfEvents) {
       const std::string tenant(1, static_cast<char>('a' + rng.below(2)));
       const auto tokens =
           static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(limits.tokens.size) + 1));
-      auto decision = limiter.acquire(tenant, limits, tokens, now);
+      auto decision = limiter.acquire(tenant, limits, {.tokens = tokens}, now);
       if (!decision.allowed && !decision.never && rng.below(2) == 0) {
         const auto early = now + decision.retry_after - 1us;
-        ASSERT_FALSE(limiter.acquire(tenant, limits, tokens, early).allowed)
+        ASSERT_FALSE(limiter.acquire(tenant, limits, {.tokens = tokens}, early).allowed)
             << "Honest, seed " << seed;
         now += decision.retry_after;
-        decision = limiter.acquire(tenant, limits, tokens, now);
+        decision = limiter.acquire(tenant, limits, {.tokens = tokens}, now);
         ASSERT_TRUE(decision.allowed) << "Honest, seed " << seed;
       }
       if (!decision.allowed) continue;
@@ -216,7 +218,7 @@ TEST(RateLimitSimulation, HoldsInEveryOrderOfEvents) {
         sum.tokens -= less;
       }
     }
-    const auto fresh = limiter.acquire("new", limits, 0, now);
+    const auto fresh = limiter.acquire("new", limits, {.tokens = 0}, now);
     ASSERT_EQ(fresh.requests.remaining, limits.requests.size - 1) << "Fresh, seed " << seed;
     ASSERT_EQ(fresh.tokens.remaining, limits.tokens.size) << "Fresh, seed " << seed;
   }

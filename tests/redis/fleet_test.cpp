@@ -1,0 +1,56 @@
+// Nodes count each other in Redis.
+#include "redis/fleet.h"
+
+#include "client_fixture.h"
+#include "real_server.h"
+
+namespace raglan::redis {
+namespace {
+
+class FleetTest : public RedisTest {
+ protected:
+  // What detached coroutines use outlives them.
+  ~FleetTest() override { loops_.stop(); }
+};
+
+TEST_F(FleetTest, NodesCountEachOtherAndThoseThatLeaveNoMore) {
+  RealServer server;
+  connect(patient(server.url()));
+  Fleet one(client(), loops_, 0);
+  ASSERT_TRUE(eventually([&] { return run(Command("ZCARD", "raglan:nodes"))->integer == 1; }));
+  Fleet two(client(), loops_, 1);
+  ASSERT_TRUE(eventually([&] { return two.size() == 2; }));
+  ASSERT_TRUE(eventually([&] { return one.size() == 2; })) << "at its next beat";
+  begin(two.leave()).get();
+  EXPECT_EQ(run(Command("ZCARD", "raglan:nodes"))->integer, 1);
+  EXPECT_TRUE(eventually([&] { return one.size() == 1; }));
+}
+
+TEST_F(FleetTest, WhoHasSaidNothingForLongIsNotCounted) {
+  RealServer server;
+  connect(patient(server.url()));
+  const auto now = run(Command("TIME"))->elements[0].text;
+  const auto before = [&](seconds age) {
+    return std::to_string((std::stoll(now) - age.count()) * 1000);
+  };
+  run(Command("ZADD", "raglan:nodes", before(Fleet::kLifetime + seconds(1)), "silent"));
+  run(Command("ZADD", "raglan:nodes", before(Fleet::kLifetime - seconds(5)), "heard"));
+  Fleet fleet(client(), loops_, 0);
+  ASSERT_TRUE(eventually([&] { return fleet.size() == 2; }));
+  EXPECT_TRUE(run(Command("ZSCORE", "raglan:nodes", "silent"))->is_nil());
+}
+
+TEST_F(FleetTest, WhileRedisIsAwayTheLastCountStands) {
+  RealServer server;
+  connect(patient(server.url()));
+  Fleet one(client(), loops_, 0);
+  Fleet two(client(), loops_, 0);
+  ASSERT_TRUE(eventually([&] { return one.size() == 2; }));
+  server.kill();
+  EXPECT_FALSE(run(Command("PING")));
+  std::this_thread::sleep_for(Fleet::kBeat + milliseconds(100));
+  EXPECT_EQ(one.size(), 2u);
+}
+
+} // namespace
+} // namespace raglan::redis
