@@ -1,19 +1,23 @@
 // raglan prove: every claim of the scaling notes that is built, measured with the feature off and
 // on, on this machine.
+#include <pthread.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <thread>
 
 #include <boost/json/array.hpp>
 
 #include "app/command_line.h"
 #include "app/engine.h"
 #include "app/model_path.h"
+#include "base/temporary_folder.h"
 #include "loadtest/claims.h"
 #include "loadtest/prove_report.h"
 #include "loadtest/rig.h"
@@ -148,6 +152,27 @@ Result<> write_page(const std::string& path, const std::string& page) {
   return fail(ErrorCode::kUnavailable, fmt::format("{} cannot be written", path));
 }
 
+// A copy of the data folder can be large: it does not stay behind when the user has had enough. The
+// nodes end with this process.
+void remove_folders_on_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr); // of the threads to come, too
+  std::thread([signals] {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    TemporaryFolder::remove_all();
+    std::_Exit(128 + signal);
+  }).detach();
+}
+
+Result<> check_writable(const std::string& path) {
+  std::ofstream file(path, std::ios::app);
+  if (path.empty() || file) return {};
+  return fail(ErrorCode::kUnavailable, fmt::format("{} cannot be written", path));
+}
+
 int prove(const ProveOptions& options) {
   auto claims = chosen_claims(options);
   if (!claims) {
@@ -157,6 +182,8 @@ int prove(const ProveOptions& options) {
   if (options.list) return list_claims(*claims, options.json);
   Settings settings;
   if (!load_settings(settings, options.common, {}, Logging::kCommand)) return kExitUsage;
+  if (auto ok = check_writable(options.html); !ok) return report_error("prove", ok.error());
+  remove_folders_on_signals();
   loadtest::ProveSetting setting = look_at_machine(options);
   auto rig = make_rig(options, settings);
   if (!rig) return report_error("prove", rig.error());

@@ -57,14 +57,19 @@ Result<net::Listener> open_listener(const ServingConfig& config) {
 // The questions of cache.warmup.queries.
 Result<std::vector<rag::QueryRequest>> read_warmup_requests(const Settings& settings) {
   if (settings.warmup.queries.empty()) return {};
-  auto bodies = read_warmup_list(settings.warmup.queries, node::kMaxQueriesPerWarm);
-  if (!bodies) return forward_error(bodies);
+  const std::string& file = settings.warmup.queries;
+  const auto named = [](Error error) {
+    error.message = "cache.warmup.queries: " + error.message;
+    return std::unexpected(std::move(error));
+  };
+  auto bodies = read_warmup_list(file, node::kMaxQueriesPerWarm);
+  if (!bodies) return named(bodies.error());
   std::vector<rag::QueryRequest> requests;
-  for (boost::json::array& questions : *bodies) {
-    const boost::json::object body{{"queries", std::move(questions)}};
-    auto parsed = node::parse_warm(json_text(body), std::string(store::kDefaultTenant),
+  for (WarmupBody& body : *bodies) {
+    const boost::json::object request{{"queries", std::move(body.questions)}};
+    auto parsed = node::parse_warm(json_text(request), std::string(store::kDefaultTenant),
                                    settings.retrieval.top_k);
-    if (!parsed) return forward_error(parsed);
+    if (!parsed) return named(warmup_error(parsed.error(), file, body));
     std::ranges::move(*parsed, std::back_inserter(requests));
   }
   return requests;
@@ -130,7 +135,8 @@ class Serving {
     auto ping = [this]() -> Result<> {
       auto reply = net::run_on(loops_.next(), redis_->command(redis::Command("PING"), Deadline()));
       if (!reply) return forward_error(reply);
-      return {};
+      if (!loaded_ || purges_->listening()) return {};
+      return fail(ErrorCode::kUnavailable, "what operators remove from the caches is not heard");
     };
     checks.push_back({.name = "redis", .required = false, .run = std::move(ping)});
     return checks;
@@ -165,8 +171,7 @@ class Serving {
     if (!redis_) return;
     node::Service& service = engine_->service();
     cache::PurgeFollower::Events events{
-        .on_purge =
-            [&service](cache::PurgeMessage purge) { service.follow_purge(std::move(purge)); },
+        .on_purge = [&service](const cache::PurgeMessage& purge) { service.follow_purge(purge); },
         .on_missed = [&service] { service.forget_cached(); },
     };
     purges_.emplace(*redis_, settings_.redis_subscriber, std::move(events), loops_, 0);

@@ -37,7 +37,7 @@ void StoredShelf::insert_many(std::vector<Entry> entries) {
   std::vector<store::EmbeddingShelf::Entry> moved;
   moved.reserve(entries.size());
   for (Entry& entry : entries) {
-    moved.push_back({entry.key, entry.scope, std::move(entry.value)});
+    moved.push_back({entry.key, entry.scope, std::move(entry.value), entry.age});
   }
   shelf_->insert_many(std::move(moved));
 }

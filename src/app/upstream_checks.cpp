@@ -97,7 +97,7 @@ std::vector<Finding> check_warmup_list(const Settings& settings) {
     return {finding};
   }
   std::size_t questions = 0;
-  for (const auto& body : *bodies) questions += body.size();
+  for (const auto& body : *bodies) questions += body.lines.size();
   return {{"warm-up", Health::kOk, fmt::format("{} questions", questions), ""}};
 }
 

@@ -26,10 +26,11 @@ int warm(const WarmOptions& options) {
   if (!bodies) return report_error("warm", bodies.error());
   const auto api = make_remote_api(options.api.url, options.api.token);
   std::array<std::uint64_t, kCounts.size()> total{};
-  for (json::array& questions : *bodies) {
-    const json::object body{{"queries", std::move(questions)}};
-    auto reply = api->call("POST", "/admin/cache/warm", body);
-    if (!reply) return report_error("warm", reply.error());
+  if (bodies->empty()) fmt::print(stderr, "there are no questions in {}\n", options.file);
+  for (WarmupBody& body : *bodies) {
+    const json::object request{{"queries", std::move(body.questions)}};
+    auto reply = api->call("POST", "/admin/cache/warm", request);
+    if (!reply) return report_error("warm", warmup_error(reply.error(), options.file, body));
     for (std::size_t i = 0; i < kCounts.size(); ++i) total[i] += count_at(*reply, kCounts[i]);
     if (options.json) continue;
     fmt::print(stderr, "{} answered, {} cached already, {} failed, {} left\n", total[0], total[1],

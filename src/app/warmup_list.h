@@ -18,10 +18,18 @@
 
 namespace raglan::app {
 
-// Bodies of /admin/cache/warm, which hold all questions of the file, each at most `per_body`.
-// Errors: kNotFound (no such file), kMalformedRequest (a line that is not JSON, by its number),
-// kTooLarge.
-Result<std::vector<boost::json::array>> read_warmup_list(const std::filesystem::path& file,
-                                                         std::size_t per_body);
+// A body of /admin/cache/warm, {"queries": […]}, and where its questions are from.
+struct WarmupBody {
+  boost::json::array questions;
+  std::vector<std::size_t> lines; // of the file, from 1
+};
+
+// Bodies that hold all questions of the file, each at most `per_body`. Errors: kNotFound (no such
+// file), kMalformedRequest (a line that is not JSON, by its number), kTooLarge.
+Result<std::vector<WarmupBody>> read_warmup_list(const std::filesystem::path& file,
+                                                 std::size_t per_body);
+
+// Such an error of the body's, by the line of the question that it is about.
+Error warmup_error(Error error, const std::filesystem::path& file, const WarmupBody& body);
 
 } // namespace raglan::app

@@ -2,7 +2,7 @@
 //
 //   auto folder = TemporaryFolder::make("raglan-eval-");     // under TMPDIR, else /tmp
 //
-// Errors: kUnavailable. Thread safety: none.
+// Errors: kUnavailable. Thread safety: none; `remove_all`, from any thread.
 #pragma once
 
 #include <filesystem>
@@ -16,6 +16,8 @@ namespace raglan {
 class TemporaryFolder {
  public:
   static Result<TemporaryFolder> make(std::string_view prefix);
+  // Removes all there are, for a process that is about to be ended by a signal.
+  static void remove_all();
   TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
   TemporaryFolder& operator=(TemporaryFolder&&) = delete;
   ~TemporaryFolder();

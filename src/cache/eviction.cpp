@@ -11,33 +11,39 @@ namespace {
 
 using EntryList = boost::intrusive::list<EvictionEntry>;
 
-EvictionEntry& take_front(EntryList& list) {
-  EvictionEntry& entry = list.front();
-  list.pop_front();
-  return entry;
-}
-
+// A use only numbers its entry, and writes no other: entries are put in order when one has to go.
+// The order knows of each entry a number that it once had, never a later one than it has; so the
+// first of them whose number is still that is the one unused for longest. The others on the way to
+// it get their new places, each once for all its uses since.
 class Lru final : public EvictionPolicy {
  public:
   void insert(EvictionEntry& entry) override {
-    order_.push_back(entry);
-    entry.frequency = ++moves_;
+    entry.used = ++uses_;
+    place(entry);
   }
-  void touch(EvictionEntry& entry) override {
-    order_.splice(order_.end(), order_, order_.iterator_to(entry));
-    entry.frequency = ++moves_;
-  }
+  void touch(EvictionEntry& entry, std::uint32_t) override { entry.used = ++uses_; }
   // An entry in the younger third is in no danger. (InnoDB's buffer pool has such a rule, too.)
   std::uint32_t touch_interval(const EvictionEntry& entry) const override {
-    return moves_ - entry.frequency >= order_.size() / 3 ? 1 : 0;
+    return uses_ - entry.used >= order_.size() / 3 ? 1 : 0;
   }
-  void erase(EvictionEntry& entry) override { order_.erase(order_.iterator_to(entry)); }
-  EvictionEntry& evict() override { return take_front(order_); }
+  void erase(EvictionEntry& entry) override { order_.erase(entry.placed); }
+  EvictionEntry& evict() override {
+    while (true) {
+      EvictionEntry& entry = *order_.begin()->second;
+      order_.erase(order_.begin());
+      if (entry.used == entry.placed) return entry;
+      place(entry);
+    }
+  }
 
  private:
-  EntryList order_; // longest unused first
-  std::uint32_t moves_ =
-      0; // to the end of it; an entry's `frequency` is the number of its last one
+  void place(EvictionEntry& entry) {
+    entry.placed = entry.used;
+    order_.emplace(entry.placed, &entry);
+  }
+
+  std::map<std::uint64_t, EvictionEntry*> order_; // by `placed`
+  std::uint64_t uses_ = 0;                        // that mattered; `used` is the number of the last
 };
 
 class Lfu final : public EvictionPolicy {
@@ -47,8 +53,7 @@ class Lfu final : public EvictionPolicy {
     ++entries_;
   }
 
-  void touch(EvictionEntry& entry) override {
-    const std::uint32_t uses = std::max(touch_interval(entry), 1u);
+  void touch(EvictionEntry& entry, std::uint32_t uses) override {
     unlink(entry);
     put(entry, std::min(entry.frequency + uses, kMaxFrequency));
     touches_ += uses;
@@ -110,7 +115,7 @@ class Lfu final : public EvictionPolicy {
 class Ttl final : public EvictionPolicy {
  public:
   void insert(EvictionEntry& entry) override { by_expiry_[entry.expires].push_back(entry); }
-  void touch(EvictionEntry&) override {}
+  void touch(EvictionEntry&, std::uint32_t) override {}
   std::uint32_t touch_interval(const EvictionEntry&) const override { return 0; }
   void erase(EvictionEntry& entry) override {
     const auto at = by_expiry_.find(entry.expires);

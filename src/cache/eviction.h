@@ -41,13 +41,16 @@ struct EvictionEntry : boost::intrusive::list_base_hook<> {
   // The policy's own.
   std::uint32_t frequency = 0;
   bool in_main = false;
+  std::uint64_t used = 0;
+  std::uint64_t placed = 0;
 };
 
 class EvictionPolicy {
  public:
   virtual ~EvictionPolicy() = default;
   virtual void insert(EvictionEntry& entry) = 0;
-  virtual void touch(EvictionEntry& entry) = 0; // it was asked for
+  // It was asked for; that stands for so many uses (touch_interval).
+  virtual void touch(EvictionEntry& entry, std::uint32_t uses = 1) = 0;
   // Of so many uses of an entry it is enough to tell of one, chosen at random; of zero, none
   // matters now. May be asked by several threads at the same time.
   virtual std::uint32_t touch_interval(const EvictionEntry&) const { return 1; }

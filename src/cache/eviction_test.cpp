@@ -192,7 +192,7 @@ TEST(Eviction, LfuIsToldOfEachUseOfTheSeldomUsedAndOfFewOfAFavourites) {
     policy->touch(favourite);
   }
   int told = 0;
-  for (; policy->touch_interval(favourite) == 8; ++told) policy->touch(favourite);
+  for (; policy->touch_interval(favourite) == 8; ++told) policy->touch(favourite, 8);
   EXPECT_EQ(told, 7) << "8 and 7 times 8 are 64: beyond 63 no use counts";
   EXPECT_EQ(policy->touch_interval(favourite), 0u);
   for (EvictionEntry& entry : entries) policy->erase(entry);

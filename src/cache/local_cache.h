@@ -23,6 +23,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <chrono>
 #include <cstddef>
@@ -85,8 +86,9 @@ class LocalCache {
   using ValuePtr = std::shared_ptr<const Value>;
   static constexpr std::size_t kMaxShards = 16;
   static constexpr std::size_t kMinShardBytes = 1 << 20; // a hundred answers
-  // Its node in the map, the value's control block, and the ghost it leaves (cache/s3_fifo.h).
-  static constexpr std::size_t kEntryOverheadBytes = 256;
+  // Its node in the map, the value's control block, and the ghost it leaves (cache/s3_fifo.h) or
+  // its place in the order of lru.
+  static constexpr std::size_t kEntryOverheadBytes = 288;
 
   // A power of two.
   static constexpr std::size_t shards_for(std::size_t max_bytes) {
@@ -195,6 +197,7 @@ class LocalCache {
   // Removes entries: how many there were. Looks at each, a shard at a time: for operators, and for
   // an executor, since 100,000 entries take some milliseconds.
   std::size_t purge(const Selection& selection) {
+    ++purges_;
     std::size_t erased = 0;
     for (auto& guarded : shards_) {
       change(guarded, [&](Shard& shard) {
@@ -207,6 +210,9 @@ class LocalCache {
     }
     return erased;
   }
+
+  // How many there were: what was begun before one is not to be kept after it.
+  std::uint64_t purges() const { return purges_; }
 
   const LocalCacheConfig& config() const { return config_; }
 
@@ -258,14 +264,18 @@ class LocalCache {
     Duration age{};
     std::uint64_t random = 0;
     std::size_t pending = 0;
-    std::array<const Entry*, kMaxPending> entries;
+    struct Use {
+      const Entry* entry;
+      std::uint32_t uses; // that it stands for
+    };
+    std::array<Use, kMaxPending> told_later;
 
     // Whether it is time to tell the policy. Threads that share a stripe may come between that and
     // the telling; what they then use beyond the limit is not told.
     bool note(const Entry& entry, const EvictionPolicy& policy) {
       const std::uint32_t interval = policy.touch_interval(entry);
       if (interval == 0 || (interval > 1 && !is_chosen(interval))) return false;
-      if (pending < kMaxPending) entries[pending++] = &entry;
+      if (pending < kMaxPending) told_later[pending++] = {&entry, interval};
       return pending == kMaxPending;
     }
     // One of so many, at random: whoever asks in a fixed order would meet a counter's rhythm.
@@ -274,7 +284,9 @@ class LocalCache {
       return (random >> 33) % interval == 0;
     }
     void tell(EvictionPolicy& policy) {
-      for (std::size_t i = 0; i < pending; ++i) policy.touch(const_cast<Entry&>(*entries[i]));
+      for (std::size_t i = 0; i < pending; ++i) {
+        policy.touch(const_cast<Entry&>(*told_later[i].entry), told_later[i].uses);
+      }
       pending = 0;
     }
     void add_to(LocalCacheStats& total) const {
@@ -311,6 +323,7 @@ class LocalCache {
   Duration grace_;
   std::vector<GuardedShard> shards_;
   std::size_t shard_bytes_;
+  std::atomic<std::uint64_t> purges_ = 0;
 };
 
 } // namespace raglan::cache

@@ -1,5 +1,6 @@
 #include "cache/purge_follower.h"
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <utility>
 
 #include "net/detach.h"
+#include "net/pause.h"
 
 namespace raglan::cache {
 namespace {
@@ -19,44 +21,75 @@ std::optional<std::uint64_t> parse_count(std::string_view text) {
   return count;
 }
 
+struct Counted {
+  std::uint64_t before = 0;
+  std::optional<std::uint64_t> number; // none: it was not counted
+  std::string_view purge;
+};
+
+// "BEFORE NUMBER PURGE", or "- PURGE".
+std::optional<Counted> parse_counted(std::string_view text) {
+  const auto word = [&text] {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    const std::string_view first = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    return first;
+  };
+  const std::string_view first = word();
+  if (first == "-") return Counted{.purge = text};
+  const auto before = parse_count(first);
+  const auto number = parse_count(word());
+  if (!before || !number) return std::nullopt;
+  return Counted{*before, *number, text};
+}
+
 } // namespace
 
-// How many purges this node knows of. Belongs to the subscriber's loop.
+// The number of the last purge this node knows of. Belongs to the subscriber's loop.
 class PurgeFollower::Count : public std::enable_shared_from_this<Count> {
  public:
   Count(redis::Client& client, Events events) : client_(client), events_(std::move(events)) {}
 
   void on_message(std::string_view text) {
-    const auto blank = text.find(' ');
-    const auto number = parse_count(text.substr(0, blank));
-    if (!number) return; // not ours
-    const bool missed = !known_ || *number > *known_ + 1;
-    known_ = std::max(*number, known_.value_or(0));
-    if (missed) events_.on_missed();
-    if (auto purge = parse_purge(text.substr(blank + 1))) events_.on_purge(std::move(*purge));
+    const auto counted = parse_counted(text);
+    if (!counted) return; // not ours
+    if (counted->number) {
+      const bool missed = known_ != counted->before;
+      known_ = counted->number;
+      if (missed) events_.on_missed();
+    }
+    if (auto purge = parse_purge(counted->purge)) events_.on_purge(std::move(*purge));
   }
 
+  // That Redis does not say the number says nothing of purges: it is asked until it does.
   net::Task<void> compare() {
     const auto self = shared_from_this();
-    auto reply =
-        co_await client_.command(redis::Command("GET", client_.name(kPurgeCountKey)), Deadline());
-    if (closed_) co_return;
-    std::optional<std::uint64_t> there;
-    if (reply && !reply->is_error()) {
-      const auto text = reply->string();
-      there = text ? parse_count(*text) : 0;
+    const std::uint64_t round = ++round_;
+    while (!closed_ && round == round_) {
+      redis::Command get("GET", client_.name(kPurgeCountKey));
+      auto reply = co_await client_.command(std::move(get), Deadline());
+      if (closed_ || round != round_) co_return;
+      if (reply) {
+        const auto text = reply->string();
+        const auto there = text ? parse_count(*text) : 0;
+        const bool missed = !known_ || there != known_;
+        known_ = there;
+        if (missed) events_.on_missed();
+        co_return;
+      }
+      if (!co_await net::pause(kAskAgain)) co_return;
     }
-    const bool missed = !known_ || there != known_;
-    known_ = there;
-    if (missed) events_.on_missed();
   }
 
   void close() { closed_ = true; }
 
  private:
+  static constexpr std::chrono::seconds kAskAgain{1};
+
   redis::Client& client_;
   const Events events_;
   std::optional<std::uint64_t> known_;
+  std::uint64_t round_ = 0; // of `compare`: the latest alone goes on
   std::atomic<bool> closed_ = false;
 };
 

@@ -1,7 +1,7 @@
 // What nodes tell each other when an operator removes cache entries: "query:SCOPE:KEY" in hex, with
 // an asterisk for any key or scope, and with question marks for the collection when all of a
 // tenant's are meant. Published on kPurgeChannel of Redis after the entries are gone from there,
-// with a number before it (cache/purge_follower.h).
+// behind its number (cache/purge_follower.h).
 #pragma once
 
 #include <optional>
@@ -14,7 +14,7 @@ namespace raglan::cache {
 
 // Their names within an installation (redis::Client::name).
 inline constexpr std::string_view kPurgeChannel = "purge";
-inline constexpr std::string_view kPurgeCountKey = "purges"; // how many there were
+inline constexpr std::string_view kPurgeCountKey = "purges"; // the number of the last
 
 struct PurgeMessage {
   std::string cache; // its name

@@ -30,8 +30,8 @@ void S3Fifo::insert(EvictionEntry& entry) {
   (entry.in_main ? main_ : small_).push(entry);
 }
 
-void S3Fifo::touch(EvictionEntry& entry) {
-  entry.frequency = std::min(entry.frequency + 1, kMaxFrequency);
+void S3Fifo::touch(EvictionEntry& entry, std::uint32_t uses) {
+  entry.frequency = std::min(entry.frequency + uses, kMaxFrequency);
 }
 
 std::uint32_t S3Fifo::touch_interval(const EvictionEntry& entry) const {

@@ -13,7 +13,7 @@ class S3Fifo final : public EvictionPolicy {
   explicit S3Fifo(std::size_t max_bytes);
 
   void insert(EvictionEntry& entry) override;
-  void touch(EvictionEntry& entry) override;
+  void touch(EvictionEntry& entry, std::uint32_t uses) override;
   std::uint32_t touch_interval(const EvictionEntry& entry) const override;
   void erase(EvictionEntry& entry) override;
   EvictionEntry& evict() override;

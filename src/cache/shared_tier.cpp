@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/rng.h"
 #include "cache/purge_message.h"
 #include "net/pause.h"
 #include "redis/lease.h"
@@ -28,12 +29,22 @@ bool may_have_been_sent(const Error& error) {
          error.code == ErrorCode::kClientClosed;
 }
 
-// Publishes ARGV[2] on ARGV[1] with its number, which KEYS[1] counts (cache/purge_follower.h).
+// Publishes ARGV[2] on ARGV[1] with the number before it and its own, which KEYS[1] counts from
+// ARGV[3] on (cache/purge_follower.h).
 const redis::Script& tell_script() {
   static const redis::Script script(
-      "local n = redis.call('INCR', KEYS[1])\n"
-      "return redis.call('PUBLISH', ARGV[1], n .. ' ' .. ARGV[2])");
+      "local before = redis.call('GET', KEYS[1])\n"
+      "if not before then redis.call('SET', KEYS[1], ARGV[3]) end\n"
+      "redis.call('INCR', KEYS[1])\n"
+      "local now = redis.call('GET', KEYS[1])\n"
+      "return redis.call('PUBLISH', ARGV[1], (before or '0') .. ' ' .. now .. ' ' .. ARGV[2])");
   return script;
+}
+
+// Where a count begins.
+std::string random_count() {
+  constexpr std::uint64_t kBelow = std::uint64_t{1} << 60; // far from where INCR overflows
+  return std::to_string(random_seed() % kBelow);
 }
 
 } // namespace
@@ -283,10 +294,10 @@ net::Task<Result<std::size_t>> SharedTier::purge(Selection selection, Deadline d
   const std::string message = purge_text({config_.name, selection});
   const std::string channel = client_.name(kPurgeChannel);
   std::vector<std::string> keys{client_.name(kPurgeCountKey)};
-  std::vector<std::string> arguments{channel, message};
+  std::vector<std::string> arguments{channel, message, random_count()};
   auto told = co_await tell_script().run(client_, std::move(keys), std::move(arguments), deadline);
   if (!told) { // it has no memory left to count in, say: the nodes are told without a number
-    redis::Command publish("PUBLISH", channel, "0 " + message);
+    redis::Command publish("PUBLISH", channel, "- " + message);
     auto uncounted = co_await client_.command(std::move(publish), deadline);
     if (!uncounted || uncounted->is_error()) co_return forward_error(told);
   }

@@ -84,7 +84,7 @@ class SharedTier {
   };
   static constexpr std::chrono::milliseconds kReleaseAgain{500};
   static constexpr std::size_t kMaxReleasesLater = 256;
-  static constexpr std::size_t kKeysAtOnce = 64;
+  static constexpr std::size_t kKeysAtOnce = 32; // two commands each: half of redis.max_pipelined
 
   SharedTier(redis::Client& client, Config config) : client_(client), config_(std::move(config)) {}
 

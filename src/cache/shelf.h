@@ -23,10 +23,11 @@ class Shelf {
     Hash128 key;
     std::uint64_t scope = 0; // whose it is: what `purge` selects by
     std::string value;
+    std::chrono::milliseconds age{}; // since it was made
   };
   struct Found {
     std::string value;
-    std::chrono::milliseconds age{}; // since it was inserted
+    std::chrono::milliseconds age{}; // since it was made
   };
 
   virtual ~Shelf() = default;

@@ -113,6 +113,13 @@ class TieredCache {
     bool wait = true; // while it is another node's turn
     bool background = false;
   };
+  // How much later an entry of Redis must expire to be another than one that is here: of the same
+  // one it seems to, by the time that storing it there and asking for it took.
+  Duration same_entry() const {
+    constexpr std::chrono::milliseconds kLongest{250};
+    return ttl_ == Duration::zero() ? kLongest : std::min<Duration>(kLongest, ttl_ / 4);
+  }
+
   // What Redis has, if that expires later than `later_than`; else nothing, and whose turn it is to
   // compute it: with kMine and a second tier `claim` is held, and it may be with kNobodys. Waits
   // until `deadline`, and for background work only when it is such itself.

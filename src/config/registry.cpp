@@ -233,6 +233,9 @@ std::string Registry::unknown_key(const std::string& key) const {
   known.reserve(sections_.size() + slots_.size());
   for (const auto& section : sections_) known.push_back(section->name);
   for (const auto& [name, slot] : slots_) known.push_back(name);
+  if (std::ranges::find(known, key) != known.end()) {
+    return fmt::format("{} is a section: its settings are {}.…", key, key);
+  }
   auto near = closest(key, known);
   if (!near) {
     // The right name in the wrong section.

@@ -55,7 +55,7 @@ class Lookup {
   EmbeddingReply reply();
 
  private:
-  bool uses_redis() const { return request_.ask_redis && cache_.shared() != nullptr; }
+  bool uses_redis() const { return request_.ask_redis && cache_.shares_vectors(); }
   net::Task<Result<>> read_shelf(const std::vector<Hash128>& keys, TextOutcomes& outcomes);
   net::Task<void> read_shared(const std::vector<Hash128>& keys, TextOutcomes& outcomes);
   net::Task<Result<>> embed(const net::Submit& executor, std::span<const std::size_t> rows,

@@ -104,8 +104,9 @@ std::optional<EmbeddingBatcher::Batch> EmbeddingBatcher::take(MonotonicTime now,
     fill(batch, lane(*priority), now, outcomes);
     if (batch.rows.empty()) continue; // all of them had expired
     ++lane(*priority).under_way;
-    query_batches_in_a_row_ =
-        *priority == EmbeddingPriority::kIngest ? 0 : query_batches_in_a_row_ + 1;
+    query_batches_in_a_row_ = *priority == EmbeddingPriority::kIngest
+                                  ? 0
+                                  : std::min(query_batches_in_a_row_ + 1, kQueryBatchesInARow);
     return batch;
   }
   return std::nullopt;

@@ -57,7 +57,7 @@ EmbeddingCache::EmbeddingCache(EmbeddingQueue& queue, cache::LocalCacheConfig co
       shared_vectors_(tiers.shared.redis),
       clock_(clock),
       memory_(config) {
-  if (config.enabled && tiers.redis != nullptr && shared_vectors_ != SharedVectors::kNone) {
+  if (config.enabled && tiers.redis != nullptr) {
     const bool for_ever = config.ttl == Duration::zero();
     const Duration keep = for_ever ? kKeepShared : std::min<Duration>(config.ttl, kKeepShared);
     shared_.emplace(*tiers.redis,
@@ -102,7 +102,8 @@ net::Task<std::vector<TextVectorPtr>> EmbeddingCache::find_shared(std::string te
     const cache::SharedEntry& entry = *looked[i].entry;
     memory_.insert(keys[i], vectors[i], bytes_of(*vectors[i]), clock_.now() - looked[i].age,
                    {.cost = entry.cost, .scope = scope});
-    entries.push_back({keys[i], scope, entry.value});
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(looked[i].age);
+    entries.push_back({keys[i], scope, entry.value, age});
   }
   if (shelf_ != nullptr && !entries.empty()) shelf_->insert_many(std::move(entries));
   co_return vectors;
@@ -130,11 +131,11 @@ void EmbeddingCache::insert(std::string_view tenant, std::span<const Hash128> ke
   if (shelf_ != nullptr) shelf_->insert_many(std::move(entries));
 }
 
+// The shelf first: what it has may be read into memory at any time.
 std::size_t EmbeddingCache::purge(std::optional<std::uint32_t> tenant) {
-  const std::size_t removed = memory_.purge({.tenant = tenant});
-  if (shelf_ == nullptr) return removed;
   const auto scope = tenant ? std::optional(cache::scope_of(*tenant, 0)) : std::nullopt;
-  return removed + shelf_->purge(scope);
+  const std::size_t on_shelf = shelf_ != nullptr ? shelf_->purge(scope) : 0;
+  return on_shelf + memory_.purge({.tenant = tenant});
 }
 
 EmbeddingCacheStats EmbeddingCache::stats() const {

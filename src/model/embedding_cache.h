@@ -110,9 +110,12 @@ class EmbeddingCache {
   // Removes a tenant's entries, or all, from this node's tiers: how many there were, one in both
   // counted twice. What is in flight comes later. Blocks on disk, for operators.
   std::size_t purge(std::optional<std::uint32_t> tenant);
-  // The same of memory alone.
-  void forget_in_memory() { memory_.purge({}); }
+  // The same of memory alone, which does not block.
+  std::size_t forget_in_memory(const cache::Selection& entries) { return memory_.purge(entries); }
+  // Null without Redis.
   cache::SharedTier* shared() { return shared_ ? &*shared_ : nullptr; }
+  // Whether vectors are looked for and stored there; purges reach the other nodes in any case.
+  bool shares_vectors() const { return shared_ && shared_vectors_ != SharedVectors::kNone; }
   const cache::LocalCacheConfig& config() const { return memory_.config(); }
 
   bool has_shelf() const { return shelf_ != nullptr; }

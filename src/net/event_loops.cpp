@@ -12,7 +12,11 @@ EventLoops::EventLoops(EventLoopsConfig config) {
   for (std::size_t i = 0; i < count; ++i) loops_.push_back(std::make_unique<Loop>());
 }
 
-EventLoops::~EventLoops() { stop(); }
+// A coroutine that is destroyed on one loop may post to any other: none goes before all are empty.
+EventLoops::~EventLoops() {
+  stop();
+  for (auto& loop : loops_) loop->context.shutdown();
+}
 
 void EventLoops::start() {
   running_ = true;

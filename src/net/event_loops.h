@@ -67,8 +67,12 @@ class EventLoops {
   std::optional<std::size_t> current() const;
 
  private:
+  struct Context : boost::asio::io_context {
+    using execution_context::shutdown; // destroys the coroutines; what they post is not run
+    using io_context::io_context;
+  };
   struct Loop {
-    boost::asio::io_context context{1}; // the hint: run by one thread; posting stays thread safe
+    Context context{1}; // the hint: run by one thread; posting stays thread safe
     boost::asio::executor_work_guard<Executor> work = boost::asio::make_work_guard(context);
     std::thread thread;
   };

@@ -37,8 +37,7 @@ class AnswerEvents {
     }
     const auto& reply = std::get<rag::QueryReply>(reply_);
     charge_.settle(tokens_of(reply.usage()));
-    const std::string text = reply.answer->text ? format_->text(*reply.answer->text) : "";
-    co_return co_await out.write(beginning + text + format_->end(reply, !text.empty()));
+    co_return co_await out.write(beginning + format_->end(reply, false));
   }
 
  private:

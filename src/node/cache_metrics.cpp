@@ -48,13 +48,17 @@ std::vector<telemetry::Registration> register_shared_cache_metrics(
   using Stats = cache::SharedTierStats;
   std::vector<telemetry::Registration> registrations;
   const auto add = [&](std::string_view name, std::string_view help, telemetry::Labels labels,
-                       std::uint64_t Stats::* member) {
+                       auto Stats::* member) {
     labels.insert(labels.begin(), {"cache", std::string(cache)});
     registrations.push_back(
         metrics.callback(MetricKind::kCounter, name, help, std::move(labels),
                          [&tier, member] { return number(tier.stats().*member); }));
   };
   add(kRequests, kRequestsHelp, {{"result", "redis"}}, &Stats::hits);
+  add("raglan_cache_redis_misses_total", "Looks into Redis that did not find what was wanted.", {},
+      &Stats::misses);
+  add("raglan_cache_redis_hit_age_seconds_total", "The ages of the hits in Redis, together.", {},
+      &Stats::age);
   add("raglan_cache_redis_failures_total",
       "Reads, writes and releases of a cache in Redis that failed.", {}, &Stats::failures);
   add("raglan_cache_redis_refused_total", "Entries that were too large to be stored in Redis.", {},

@@ -28,11 +28,11 @@ double mean(double sum, std::uint64_t count) {
   return count == 0 ? 0 : sum / static_cast<double>(count);
 }
 
+// `found`: in all tiers, of so many that were looked for.
 json::object local_json(std::string_view name, const cache::LocalCacheStats& stats,
-                        const cache::LocalCacheConfig& config) {
-  const std::size_t lookups = stats.hits + stats.misses;
-  const double hit_ratio =
-      lookups == 0 ? 0 : static_cast<double>(stats.hits) / static_cast<double>(lookups);
+                        const cache::LocalCacheConfig& config, std::uint64_t found,
+                        std::uint64_t lookups) {
+  const double hit_ratio = mean(static_cast<double>(found), lookups);
   return {{"name", name},
           {"enabled", config.enabled},
           {"eviction", cache::eviction_name(config.eviction)},
@@ -59,8 +59,13 @@ json::object shared_json(const cache::SharedTier& shared) {
 }
 
 json::object tiers_json(std::string_view name, auto& tiers) {
-  json::object object = local_json(name, tiers.stats(), tiers.local().config());
-  if (const cache::SharedTier* shared = tiers.shared()) object["redis"] = shared_json(*shared);
+  const cache::LocalCacheStats stats = tiers.stats();
+  const cache::SharedTier* shared = tiers.shared();
+  // What Redis had was a miss here.
+  const std::uint64_t found = stats.hits + (shared ? shared->stats().hits : 0);
+  json::object object =
+      local_json(name, stats, tiers.local().config(), found, stats.hits + stats.misses);
+  if (shared) object["redis"] = shared_json(*shared);
   return object;
 }
 
@@ -78,11 +83,15 @@ json::object query_json(rag::Pipeline& pipeline) {
 
 json::object embedding_json(model::EmbeddingCache& cache) {
   const model::EmbeddingCacheStats stats = cache.stats();
-  json::object object = local_json(kEmbeddingCache, stats.memory, cache.config());
+  const cache::SharedTier* shared = cache.shared();
+  const std::uint64_t found =
+      stats.memory.hits + stats.shelf_hits + (shared ? shared->stats().hits : 0);
+  json::object object =
+      local_json(kEmbeddingCache, stats.memory, cache.config(), found, found + stats.memory.misses);
   object["saved_tokens"] = stats.saved_tokens;
   object["coalesced"] = stats.coalesced;
   if (cache.has_shelf()) object["disk"] = {{"hits", stats.shelf_hits}};
-  if (const cache::SharedTier* shared = cache.shared()) object["redis"] = shared_json(*shared);
+  if (shared) object["redis"] = shared_json(*shared);
   return object;
 }
 
@@ -116,9 +125,6 @@ Result<PurgeParameters> purge_parameters(const http::Request& request) {
   PurgeParameters purge;
   for (const auto& [name, value] : *parameters) {
     if (name == "cache") {
-      if (purge.cache) {
-        return fail(ErrorCode::kInvalidField, "'cache' may be given once", "cache");
-      }
       if (value != kQueryCache && value != kRetrievalCache && value != kEmbeddingCache) {
         return fail(ErrorCode::kInvalidField, "'cache' must be query, retrieval or embedding",
                     "cache");

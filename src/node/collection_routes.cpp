@@ -69,15 +69,15 @@ net::Task<http::Response> get(CollectionRouteParts parts, http::Request& request
   co_return http::json_response(200, json_text(collection_json(*stats)));
 }
 
-net::Task<http::Response> remove(CollectionRouteParts parts, http::Request& request) {
+net::Task<http::Response> remove(CollectionRouteParts parts, std::shared_ptr<DeletedPurges> purges,
+                                 http::Request& request) {
   const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
   const std::string name(request.path_parameter("name"));
   auto write = [&store = parts.store, name] { return store.delete_collection(key_of(name)); };
   auto removed = co_await net::offload(parts.storage, std::move(write), *deadline, parts.clock);
   if (!removed) co_return error_reply(removed.error(), request);
-  net::detach(co_await boost::asio::this_coro::executor,
-              purge_deleted({parts.pipeline, parts.storage, parts.clock}, key_of(name)));
+  purges->add(co_await boost::asio::this_coro::executor, key_of(name));
   const json::object body{{"name", name}, {"deleted", true}};
   co_return http::json_response(200, json_text(body));
 }
@@ -92,7 +92,12 @@ void add_collection_routes(http::Router& router, CollectionRouteParts parts) {
   router.add("GET", "/v1/collections", bind(list));
   router.add("POST", "/v1/collections", bind(create));
   router.add("GET", "/v1/collections/{name}", bind(get));
-  router.add("DELETE", "/v1/collections/{name}", bind(remove));
+  const auto purges =
+      std::make_shared<DeletedPurges>(CachePurgeParts{parts.pipeline, parts.storage, parts.clock});
+  router.add("DELETE", "/v1/collections/{name}",
+             bind([purges](CollectionRouteParts of, http::Request& request) {
+               return remove(std::move(of), purges, request);
+             }));
 }
 
 } // namespace raglan::node

@@ -99,6 +99,10 @@ net::Task<http::Response> create_embeddings(const OpenAiRouteParts& parts, http:
                                                std::move(wanted));
   if (!reply) co_return charge.settled(error_reply(reply.error(), request), 0);
   charge.settle(reply->computed_tokens);
+  const std::size_t texts = reply->embeddings.rows();
+  const std::string_view cache_status = reply->computed_texts == 0      ? "raglan; hit"
+                                        : reply->computed_texts < texts ? "raglan; fwd=partial"
+                                                                        : "raglan; fwd=miss";
   const std::size_t vector_bytes = reply->embeddings.values.size() * sizeof(float);
   auto write = [made = std::move(reply->embeddings), model = embedder.name(),
                 base64 = parsed->base64]() -> Result<std::string> {
@@ -107,7 +111,9 @@ net::Task<http::Response> create_embeddings(const OpenAiRouteParts& parts, http:
   auto body =
       co_await work_on_body(vector_bytes, parts.bulk, std::move(write), *deadline, parts.clock);
   if (!body) co_return charge.described(error_reply(body.error(), request));
-  co_return charge.described(http::json_response(200, std::move(*body)));
+  http::Response response = http::json_response(200, std::move(*body));
+  response.headers.set("cache-status", cache_status);
+  co_return charge.described(std::move(response));
 }
 
 json::object model_json(std::string_view name) {

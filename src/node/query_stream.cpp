@@ -21,9 +21,11 @@ class QueryFormat final : public AnswerFormat {
   std::string text(std::string_view piece) override {
     return format_event("delta", json_text(boost::json::object{{"text", piece}}));
   }
-  // The whole reply has the text, whether or not it was sent before.
-  std::string end(const rag::QueryReply& reply, bool) override {
-    return format_event("done", reply_text(reply, explain_));
+  // An older answer, say, in the place of one that failed before it began.
+  std::string end(const rag::QueryReply& reply, bool text_was_sent) override {
+    const bool late = !text_was_sent && reply.answer->text;
+    return (late ? text(*reply.answer->text) : "") +
+           format_event("done", reply_text(reply, explain_));
   }
   std::string error(std::string_view body) override { return format_event("error", body); }
 

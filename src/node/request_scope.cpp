@@ -30,9 +30,16 @@ http::Handler with_parameters(std::vector<std::string_view> known, http::Handler
     if (request.query.empty()) return next(request);
     const auto parameters = request.query_parameters();
     if (!parameters) return refuse(request, parameters.error());
+    std::vector<std::string_view> seen;
     for (const auto& [name, value] : *parameters) {
-      if (std::ranges::find(known, name) != known.end()) continue;
-      return refuse(request, {ErrorCode::kInvalidField, "there is no such query parameter", name});
+      if (std::ranges::find(known, name) == known.end()) {
+        return refuse(request,
+                      {ErrorCode::kInvalidField, "there is no such query parameter", name});
+      }
+      if (std::ranges::find(seen, name) != seen.end()) {
+        return refuse(request, {ErrorCode::kInvalidField, "may be given once", name});
+      }
+      seen.push_back(name);
     }
     return next(request);
   };

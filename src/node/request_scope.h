@@ -24,8 +24,8 @@ inline constexpr std::size_t kMaxRequestIdBytes = 128;
 
 http::Handler with_request_id(http::Handler next, const Clock& clock);
 
-// Refuses query parameters that are none of `known` (kInvalidField): a misspelt one would otherwise
-// mean its default, another collection say.
+// Refuses query parameters that are none of `known`, or come twice (kInvalidField): a misspelt one
+// would otherwise mean its default, another collection say.
 http::Handler with_parameters(std::vector<std::string_view> known, http::Handler next);
 
 inline std::string_view request_id(const http::Request& request) {

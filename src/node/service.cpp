@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/log.h"
 #include "node/breaker_routes.h"
 #include "node/cache_metrics.h"
 #include "node/cache_routes.h"
@@ -125,17 +126,17 @@ Result<> Service::check_embedder() const {
   return parts_.model.check(Deadline::after(kCheckTimeout, parts_.clock.now()));
 }
 
-// With the executor full it is done in place: nothing that was removed may be served.
-void Service::on_storage(const std::function<void()>& work) {
-  if (!storage_.try_submit(work)) work();
-}
-
-void Service::follow_purge(cache::PurgeMessage purge) {
-  on_storage([this, purge = std::move(purge)] { pipeline_.purge_local(purge); });
+// With the executor full it is done in place, in memory: nothing that was removed may be served.
+void Service::follow_purge(const cache::PurgeMessage& purge) {
+  if (storage_.try_submit([this, purge] { pipeline_.purge_local(purge); })) return;
+  pipeline_.purge_memory(purge);
+  if (purge.cache != model::EmbeddingCache::kName) return;
+  log_warning("vectors that another node removed remain on this one's disk: it is too busy");
 }
 
 void Service::forget_cached() {
-  on_storage([this] { pipeline_.forget_cached(); });
+  const auto forget = [this] { pipeline_.forget_cached(); };
+  if (!storage_.try_submit(forget)) forget();
 }
 
 void Service::register_metrics() {

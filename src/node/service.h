@@ -70,7 +70,7 @@ class Service {
 
   // What another node has removed from its caches and from Redis; and that such a message may have
   // been missed.
-  void follow_purge(cache::PurgeMessage purge);
+  void follow_purge(const cache::PurgeMessage& purge);
   void forget_cached();
 
   // Blocking: whether each dependency answers a trivial request, for /ready. By one thread at a
@@ -82,7 +82,6 @@ class Service {
   void stop();
 
  private:
-  void on_storage(const std::function<void()>& work);
   void register_metrics();
 
   const ServiceConfig config_;

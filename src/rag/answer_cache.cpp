@@ -27,8 +27,7 @@ AnswerCache::Found AnswerCache::peek(const Hash128& key) {
 
 net::Task<AnswerCache::Found> AnswerCache::find_shared(Hash128 key,
                                                        const store::CollectionKey& collection,
-                                                       Deadline deadline) {
-  bool failed = false;
+                                                       Deadline deadline, bool& failed) {
   auto found = co_await tiers_.find_shared(key, scope_of(collection), deadline, failed);
   co_return judge(std::move(found), clock_.now());
 }
@@ -53,8 +52,8 @@ net::Task<AnswerCache::FoundOrTurn> AnswerCache::find_or_claim(
 net::Task<std::optional<AnswerCache::Turn>> AnswerCache::claim_refresh(
     Hash128 key, const store::CollectionKey& collection, MonotonicTime known, Deadline deadline) {
   const Tiers::ClaimOptions options{.wait = false, .background = true};
-  auto elsewhere =
-      co_await tiers_.find_or_claim(key, scope_of(collection), known, options, deadline);
+  auto elsewhere = co_await tiers_.find_or_claim(key, scope_of(collection),
+                                                 known + tiers_.same_entry(), options, deadline);
   if (elsewhere.found.value || elsewhere.turn == cache::SharedLookup::Claim::kOthers) {
     co_return std::nullopt;
   }

@@ -46,9 +46,9 @@ class AnswerCache {
   Found find(const Hash128& key);
   // The same, without being counted, or counting as a use.
   Found peek(const Hash128& key);
-  // In Redis.
+  // In Redis. `failed`: it could not say.
   net::Task<Found> find_shared(Hash128 key, const store::CollectionKey& collection,
-                               Deadline deadline);
+                               Deadline deadline, bool& failed);
 
   // Leave to compute an answer that was not found.
   struct Turn {

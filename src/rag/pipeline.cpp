@@ -45,11 +45,12 @@ net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
                                                     std::optional<store::Generation> generation,
                                                     AnswerCache::Turn turn, LiveAnswer* live) {
   const MonotonicTime began = parts_.clock.now();
+  const std::uint64_t purges = query_cache().local().purges();
   AnswerRun run(config_, parts_, {retrieval_, reuse_, live}, request, generation,
                 turn.redis_failed);
   auto computed = co_await run.run();
   const bool keep = computed && request.cache != CacheMode::kBypass && !computed->reuse &&
-                    computed->answer->is_full_quality();
+                    computed->answer->is_full_quality() && purges == query_cache().local().purges();
   if (keep) {
     const auto& answer = computed->answer;
     const AnswerCost cost{parts_.clock.now() - began, computed->calls};
@@ -62,10 +63,13 @@ net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
 
 net::Task<Result<ComputedAnswer>> Pipeline::find_or_compute(Hash128 key, QueryRequest request,
                                                             store::Generation generation,
-                                                            LiveAnswer& live) {
+                                                            bool redis_failed, LiveAnswer& live) {
+  if (redis_failed) {
+    co_return co_await compute(std::move(request), generation, {.redis_failed = true}, &live);
+  }
   // A vip does not wait for whoever may wait behind vips; nor does who waits for nothing.
   const AnswerCache::Tiers::ClaimOptions options{
-      .wait = request.waits && request.tier != policy::Tier::kVip,
+      .wait = request.waits && (request.background || request.tier != policy::Tier::kVip),
       .background = request.background};
   auto [found, turn] =
       co_await answer_cache_.find_or_claim(key, request.collection, request.deadline, options);
@@ -79,9 +83,14 @@ net::Task<Result<ComputedAnswer>> Pipeline::find_or_compute(Hash128 key, QueryRe
 }
 
 std::size_t Pipeline::purge_local(const cache::PurgeMessage& purge) {
+  const bool of_tenant = !purge.selection.key && !purge.selection.scope;
+  const bool vectors = purge.cache == model::EmbeddingCache::kName && of_tenant;
+  return vectors ? parts_.embeddings.purge(purge.selection.tenant) : purge_memory(purge);
+}
+
+std::size_t Pipeline::purge_memory(const cache::PurgeMessage& purge) {
   if (purge.cache == model::EmbeddingCache::kName) {
-    const bool whole = !purge.selection.key && !purge.selection.scope;
-    return whole ? parts_.embeddings.purge(purge.selection.tenant) : 0;
+    return parts_.embeddings.forget_in_memory(purge.selection);
   }
   if (purge.cache == RetrievalStage::kName) return retrieval_cache().local().purge(purge.selection);
   if (purge.cache != AnswerCache::kName) return 0;
@@ -92,7 +101,7 @@ std::size_t Pipeline::purge_local(const cache::PurgeMessage& purge) {
 void Pipeline::forget_cached() {
   query_cache().local().purge({});
   retrieval_cache().local().purge({});
-  parts_.embeddings.forget_in_memory();
+  parts_.embeddings.forget_in_memory({});
 }
 
 net::Task<Result<std::size_t>> Pipeline::purge_shared(cache::PurgeMessage purge,
@@ -125,7 +134,7 @@ net::Task<Result<bool>> Pipeline::warm(QueryRequest request, Duration horizon) {
   const int urgency = request.urgency();
   auto start = [this, key, request = std::move(request),
                 generation = *generation](const std::shared_ptr<LiveAnswer>& live) {
-    return find_or_compute(key, request, generation, *live);
+    return find_or_compute(key, request, generation, false, *live);
   };
   bool joined = false;
   auto computed =

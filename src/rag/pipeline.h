@@ -135,9 +135,11 @@ class Pipeline {
   // Those that were not, because too many were.
   std::uint64_t refused_refreshes() const { return refreshes_.refused(); }
 
-  // Removes entries of the cache of that name from this process: how many. Blocks for some
-  // milliseconds: on an executor.
+  // Removes entries of the cache of that name from this node: how many. Blocks, of vectors on disk:
+  // on an executor.
   std::size_t purge_local(const cache::PurgeMessage& purge);
+  // From memory alone, which takes milliseconds.
+  std::size_t purge_memory(const cache::PurgeMessage& purge);
   // Entries of all caches: what another node has removed may have been missed. What was learned of
   // similar questions stays.
   void forget_cached();
@@ -160,7 +162,8 @@ class Pipeline {
                                             AnswerCache::Turn turn, LiveAnswer* live);
   // The answer that another loop or node has computed, or else this one's.
   net::Task<Result<ComputedAnswer>> find_or_compute(Hash128 key, QueryRequest request,
-                                                    store::Generation generation, LiveAnswer& live);
+                                                    store::Generation generation, bool redis_failed,
+                                                    LiveAnswer& live);
   // Has the answer, which expires then, computed again on `loop`, unless that is under way here.
   void refresh(const boost::asio::any_io_executor& loop, const Hash128& key, QueryRequest request,
                MonotonicTime expires);

@@ -183,8 +183,9 @@ bool Pipeline::Run::serve(const Hash128& key, const AnswerCache::Found& found) {
 }
 
 net::Task<bool> Pipeline::Run::find_elsewhere() {
+  if (redis_failed_) co_return false;
   const auto found = co_await pipeline_.answer_cache_.find_shared(*reply_.key, request_.collection,
-                                                                  request_.deadline);
+                                                                  request_.deadline, redis_failed_);
   co_return serve(*reply_.key, found);
 }
 
@@ -200,9 +201,9 @@ Pipeline::Run::Seat Pipeline::Run::board() {
                                     std::move(start));
   }
   const Hash128 key = *reply_.key;
-  auto start = [&pipeline, key, request = request_,
-                generation = **generation_](const std::shared_ptr<LiveAnswer>& live) {
-    return pipeline.find_or_compute(key, request, generation, *live);
+  auto start = [&pipeline, key, request = request_, generation = **generation_,
+                redis_failed = redis_failed_](const std::shared_ptr<LiveAnswer>& live) {
+    return pipeline.find_or_compute(key, request, generation, redis_failed, *live);
   };
   return pipeline_.answers_.board(loop_, key, request_.urgency(), std::move(start));
 }

@@ -52,6 +52,7 @@ net::Task<Result<RetrievalStage::Passages>> RetrievalStage::search(
     QueryRequest request, std::vector<float> query_vector) {
   const bool whole = config_.mode == RetrievalMode::kLexical || !query_vector.empty();
   const MonotonicTime began = parts_.clock.now();
+  const std::uint64_t purges = cache_.local().purges();
   auto work = [&store = parts_.store, &fusion = config_, top_k = request.top_k,
                search = search_request(request, config_, std::move(query_vector))] {
     return retrieve(store, search, fusion, top_k);
@@ -60,7 +61,7 @@ net::Task<Result<RetrievalStage::Passages>> RetrievalStage::search(
       co_await net::offload(parts_.search, std::move(work), request.deadline, parts_.clock);
   if (!found) co_return forward_error(found);
   auto passages = std::make_shared<const Retrieved>(std::move(*found));
-  if (whole && request.cache != CacheMode::kBypass) {
+  if (whole && request.cache != CacheMode::kBypass && purges == cache_.local().purges()) {
     const Hash128 key = retrieval_key(request, passages->generation, keys_);
     const cache::EntryNotes notes{
         .cost = parts_.clock.now() - began, .calls = 1, .scope = scope_of(request.collection)};

@@ -82,6 +82,7 @@ void SimilarQuestions::add(const Hash128& group, cache::Scope scope, std::string
   known.vectors.insert(known.vectors.end(), vector.begin(), vector.end());
   known.questions.push_back({.text = std::move(text), .evidence = {}, .used = ++clock_});
   bytes_ += bytes_of(known.questions.back().text, vector.size());
+  if (known.questions.size() == 1) bytes_ += group_bytes();
   ++counts_.questions;
   while (bytes_ > config_.max_bytes) forget_longest_unused();
 }
@@ -114,7 +115,10 @@ void SimilarQuestions::forget_longest_unused() {
   }
   group.questions.pop_back();
   group.vectors.resize(last * dimension);
-  if (group.questions.empty()) groups_.erase(least_group);
+  if (group.questions.empty()) {
+    groups_.erase(least_group);
+    bytes_ -= group_bytes();
+  }
   --counts_.questions;
 }
 
@@ -126,6 +130,7 @@ void SimilarQuestions::purge(const cache::Selection& selection) {
     if (!selection.fits(group.scope)) return false;
     const std::size_t dimension = group.vectors.size() / group.questions.size();
     for (const Question& question : group.questions) bytes_ -= bytes_of(question.text, dimension);
+    bytes_ -= group_bytes();
     counts_.questions -= group.questions.size();
     return true;
   });

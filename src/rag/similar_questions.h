@@ -82,6 +82,19 @@ struct SimilarQuestionsStats {
 };
 
 class SimilarQuestions {
+ private:
+  struct Question {
+    std::string text;
+    policy::ReuseEvidence evidence;
+    std::uint64_t used = 0; // clock_, then; by std::atomic_ref while others may look
+  };
+  struct Group {
+    std::uint64_t scope = 0;
+    std::vector<Question> questions;
+    std::vector<float> vectors; // a row for each question
+    policy::ReuseModel model;
+  };
+
  public:
   // Less similar questions have nothing to do with each other.
   static constexpr double kMinSimilarity = 0.6;
@@ -92,8 +105,9 @@ class SimilarQuestions {
 
   // Of that group, the most similar one; nothing below kMinSimilarity. `vector` is of length 1.
   std::optional<SimilarQuestion> find_nearest(const Hash128& group, std::span<const float> vector);
-  // What a question is charged.
+  // What a question is charged, and the first of a group besides.
   static std::size_t bytes_of(std::string_view text, std::size_t dimension);
+  static constexpr std::size_t group_bytes() { return sizeof(Group); }
 
   // Its answer was reused. Never waits.
   void count_reuse() { ++counts_.reused; }
@@ -109,17 +123,6 @@ class SimilarQuestions {
   SimilarQuestionsStats stats() const;
 
  private:
-  struct Question {
-    std::string text;
-    policy::ReuseEvidence evidence;
-    std::uint64_t used = 0; // clock_, then; by std::atomic_ref while others may look
-  };
-  struct Group {
-    std::uint64_t scope = 0;
-    std::vector<Question> questions;
-    std::vector<float> vectors; // a row for each question
-    policy::ReuseModel model;
-  };
   struct Counts { // as SimilarQuestionsStats
     std::atomic<std::size_t> questions = 0;
     std::atomic<std::uint64_t> reused = 0;

@@ -20,9 +20,11 @@ const Hash128 kGroup = hash128("group");
 const Hash128 kOther = hash128("other");
 constexpr Vector kAsked = {1, 0};
 
-SimilarQuestionsConfig config(std::size_t max_questions = 100) {
+SimilarQuestionsConfig config(std::size_t max_questions = 100, std::size_t max_groups = 2) {
   const std::size_t each = SimilarQuestions::bytes_of("longest", kAsked.size());
-  return {.enabled = true, .audit_ratio = 0, .max_bytes = max_questions * each};
+  return {.enabled = true,
+          .audit_ratio = 0,
+          .max_bytes = max_questions * each + max_groups * SimilarQuestions::group_bytes()};
 }
 
 TEST(SimilarQuestions, TheNearestOfItsGroupIsFound) {
@@ -79,10 +81,24 @@ TEST(SimilarQuestions, TheOneThatWasNotUsedForLongestMakesRoom) {
   questions.add(kGroup, 1, "third", at_cosine(0.7));
   EXPECT_FALSE(questions.find_nearest(kOther, kAsked));
   EXPECT_EQ(questions.find_nearest(kGroup, kAsked)->text, "first");
+  EXPECT_EQ(questions.stats().questions, 2u);
+}
+
+TEST(SimilarQuestions, TheOneThatMakesRoomMayBeOfTheSameGroup) {
+  SimilarQuestions questions(config(2, 1));
+  questions.add(kGroup, 1, "first", at_cosine(0.9));
+  questions.add(kGroup, 1, "third", at_cosine(0.7));
+  ASSERT_TRUE(questions.find_nearest(kGroup, kAsked)); // uses the first
   questions.add(kGroup, 1, "fourth", at_cosine(0.8));
   EXPECT_EQ(questions.find_nearest(kGroup, kAsked)->text, "first") << "the third made room";
   EXPECT_NEAR(questions.find_nearest(kGroup, at_cosine(0.8))->similarity, 1, 1e-6);
   EXPECT_EQ(questions.stats().questions, 2u);
+}
+
+TEST(SimilarQuestions, AGroupTakesRoomToo) {
+  SimilarQuestions questions(config(3, 1));
+  for (int i = 0; i < 10; ++i) questions.add(hash128(std::to_string(i)), 1, "alone", kAsked);
+  EXPECT_EQ(questions.stats().questions, 1u) << "two groups have no room";
 }
 
 TEST(SimilarQuestions, AQuestionIsKeptOnce) {

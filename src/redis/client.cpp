@@ -6,6 +6,7 @@
 #include <array>
 #include <span>
 
+#include "base/log.h"
 #include "redis/connection_pool.h"
 #include "redis/script.h"
 
@@ -16,7 +17,7 @@ using policy::Outcome;
 
 // The server cannot serve anybody just now.
 bool says_cannot_serve(const Reply& reply) {
-  static constexpr std::array<std::string_view, 4> kWords = {"LOADING", "READONLY", "MASTERDOWN",
+  static constexpr std::array<std::string_view, 3> kWords = {"LOADING", "MASTERDOWN",
                                                              "CLUSTERDOWN"};
   return reply.is_error() && std::ranges::find(kWords, reply.error_word()) != kWords.end();
 }
@@ -35,11 +36,24 @@ Outcome outcome_of(const Result<Replies>& replies, bool callers_deadline) {
   return Outcome::kSuccess;
 }
 
-void count(ClientShared::Counts& counts, const Result<Replies>& replies) {
+constexpr std::chrono::minutes kLoggedAgain{1};
+
+// A wrong permission, say, or no memory: one line a minute.
+void log_refusal(ClientShared& shared, const Reply& refusal) {
+  const MonotonicTime now = shared.clock.now();
+  MonotonicTime last = shared.refusal_logged;
+  if (last != MonotonicTime::min() && now - last < kLoggedAgain) return;
+  if (!shared.refusal_logged.compare_exchange_strong(last, now)) return; // another thread does
+  log_warning("Redis refuses commands", {{"error", refusal.error_word()}});
+}
+
+void count(ClientShared& shared, const Result<Replies>& replies) {
+  ClientShared::Counts& counts = shared.counts;
   if (replies) {
     for (const auto& reply : *replies) {
-      if (refuses(reply))
-        ++(says_cannot_serve(reply) ? counts.unavailable : counts.refused_replies);
+      if (!refuses(reply)) continue;
+      ++(says_cannot_serve(reply) ? counts.unavailable : counts.refused_replies);
+      log_refusal(shared, reply);
     }
     return;
   }
@@ -172,7 +186,7 @@ net::Task<Result<Replies>> Client::exchange(Result<std::string> wire, std::size_
     };
     other_loop == nullptr ? abandon() : other_loop->post(index, abandon);
   }
-  count(shared->counts, replies);
+  count(*shared, replies);
   const bool callers_deadline = deadline.at() < now + shared->config.timeout;
   if (!shared->closed) {
     permit->report(outcome_of(replies, callers_deadline), shared->clock.now());

@@ -8,9 +8,9 @@
 // Redis is always optional to whoever asks: a fault costs a miss, at most `timeout` (50 ms), and
 // nothing at all while the breaker is open. Errors:
 //   kUnavailable       no connection (refused, unknown name, wrong password), the breaker is open,
-//                      the server says that it cannot serve (LOADING, READONLY, …), client closed
+//                      the server says that it cannot serve (LOADING, …), client closed
 //   kUpstream          the connection broke under way, what came is not RESP or too large, or the
-//                      server refused this command (WRONGTYPE, OOM, …)
+//                      server refused this command (WRONGTYPE, OOM, READONLY, NOPERM, …)
 //   kDeadlineExceeded  neither a connection nor an answer within `timeout`, or by `deadline`
 //   kOverloaded        more than `max_waiting` commands wait for a connection
 //   kTooLarge          the command is larger than `max_command`
@@ -37,8 +37,9 @@
 // TLS (rediss://) is at least 1.2, and verifies the certificate's chain and its name.
 //
 // Breaker (policy/circuit_breaker.h): no connection, a broken one, nonsense and timeouts are
-// failures; so are LOADING, READONLY, MASTERDOWN, CLUSTERDOWN. Any other refusal is neutral, and so
-// are a caller that went away and a deadline of the caller's that was nearer than `timeout`.
+// failures; so are LOADING, MASTERDOWN, CLUSTERDOWN. Any other refusal is neutral (a read-only
+// replica, or a Redis that is full, still answers with what it has), and so are a caller that went
+// away and a deadline of the caller's that was nearer than `timeout`.
 //
 // Thread safety: `command` and `pipeline` are awaited on the loops given to `create`, any of them;
 // `stats` may be called from any thread. The destructor belongs to a thread that is not a loop's:

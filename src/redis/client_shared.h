@@ -58,6 +58,7 @@ struct ClientShared {
   const bool tls_usable; // false: it is wanted, and the certificates cannot be loaded
   std::atomic<bool> closed = false;
   std::atomic<bool> reachable = true; // what the log said last
+  std::atomic<MonotonicTime> refusal_logged{MonotonicTime::min()};
   Counts counts;
 };
 

@@ -5,6 +5,7 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
 
+#include "base/log.h"
 #include "base/rng.h"
 #include "redis/command.h"
 
@@ -86,7 +87,10 @@ net::Task<> Subscription::listen() {
 bool Subscription::take(const Reply& reply) {
   heard_ = true;
   alive_ = alive_ || subscribed_;
-  if (reply.elements.empty()) return false; // an error, for instance: not allowed to listen
+  if (reply.is_error() && !std::exchange(refused_, true)) {
+    log_warning("Redis does not let this node listen to messages", {{"error", reply.error_word()}});
+  }
+  if (reply.elements.empty()) return false;
   const auto kind = reply.elements[0].string();
   if (kind == "message" && reply.elements.size() == 3) {
     ++messages_;
@@ -96,6 +100,7 @@ bool Subscription::take(const Reply& reply) {
   if (kind == "subscribe") {
     if (++confirmed_ == channels_.size()) {
       subscribed_ = true;
+      refused_ = false;
       events_.on_subscribed();
     }
     return true;

@@ -50,6 +50,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   bool alive_ = false;        // something since the subscription stood
   bool writing_ = false;      // what was written last is not yet with the kernel
   bool stopped_ = false;
+  bool refused_ = false; // and the log has it
   std::atomic<bool> subscribed_ = false;
   std::atomic<std::uint64_t> messages_ = 0;
   std::atomic<std::uint64_t> losses_ = 0;

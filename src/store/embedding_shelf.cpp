@@ -155,7 +155,9 @@ std::optional<EmbeddingShelf::Batch> EmbeddingShelf::take_batch() {
   if (closing_ && waiting_.empty() && purges_.empty()) return std::nullopt;
   Batch batch;
   batch.purges = std::exchange(purges_, {});
-  batch.used = std::exchange(used_, {});
+  const std::size_t used = std::min(used_.size(), kMaxUsedAtOnce);
+  batch.used.assign(used_.end() - static_cast<std::ptrdiff_t>(used), used_.end());
+  used_.resize(used_.size() - used);
   while (!waiting_.empty() && batch.bytes < kMaxBatchBytes) {
     Entry& entry = waiting_.front();
     batch.bytes += entry.value.size() + kEntryBytes;
@@ -185,7 +187,12 @@ std::uint64_t EmbeddingShelf::remove(std::optional<std::uint64_t> scope) {
   auto removed = purge_shelf_rows(file_->writer, scope);
   if (removed) return *removed;
   failures_.fetch_add(1, std::memory_order_relaxed);
-  renew("it could not be emptied row by row");
+  if (removed.error().code == ErrorCode::kCorrupt) {
+    renew("it is damaged");
+  } else {
+    log_warning("vectors could not be removed from the cache on disk",
+                {{"reason", removed.error().message}});
+  }
   return 0;
 }
 

@@ -79,6 +79,7 @@ class EmbeddingShelf {
 
   static constexpr std::size_t kMaxQueuedBytes = 16 << 20;
   static constexpr std::size_t kMaxBatchBytes = 512 << 10; // of one transaction
+  static constexpr std::size_t kMaxUsedAtOnce = 256;       // rows that one moves to the front
   static constexpr std::chrono::seconds kPauseAfterFailure{10};
   static constexpr int kMaxRenewals = 3;
 

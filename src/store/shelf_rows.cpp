@@ -55,11 +55,11 @@ Result<std::vector<std::optional<ShelfRow>>> read_shelf_rows(Connection& connect
 
 Result<> insert_shelf_rows(Connection& connection, std::span<const ShelfEntry> entries,
                            std::int64_t now_ms) {
-  for (const auto& [key, scope, value] : entries) {
+  for (const auto& [key, scope, value, age] : entries) {
     auto ok = connection.run(
         "INSERT OR REPLACE INTO vectors (key, scope, made_ms, checksum, value) "
         "VALUES (?, ?, ?, ?, ?)",
-        as_blob(bytes_of(key)), scope, now_ms, checksum(key, value), as_blob(value));
+        as_blob(bytes_of(key)), scope, now_ms - age.count(), checksum(key, value), as_blob(value));
     if (!ok) return ok;
   }
   return {};

@@ -26,6 +26,7 @@ struct ShelfEntry {
   Hash128 key;
   std::uint64_t scope = 0; // what rows are purged by
   std::string value;
+  std::chrono::milliseconds age{}; // since it was made
 };
 
 struct ShelfExtent {

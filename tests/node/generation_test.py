@@ -206,6 +206,17 @@ class Fails(GenerationTest):
         provider.set(**WELL)
         self.assertEqual(read_events(self.stream(node))[-1][0], "done")
 
+    def test_a_stream_that_fails_before_it_began_is_the_older_answer(self):
+        provider = self.start_provider()
+        node = self.start_node(provider, "cache.query.ttl=1s", "cache.query.stale_while_revalidate=0s", *QUICK)
+        first = node.query(QUESTION).json
+        time.sleep(1.1)
+        provider.set(error_every=1, error_status=500)
+        events = read_events(self.stream(node))
+        self.assertEqual([event for event, _ in events], ["sources", "delta", "done"])
+        self.assertEqual(events[1][1]["text"], first["answer"])
+        self.assertEqual(events[2][1]["cache"]["status"], "stale")
+
     def test_a_stream_of_which_nothing_came_ends_in_the_passages(self):
         provider = self.start_provider(error_every=1)
         node = self.start_node(provider, *QUICK)

@@ -46,7 +46,7 @@ class SharedCache(TemporaryFolderTest):
         self.addCleanup(self.redis.end)
 
     def start_node(self, *options):
-        return self.start("--set", f"redis.url={self.redis.url}", *options)
+        return self.start(*self.redis_options(*options))
 
     def start_two(self, *options):
         one = self.start_node(*options)
@@ -309,6 +309,58 @@ class SharedCache(TemporaryFolderTest):
         self.assertEqual(two.query(QUESTION).json["cache"]["status"], "miss")
         for node in (one, two):
             node.stop()
+
+    def test_an_overloaded_question_waits_for_a_frozen_redis_once(self):
+        timeout = 2
+        one = self.start_node("--set", f"redis.timeout={timeout}s", "--set", "redis.breaker.failure_threshold=100")
+        self.assertEqual(one.post("/v1/documents", {"documents": list(HANDBOOK)}).status, 200)
+        for level in (1, 2):  # of a paid question; at the last one, 3, nothing is computed
+            self.assertEqual(one.put("/admin/degradation", {"mode": "manual", "level": level + 1}).status, 200)
+            self.redis.freeze()
+            seconds = one.query(f"{QUESTION} {level}").json["timings_ms"]["total"] / 1000
+            self.redis.thaw()
+            self.assertGreaterEqual(seconds, timeout, level)
+            self.assertLess(seconds, 2 * timeout, level)
+        one.stop()
+
+    def test_a_purge_of_vectors_reaches_files_also_of_nodes_that_share_none(self):
+        two = self.start(*self.redis_options("--set", "cache.embedding.redis=none"), data=self.folder / "two")
+        one = self.start_node("--set", "cache.embedding.redis=none")
+        for node in (one, two):
+            self.assertEqual(node.post("/v1/documents", {"documents": list(HANDBOOK)}).status, 200)
+            wait_until(lambda: node.get("/ready").json["checks"]["redis"] == "ok", "it listens")
+        self.assertEqual(one.delete("/admin/cache?cache=embedding").status, 200)
+        embedding = lambda: two.get("/admin/cache").json["caches"][2]
+        wait_until(lambda: embedding()["entries"] == 0, "the other node has heard")
+        self.assertGreater(self.embedded_by(two), 0)
+        self.assertEqual(embedding()["disk"]["hits"], 0)
+        for node in (one, two):
+            node.stop()
+
+    def test_a_node_that_may_not_listen_says_so(self):
+        node = self.start_node()
+        wait_until(lambda: checks_of(node)["redis"] == "ok", "it listens")
+        self.redis.command("ACL", "SETUSER", "default", "resetchannels")
+        self.redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+        wait_until(lambda: checks_of(node)["redis"] == "degraded", "it says so")
+        self.assertIn("does not let this node listen", node.log())
+        node.stop()
+
+    def test_what_is_being_computed_while_it_is_purged_is_not_kept(self):
+        provider = Provider(latency="1s")
+        self.addCleanup(provider.stop)
+        one, two = self.start_two_that_generate(provider)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            asked = pool.submit(one.query, QUESTION)
+            wait_until(lambda: provider.stats()["calls"].get("/v1/chat/completions"), "it is being written")
+            self.assertEqual(two.delete("/admin/cache?cache=query").status, 200)
+            self.assertEqual(asked.result().json["cache"]["status"], "miss")
+        for node in (one, two):
+            self.assertEqual(node.query(QUESTION, cache="only").status, 503)
+            node.stop()
+
+    def redis_options(self, *options):
+        return ["--set", f"redis.url={self.redis.url}", *options]
 
     def start_two_without_files(self, *options):
         """Which share no vectors on disk."""

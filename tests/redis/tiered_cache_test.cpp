@@ -180,6 +180,21 @@ TEST_F(TieredCacheTest, WaitingForNothingIsOneMiss) {
   EXPECT_EQ(two_->shared()->stats().failures, 0u);
 }
 
+TEST_F(TieredCacheTest, ANodesOwnEntryIsNoNewerOneThatItFindsInRedis) {
+  for (int round = 0; round < 20; ++round) {
+    const Hash128 key = Hasher().add("round").add(round).finish();
+    publish(*one_, key, "mine");
+    ASSERT_TRUE(eventually([&] { return keys("raglan:query:*" + key.hex()) == 1; }));
+    const auto mine = one_->local().peek(key, SystemClock::instance().now());
+    ASSERT_TRUE(mine.value);
+    const MonotonicTime newer_than = mine.expires + one_->same_entry();
+    const auto again =
+        begin(one_->find_or_claim(key, kScope, newer_than, {.wait = false}, Deadline())).get();
+    EXPECT_FALSE(again->found.value);
+    EXPECT_EQ(again->turn, Turn::kMine);
+  }
+}
+
 TEST_F(TieredCacheTest, WhatExpiresTooSoonIsNotFoundAndMayBeComputed) {
   publish(*one_, kKey, "value");
   ASSERT_TRUE(eventually([&] { return keys("raglan:query:*") == 1; }));
