@@ -84,12 +84,13 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
                                              const Clock& clock, Upstreams upstreams,
                                              const Progress& progress) {
   if (progress) progress("model", 0, 0);
-  auto loaded_embedder = load_embedder(settings, data_folder, &instruments, clock);
+  auto loaded_embedder = load_embedder(settings, data_folder, &instruments, upstreams.fleet, clock);
   if (!loaded_embedder) return forward_error(loaded_embedder);
 
   std::unique_ptr<Engine> engine(new Engine);
   engine->embedder_ = std::move(loaded_embedder->embedder);
   engine->embedder_breaker_ = std::move(loaded_embedder->breaker);
+  engine->embedder_quota_ = std::move(loaded_embedder->quota);
   auto store = store::EmbeddedStore::open(
       store_path(settings, data_folder),
       {std::string(engine->embedder_->id()), engine->embedder_->dimension()}, settings.store,

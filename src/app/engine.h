@@ -62,6 +62,7 @@ class Engine {
   // In the order in which each needs those before it.
   std::unique_ptr<model::Embedder> embedder_;
   node::BreakerBoard::Place embedder_breaker_;
+  std::vector<telemetry::Registration> embedder_quota_;
   std::unique_ptr<store::EmbeddedStore> store_;
   std::unique_ptr<model::EmbeddingQueue> queue_;
   std::unique_ptr<StoredShelf> shelf_; // may be null

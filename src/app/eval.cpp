@@ -31,7 +31,7 @@ Result<evaluation::Evaluation> measure(const EvalOptions& options, const Setting
   auto collection = evaluation::load_beir(options.folder);
   if (!collection) return forward_error(collection);
   const Clock& clock = SystemClock::instance();
-  auto loaded = load_embedder(settings, options.common.data_folder, nullptr, clock);
+  auto loaded = load_embedder(settings, options.common.data_folder, nullptr, nullptr, clock);
   if (!loaded) return forward_error(loaded);
   model::Embedder& embedder = *loaded->embedder;
   auto folder = TemporaryFolder::make("raglan-eval-");

@@ -1,5 +1,7 @@
 #include "app/generator.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -47,7 +49,7 @@ Result<> start_local(const Settings& settings, const std::filesystem::path& data
 Result<ConnectedGenerator> connect_generator(const Settings& settings,
                                              const std::filesystem::path& data_folder,
                                              Instruments& instruments, net::EventLoops& loops,
-                                             const Clock& clock) {
+                                             const redis::Fleet* fleet, const Clock& clock) {
   ConnectedGenerator connected;
   if (settings.generation.provider == GenerationProvider::kExtractive) return connected;
   model::RemoteGeneratorConfig main = settings.generator;
@@ -56,10 +58,14 @@ Result<ConnectedGenerator> connect_generator(const Settings& settings,
     if (!ok) return forward_error(ok);
     main = config_of(*connected.local, settings.local_llm, std::move(main));
   }
+  model::ProviderPolicies policies = settings.generator_policies;
+  policies.nodes = count_nodes(fleet);
   const auto connect = [&](const model::RemoteGeneratorConfig& config, const std::string& name) {
     auto generator = std::make_unique<model::RemoteGenerator>(
-        config, settings.generator_policies, loops, observe_upstream(instruments.metrics, name),
-        clock);
+        config, policies, loops, observe_upstream(instruments.metrics, name), clock);
+    const auto quota = [&remote = *generator] { return remote.quota_status(); };
+    std::ranges::move(register_quota_metrics(instruments.metrics, name, quota),
+                      std::back_inserter(connected.quotas));
     connected.breakers.push_back(
         instruments.breakers.add(name, [&remote = *generator] { return remote.breaker_status(); }));
     return generator;

@@ -10,6 +10,7 @@
 #include "app/local_llm.h"
 #include "app/settings.h"
 #include "model/generator.h"
+#include "redis/fleet.h"
 
 namespace raglan::app {
 
@@ -17,7 +18,8 @@ struct ConnectedGenerator {
   std::optional<LocalLlm> local;                      // a model on this machine, and
   std::unique_ptr<supervisor::Supervisor> supervisor; // who keeps it running
   std::unique_ptr<model::Generator> generator;        // null: the settings name none
-  std::vector<node::BreakerBoard::Place> breakers;    // go before it
+  std::vector<node::BreakerBoard::Place> breakers;    // go before it, as these
+  std::vector<telemetry::Registration> quotas;
 };
 
 // Makes no call. A model on this machine is started, and not waited for; its log is in the data
@@ -26,7 +28,7 @@ struct ConnectedGenerator {
 Result<ConnectedGenerator> connect_generator(const Settings& settings,
                                              const std::filesystem::path& data_folder,
                                              Instruments& instruments, net::EventLoops& loops,
-                                             const Clock& clock);
+                                             const redis::Fleet* fleet, const Clock& clock);
 
 // Blocks until a model on this machine is ready, or is given up, or has not come within
 // kLocalPatience: answers are the passages until it does. A log line says so.

@@ -61,7 +61,7 @@ ModelFinding check_model(const Settings& settings, const fs::path& data_folder) 
                         : "look at embedding.base_url, embedding.model and embedding.api_key"};
   const Clock& clock = SystemClock::instance();
   const MonotonicTime start = clock.now();
-  auto loaded = load_embedder(settings, data_folder, nullptr, clock);
+  auto loaded = load_embedder(settings, data_folder, nullptr, nullptr, clock);
   if (!loaded) {
     finding.text = loaded.error().message;
     return {finding, ""};

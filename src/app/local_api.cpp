@@ -39,7 +39,7 @@ class LocalApi final : public Api {
     const Clock& clock = SystemClock::instance();
     if (!creates_store) { // who writes documents asks nothing
       auto generator = connect_generator(api->settings_, options.data_folder, api->instruments_,
-                                         api->loops_, clock);
+                                         api->loops_, nullptr, clock);
       if (!generator) return forward_error(generator);
       api->generator_ = std::move(*generator);
     }

@@ -85,12 +85,12 @@ class Serving {
 
   int run(net::Listener listener, const sigset_t& stop_signals) {
     if (auto ok = connect_redis(); !ok) return report_error("serve", ok.error());
-    auto generator =
-        connect_generator(settings_, data_folder_, instruments_, loops_, SystemClock::instance());
+    join_fleet();
+    auto generator = connect_generator(settings_, data_folder_, instruments_, loops_,
+                                       fleet_ ? &*fleet_ : nullptr, SystemClock::instance());
     if (!generator) return report_error("serve", generator.error());
     generator_ = std::move(*generator);
     loops_.start();
-    join_fleet();
     http::Server server(settings_.server, loops_, node_.handler(), node_.hooks());
     const auto server_metrics = node::register_server_metrics(metrics_, server);
     const std::string url = fmt::format("http://{}:{}", listener.address(), listener.port());

@@ -144,6 +144,8 @@ Settings::Settings() {
   registry_.add("embedding.retry", embedder_policies.retry_budget,
                 "When a failed call of a provider is made again.");
   registry_.add("embedding.retry", embedder_policies.backoff, "");
+  registry_.add("embedding.quota", embedder_policies.quota,
+                "How calls of a provider are spread so that its quota lasts.");
   registry_.add("ingest", chunker, "How documents are cut into passages.");
   registry_.add("retrieval", retrieval, "How passages are found and ranked.");
   registry_.add("generation", generation, "What makes an answer of the passages.");
@@ -159,6 +161,8 @@ Settings::Settings() {
   registry_.add("generation.retry", generator_policies.retry_budget,
                 "When a failed call of a provider is made again.");
   registry_.add("generation.retry", generator_policies.backoff, "");
+  registry_.add("generation.quota", generator_policies.quota,
+                "How calls of a provider are spread so that its quota lasts; of each of them.");
   registry_.add("generation.extractive", extractive,
                 "Answers without a language model: the best sentences of the passages.");
   registry_.add("admission", overload,

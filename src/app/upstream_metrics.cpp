@@ -18,4 +18,36 @@ std::function<void(std::string_view code, Duration took)> observe_upstream(
   };
 }
 
+std::vector<telemetry::Registration> register_quota_metrics(
+    telemetry::MetricRegistry& metrics, std::string_view upstream,
+    const std::function<policy::PacerStatus()>& status) {
+  using telemetry::MetricKind;
+  std::vector<telemetry::Registration> registrations;
+  const auto add = [&](MetricKind kind, std::string_view name, std::string_view help,
+                       telemetry::Labels labels, auto policy::PacerStatus::* member) {
+    labels.insert(labels.begin(), {"upstream", std::string(upstream)});
+    registrations.push_back(metrics.callback(kind, name, help, std::move(labels), [status, member] {
+      return static_cast<double>(status().*member);
+    }));
+  };
+  using Status = policy::PacerStatus;
+  constexpr std::string_view kUsedHelp =
+      "Used share of an upstream's quota, of the last minute; 0 where none is known.";
+  add(MetricKind::kGauge, "raglan_upstream_quota_used_ratio", kUsedHelp, {{"quota", "requests"}},
+      &Status::requests_used_ratio);
+  add(MetricKind::kGauge, "raglan_upstream_quota_used_ratio", kUsedHelp, {{"quota", "tokens"}},
+      &Status::tokens_used_ratio);
+  add(MetricKind::kGauge, "raglan_upstream_pace_ratio",
+      "At which share of the full rate an upstream is called, after its throttling.", {},
+      &Status::rate_factor);
+  add(MetricKind::kCounter, "raglan_upstream_throttled_total", "Calls that an upstream throttled.",
+      {}, &Status::throttled);
+  return registrations;
+}
+
+std::function<std::size_t()> count_nodes(const redis::Fleet* fleet) {
+  if (fleet == nullptr) return {};
+  return [fleet] { return fleet->size(); };
+}
+
 } // namespace raglan::app

@@ -82,7 +82,10 @@ class ProviderCalls::Call {
 
   void add_limits(http::Headers& headers) const {
     if (behaviour.requests_per_second <= 0) return;
-    headers.set("x-ratelimit-limit-requests", std::to_string(behaviour.request_burst));
+    const double per_minute = std::ceil(60 * behaviour.requests_per_second);
+    const auto limit =
+        std::max<std::uint64_t>(behaviour.request_burst, static_cast<std::uint64_t>(per_minute));
+    headers.set("x-ratelimit-limit-requests", std::to_string(limit));
     headers.set("x-ratelimit-remaining-requests", std::to_string(remaining_));
     headers.set("x-ratelimit-reset-requests",
                 fmt::format("{}ms", std::chrono::ceil<milliseconds>(reset_).count()));

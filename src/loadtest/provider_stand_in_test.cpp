@@ -172,7 +172,7 @@ TEST_F(ProviderStandInTest, ThrottlesAndSaysForHowLong) {
   const auto refused = embed({"text"});
   EXPECT_EQ(refused->status, 429);
   EXPECT_EQ(refused->headers.get("retry-after"), "3"); // two seconds, rounded up
-  EXPECT_EQ(refused->headers.get("x-ratelimit-limit-requests"), "2");
+  EXPECT_EQ(refused->headers.get("x-ratelimit-limit-requests"), "30");
   clock_.advance(3s);
   EXPECT_EQ(embed_status(), 200);
   EXPECT_EQ(provider_->stats().throttled, 1u);

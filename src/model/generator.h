@@ -18,6 +18,7 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "net/task.h"
+#include "policy/tier.h"
 
 namespace raglan::model {
 
@@ -46,6 +47,7 @@ struct GenerationRequest {
   std::size_t max_tokens = 0;
   Sampling sampling;
   Deadline deadline;
+  policy::Tier tier = policy::Tier::kPaid; // who goes first when the provider's quota is scarce
   // False: another model is asked when this one fails, so one attempt is enough, and no waiting.
   bool last_resort = true;
 };

@@ -14,7 +14,9 @@ ProviderGate::ProviderGate(std::string_view kind, const ProviderPolicies& polici
       observer_(std::move(observer)),
       clock_(clock),
       breaker_(policies.breaker),
-      budget_(policies.retry_budget) {}
+      budget_(policies.retry_budget),
+      nodes_(policies.nodes),
+      pacer_(policies.quota) {}
 
 Result<> ProviderGate::check() const {
   if (const int status = refusal_; status != 0) {
@@ -24,13 +26,8 @@ Result<> ProviderGate::check() const {
   return provider_left_alone(kind_);
 }
 
-ProviderVerdict ProviderGate::judge_status(int status, const http::Headers& headers) {
-  ProviderVerdict verdict = model::judge_status(kind_, status, headers, clock_.wall_now());
-  if (verdict.hold) {
-    const MonotonicTime until = clock_.now() + std::min<Duration>(*verdict.hold, kLongestHold);
-    held_until_.with([&](MonotonicTime& held) { held = std::max(held, until); });
-  }
-  return verdict;
+ProviderVerdict ProviderGate::judge_status(int status, const http::Headers& headers) const {
+  return model::judge_status(kind_, status, headers, clock_.wall_now());
 }
 
 ProviderVerdict ProviderGate::judge_error(ErrorCode code, bool cut_short) const {
@@ -49,14 +46,46 @@ void ProviderGate::note(int status) {
   }
 }
 
-Duration ProviderGate::held_for(MonotonicTime now) const {
-  const MonotonicTime until = held_until_.with([](const MonotonicTime& held) { return held; });
-  return until <= now ? Duration::zero() : until - now;
+policy::PacerStatus ProviderGate::quota_status() const {
+  const MonotonicTime now = clock_.now();
+  return pacer_.with([now](policy::Pacer& pacer) { return pacer.status(now); });
 }
 
-void ProviderCall::Attempt::report(std::string_view code, policy::Outcome outcome) {
+ProviderGate::Slot ProviderGate::reserve(const std::optional<policy::PacerSlot>& reserved,
+                                         double tokens, policy::Tier tier, Deadline deadline,
+                                         MonotonicTime now) {
+  const std::size_t nodes = nodes_ ? nodes_() : 1;
+  return pacer_.with([&](policy::Pacer& pacer) {
+    pacer.set_nodes(nodes);
+    return reserved ? pacer.confirm(*reserved, deadline, now)
+                    : pacer.reserve({tokens}, tier, deadline, now);
+  });
+}
+
+void ProviderGate::give_back(const policy::PacerSlot& slot) {
+  const MonotonicTime now = clock_.now();
+  pacer_.with([&](policy::Pacer& pacer) { pacer.cancel(slot, now); });
+}
+
+void ProviderGate::pace(const policy::PacerSlot& slot, const ProviderAnswer& answer,
+                        MonotonicTime now) {
+  const bool alert = pacer_.with([&](policy::Pacer& pacer) {
+    if (answer.throttled) {
+      pacer.throttled(slot, answer.hold, answer.quota, now);
+    } else {
+      pacer.completed(slot, answer.tokens, answer.quota, now);
+    }
+    return pacer.status(now).alert;
+  });
+  if (alert != alerted_.exchange(alert) && alert) {
+    log_warning("a provider's quota is nearly used up", {{"provider", kind_}});
+  }
+}
+
+void ProviderCall::Attempt::report(std::string_view code, const ProviderAnswer& answer) {
   const MonotonicTime ended = gate_->clock_.now();
-  permit_.report(outcome, ended);
+  permit_.report(answer.outcome, ended);
+  gate_->pace(slot_, answer, ended);
   if (gate_->observer_) gate_->observer_(code, ended - began_);
 }
 
@@ -67,22 +96,35 @@ ProviderCall::ProviderCall(ProviderGate& gate, Limits limits)
       backoff_(gate.backoff_),
       rng_(random_seed()) {}
 
+ProviderCall::~ProviderCall() {
+  if (slot_) gate_.give_back(*slot_);
+}
+
 Result<Duration> ProviderCall::hold() {
   const MonotonicTime now = gate_.clock_.now();
-  const Duration held = gate_.held_for(now);
-  if (held == Duration::zero()) return held;
-  const Duration wait = backoff_.next(rng_, held);
-  const bool in_time = limits_.last_resort && limits_.deadline.allows(wait, now);
-  return in_time ? Result<Duration>(wait) : provider_throttled(gate_.kind_);
+  if (limits_.deadline.expired(now)) return provider_deadline_passed(gate_.kind_);
+  const auto slot = gate_.reserve(slot_, limits_.tokens, limits_.tier, limits_.deadline, now);
+  slot_ = slot ? std::optional(*slot) : std::nullopt;
+  if (slot && slot->start <= now) return Duration::zero();
+  if (!limits_.last_resort) return provider_throttled(gate_.kind_);
+  if (slot) return slot->start - now;
+  // Nobody may book so far ahead: it asks again later, if there is time.
+  const policy::PacerRefusal& refusal = slot.error();
+  const bool later =
+      refusal.reason != policy::PacerReason::kDeadline && refusal.retry_after > Duration::zero();
+  const Duration wait = backoff_.next(rng_, refusal.retry_after);
+  if (later && limits_.deadline.allows(wait, now)) return wait;
+  return provider_throttled(gate_.kind_);
 }
 
 Result<ProviderCall::Attempt> ProviderCall::begin() {
   const MonotonicTime now = gate_.clock_.now();
   if (limits_.deadline.expired(now)) return provider_deadline_passed(gate_.kind_);
+  if (!slot_) return fail(ErrorCode::kInternal, "an attempt that was not waited for");
   auto permit = gate_.breaker_.try_acquire(now);
   if (!permit) return provider_left_alone(gate_.kind_);
   ++attempts_;
-  return Attempt(gate_, std::move(*permit), now);
+  return Attempt(gate_, std::move(*permit), *std::exchange(slot_, std::nullopt), now);
 }
 
 std::optional<Duration> ProviderCall::retry_after(ProviderVerdict::Next next) {

@@ -28,15 +28,28 @@ class ProviderGateTest : public testing::Test {
              .deadline = Deadline::after(time, clock_.now()),
              .last_resort = last_resort}};
   }
-  void throttle(std::string_view retry_after) {
-    http::Headers headers;
-    headers.set("retry-after", retry_after);
-    gate().judge_status(429, headers);
+  static Result<ProviderCall::Attempt> begin(ProviderCall& call) {
+    auto hold = call.hold();
+    if (!hold) return forward_error(hold);
+    EXPECT_EQ(*hold, 0s);
+    return call.begin();
   }
-  void fail_once() {
-    auto failing = call(10s);
-    failing.begin()->report("500", Outcome::kFailure);
+  Duration wait_for_turn(ProviderCall& call) {
+    const MonotonicTime began = clock_.now();
+    for (auto hold = call.hold(); hold && *hold > 0s; hold = call.hold()) clock_.advance(*hold);
+    return clock_.now() - began;
   }
+  // What a call comes to.
+  void once(const ProviderAnswer& answer) {
+    auto one = call(10min);
+    auto attempt = begin(one);
+    ASSERT_TRUE(attempt);
+    attempt->report("", answer);
+  }
+  void throttle(std::optional<Duration> retry_after) {
+    once({.throttled = true, .hold = retry_after});
+  }
+  void fail_once() { once({.outcome = Outcome::kFailure}); }
 
   ManualClock clock_;
   ProviderPolicies policies_{.backoff = {.base_backoff = 1ms, .max_backoff = 1ms}};
@@ -46,54 +59,107 @@ class ProviderGateTest : public testing::Test {
 
 TEST_F(ProviderGateTest, AThrottledProviderHoldsBackEveryCallUntilTheTimeItNamed) {
   auto early = call(60s);
-  throttle("5");
+  ASSERT_EQ(early.hold().value(), 0s);
+  throttle(5s);
   auto late = call(60s);
-  for (ProviderCall* each : {&early, &late}) {
-    EXPECT_GE(each->hold().value(), 5s);
-    EXPECT_LE(each->hold().value(), 5s + 1ms);
+  EXPECT_GE(wait_for_turn(early), 5s) << "it had its turn, and did not use it";
+  EXPECT_GT(wait_for_turn(late), 0s) << "they do not begin together";
+}
+
+TEST_F(ProviderGateTest, AThrottleThatNamesNoTimeHoldsForASecond) {
+  throttle(std::nullopt);
+  auto next = call(60s);
+  EXPECT_GE(next.hold().value(), policies_.quota.default_backoff);
+}
+
+TEST_F(ProviderGateTest, CallsAreSpreadSoThatTheQuotaLasts) {
+  policies_.quota.requests_per_minute = 60;
+  std::vector<std::unique_ptr<ProviderCall>> calls;
+  const MonotonicTime began = clock_.now();
+  Duration last{};
+  int begun = 0;
+  for (int i = 0; i < 20; ++i) { // six at once, and then one a second and a bit
+    auto each = std::make_unique<ProviderCall>(
+        gate(), ProviderCall::Limits{.deadline = Deadline::after(1h, clock_.now())});
+    wait_for_turn(*each);
+    ASSERT_TRUE(each->begin());
+    begun += clock_.now() - began < 1s ? 1 : 0;
+    last = clock_.now() - began;
+    calls.push_back(std::move(each));
   }
-  clock_.advance(5s - 1ms);
-  EXPECT_GT(early.hold().value(), 0s);
-  clock_.advance(1ms);
-  EXPECT_EQ(early.hold().value(), 0s);
+  EXPECT_LE(begun, 7);
+  EXPECT_GE(last, 12s);
+}
+
+TEST_F(ProviderGateTest, NodesDivideTheQuota) {
+  policies_.quota.requests_per_minute = 60;
+  policies_.nodes = [] { return std::size_t{4}; };
+  auto any = call(60s);
+  ASSERT_EQ(any.hold().value(), 0s);
+  EXPECT_EQ(gate().quota_status().requests_limit, 15);
+}
+
+TEST_F(ProviderGateTest, TheQuotaIsWhatTheHeadersSay) {
+  ProviderAnswer answer{.outcome = Outcome::kSuccess};
+  answer.quota.requests.limit = 100;
+  answer.quota.tokens.limit = 5'000;
+  once(answer);
+  EXPECT_EQ(gate().quota_status().requests_limit, 100);
+  EXPECT_EQ(gate().quota_status().tokens_limit, 5'000);
+}
+
+TEST_F(ProviderGateTest, ATurnThatIsNotUsedIsAnothers) {
+  policies_.quota.requests_per_minute = 10; // one at once
+  {
+    EXPECT_EQ(call(60s).hold().value(), 0s);
+  }
+  auto next = call(60s);
+  EXPECT_EQ(next.hold().value(), 0s);
+  auto after = call(60s);
+  EXPECT_GT(after.hold().value(), 0s);
+}
+
+TEST_F(ProviderGateTest, AnAttemptIsNotMadeOutOfTurn) {
+  auto hasty = call(60s);
+  EXPECT_EQ(hasty.begin().error().code, ErrorCode::kInternal);
 }
 
 TEST_F(ProviderGateTest, NobodyWaitsForLongerThanThereIsTimeNorWhenAnotherCanBeAsked) {
-  throttle("5");
+  throttle(5s);
   EXPECT_EQ(call(5s - 1ms).hold().error().code, ErrorCode::kOverloaded);
-  EXPECT_TRUE(call(5s + 1ms).hold());
+  EXPECT_TRUE(call(20s).hold());
   EXPECT_EQ(call(60s, 4, false).hold().error().code, ErrorCode::kOverloaded);
 }
 
 TEST_F(ProviderGateTest, NoProviderIsHeldForEver) {
-  throttle("86400");
-  EXPECT_LE(call(24h).hold().value(), ProviderGate::kLongestHold + 1ms);
+  throttle(24h);
+  EXPECT_LE(call(24h).hold().value(), policies_.quota.max_backoff + 1ms);
 }
 
 TEST_F(ProviderGateTest, AFailedAttemptIsMadeAgainWhileAnotherCouldEndInTime) {
   auto enough = call(1s + 1ms);
-  ASSERT_TRUE(enough.begin());
+  ASSERT_TRUE(begin(enough));
   EXPECT_TRUE(enough.retry_after(Next::kRetry));
   auto too_little = call(1s - 1ms);
-  ASSERT_TRUE(too_little.begin());
+  ASSERT_TRUE(begin(too_little));
   EXPECT_FALSE(too_little.retry_after(Next::kRetry));
 }
 
 TEST_F(ProviderGateTest, AttemptsAreCounted) {
   auto twice = call(60s, 2);
-  ASSERT_TRUE(twice.begin());
+  ASSERT_TRUE(begin(twice));
   EXPECT_TRUE(twice.retry_after(Next::kRetry));
-  ASSERT_TRUE(twice.begin());
+  ASSERT_TRUE(begin(twice));
   EXPECT_FALSE(twice.retry_after(Next::kRetry));
   EXPECT_FALSE(twice.retry_after(Next::kWhenAllowed));
 }
 
 TEST_F(ProviderGateTest, WhatIsDoneOrHasAnotherToAskIsNotMadeAgain) {
   auto done = call(60s);
-  ASSERT_TRUE(done.begin());
+  ASSERT_TRUE(begin(done));
   EXPECT_FALSE(done.retry_after(Next::kNone));
   auto replaceable = call(60s, 4, false);
-  ASSERT_TRUE(replaceable.begin());
+  ASSERT_TRUE(begin(replaceable));
   EXPECT_FALSE(replaceable.retry_after(Next::kRetry));
 }
 
@@ -101,7 +167,7 @@ TEST_F(ProviderGateTest, TheBudgetBoundsRetriesAndNotWhatAThrottleHasAskedFor) {
   policies_.retry_budget = {.retry_ratio = 0, .min_retries = 1};
   auto first = call(60s);
   auto second = call(60s);
-  ASSERT_TRUE(first.begin() && second.begin());
+  ASSERT_TRUE(begin(first) && begin(second));
   EXPECT_TRUE(first.retry_after(Next::kRetry));
   EXPECT_FALSE(second.retry_after(Next::kRetry)); // the one permit is the first one's
   EXPECT_EQ(second.retry_after(Next::kWhenAllowed), 0s);
@@ -109,13 +175,15 @@ TEST_F(ProviderGateTest, TheBudgetBoundsRetriesAndNotWhatAThrottleHasAskedFor) {
 
 TEST_F(ProviderGateTest, AnOpenBreakerAndAPassedDeadlineBeginNothing) {
   auto late = call(1s);
+  ASSERT_EQ(late.hold().value(), 0s);
   clock_.advance(1s);
   EXPECT_EQ(late.begin().error().code, ErrorCode::kDeadlineExceeded);
   for (std::size_t i = 1; i < policies_.breaker.failure_threshold; ++i) fail_once();
   EXPECT_TRUE(gate().check());
   fail_once();
   EXPECT_EQ(gate().check().error().code, ErrorCode::kUnavailable);
-  EXPECT_EQ(call(60s).begin().error().code, ErrorCode::kUnavailable);
+  auto left_alone = call(60s);
+  EXPECT_EQ(begin(left_alone).error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(observed_.size(), policies_.breaker.failure_threshold);
 }
 
@@ -134,9 +202,9 @@ TEST_F(ProviderGateTest, ARefusalIsOfAllCallsUntilOneSucceeds) {
 
 TEST_F(ProviderGateTest, EachAttemptIsObservedOnceWithWhatItTook) {
   auto one = call(60s);
-  auto attempt = one.begin();
+  auto attempt = begin(one);
   clock_.advance(30ms);
-  attempt->report("200", Outcome::kSuccess);
+  attempt->report("200", {.outcome = Outcome::kSuccess});
   EXPECT_THAT(observed_, testing::ElementsAre(testing::Pair("200", Duration(30ms))));
 }
 

@@ -68,17 +68,26 @@ std::unexpected<Error> provider_deadline_passed(std::string_view kind) {
   return fail(ErrorCode::kDeadlineExceeded, fmt::format("the deadline passed before {}", kind));
 }
 
+policy::QuotaReport quota_of(const http::Headers& headers, WallTime now) {
+  policy::QuotaReport report;
+  for (const http::Header& header : headers) {
+    policy::read_quota_header(header.name, header.value, now, report);
+  }
+  return report;
+}
+
 ProviderVerdict judge_status(std::string_view kind, int status, const http::Headers& headers,
                              WallTime now) {
   const auto wait = http::retry_after(headers, now);
   if (status == 429 || (status == 503 && wait)) {
     const bool held = wait && *wait > Duration::zero();
     return {.error = provider_throttled(kind).error(),
-            .next = held ? ProviderVerdict::Next::kWhenAllowed : ProviderVerdict::Next::kRetry,
-            .hold = wait.value_or(Duration::zero())};
+            .next = ProviderVerdict::Next::kWhenAllowed,
+            .throttled = true,
+            .hold = held ? wait : std::nullopt};
   }
   const policy::Outcome outcome = policy::outcome_of_status(status, wait.has_value());
-  return {refusal_error(kind, status), next_after(outcome), outcome, std::nullopt};
+  return {refusal_error(kind, status), next_after(outcome), outcome};
 }
 
 ProviderVerdict judge_error(std::string_view kind, ErrorCode code, bool cut_short) {
@@ -86,7 +95,7 @@ ProviderVerdict judge_error(std::string_view kind, ErrorCode code, bool cut_shor
     return {.error = {code, fmt::format("the deadline passed during {}", kind), ""}};
   }
   const policy::Outcome outcome = policy::outcome_of_error(code);
-  return {failure_error(kind, code), next_after(outcome), outcome, std::nullopt};
+  return {failure_error(kind, code), next_after(outcome), outcome};
 }
 
 } // namespace raglan::model

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "http/headers.h"
 #include "policy/outcome.h"
+#include "policy/quota_headers.h"
 
 namespace raglan::model {
 
@@ -24,7 +25,8 @@ struct ProviderVerdict {
   Error error;
   Next next = Next::kNone;
   policy::Outcome outcome = policy::Outcome::kNeutral;
-  std::optional<Duration> hold; // throttled: how long it asked to be left alone
+  bool throttled = false;
+  std::optional<Duration> hold; // throttled: how long it asked to be left alone, if it said so
 };
 
 // Of an answer whose status is no 2xx. `kind`: "embedding" or "generation".
@@ -32,6 +34,9 @@ ProviderVerdict judge_status(std::string_view kind, int status, const http::Head
                              WallTime now);
 // Of a call without an answer; `cut_short`: by its own deadline, and not by the provider's timeout.
 ProviderVerdict judge_error(std::string_view kind, ErrorCode code, bool cut_short);
+
+// What an answer's headers say of the quota.
+policy::QuotaReport quota_of(const http::Headers& headers, WallTime now);
 
 std::unexpected<Error> provider_throttled(std::string_view kind);
 std::unexpected<Error> provider_deadline_passed(std::string_view kind); // before it was asked

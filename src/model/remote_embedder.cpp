@@ -151,9 +151,12 @@ Result<Embeddings> RemoteEmbedder::embed(const std::vector<std::string_view>& te
 Result<Embeddings> RemoteEmbedder::embed_once(const std::vector<std::string_view>& texts,
                                               Deadline deadline) {
   const std::string body = embeddings_request(model_, texts, config_.dimensions);
-  ProviderCall call(
-      gate_,
-      {.max_attempts = kMaxAttempts, .attempt_timeout = config_.timeout, .deadline = deadline});
+  std::size_t tokens = 0;
+  for (const std::string_view text : texts) tokens += estimate_tokens(text);
+  ProviderCall call(gate_, {.max_attempts = kMaxAttempts,
+                            .attempt_timeout = config_.timeout,
+                            .deadline = deadline,
+                            .tokens = static_cast<double>(tokens)});
   std::optional<Result<Embeddings>> last;
   while (true) {
     auto hold = call.hold();
@@ -167,7 +170,7 @@ Result<Embeddings> RemoteEmbedder::embed_once(const std::vector<std::string_view
     if (!attempt) return last ? std::move(*last) : forward_error(attempt);
     std::string code;
     ProviderOutcome<Embeddings> came = ask(body, texts.size(), deadline, code);
-    attempt->report(code, came.outcome);
+    attempt->report(code, came.answer);
     last = std::move(came.made);
     const auto wait = call.retry_after(came.next);
     if (!wait) return std::move(*last);
@@ -189,12 +192,22 @@ ProviderOutcome<Embeddings> RemoteEmbedder::ask(const std::string& body, std::si
   const int status = response->status;
   code = std::to_string(status);
   gate_.note(status);
+  const policy::QuotaReport quota = quota_of(response->headers, clock_.wall_now());
   if (status < 200 || status >= 300) {
-    return Outcome::failed(gate_.judge_status(status, response->headers));
+    Outcome refused = Outcome::failed(gate_.judge_status(status, response->headers));
+    refused.answer.quota = quota;
+    return refused;
   }
-  auto read = read_embeddings_reply(response->body, texts, dimension_);
-  if (read) return {std::move(read), ProviderVerdict::Next::kNone, policy::Outcome::kSuccess};
-  return {std::move(read), ProviderVerdict::Next::kRetry, policy::Outcome::kFailure};
+  Outcome came{read_embeddings_reply(response->body, texts, dimension_)};
+  came.answer.quota = quota;
+  if (came.made) {
+    came.answer.outcome = policy::Outcome::kSuccess;
+    came.answer.tokens = static_cast<double>(came.made->tokens);
+  } else {
+    came.next = ProviderVerdict::Next::kRetry;
+    came.answer.outcome = policy::Outcome::kFailure;
+  }
+  return came;
 }
 
 http::ClientRequest RemoteEmbedder::make_request(const std::string& body, std::size_t texts) const {

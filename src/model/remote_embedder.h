@@ -80,6 +80,7 @@ class RemoteEmbedder final : public Embedder {
   void interrupt() override;
 
   policy::BreakerStatus breaker_status() const { return gate_.breaker_status(); }
+  policy::PacerStatus quota_status() const { return gate_.quota_status(); }
 
  private:
   RemoteEmbedder(std::string model, RemoteEmbedderConfig config, const ProviderPolicies& policies,

@@ -311,16 +311,20 @@ TEST_F(RemoteEmbedderTest, WhoCannotWaitIsRefusedAtOnceAndSoAreOthersMeanwhile) 
   EXPECT_EQ(error_of().code, ErrorCode::kOverloaded);
   EXPECT_EQ(error_of().code, ErrorCode::kOverloaded);
   EXPECT_EQ(calls(), 1u);
-  clock_.advance(31s);
+  clock_.advance(40s);
   EXPECT_TRUE(embed({"text"}));
 }
 
-TEST_F(RemoteEmbedderTest, WithoutAnEndAThrottleIsTriedAgainLikeAFailure) {
-  policies_.retry_budget = {.retry_ratio = 0, .min_retries = 1};
+TEST_F(RemoteEmbedderTest, WithoutAnEndAThrottleIsAskedAgainAfterASecondAndCostsNoBudget) {
+  policies_.retry_budget = {.retry_ratio = 0, .min_retries = 0};
   connect();
   plan_status(429, 2);
-  EXPECT_TRUE(embed({"text"}));
+  const MonotonicTime began = clock_.now();
+  auto made = std::async(std::launch::async, [&] { return embed({"text"}); });
+  while (made.wait_for(1ms) != std::future_status::ready) clock_.advance(20ms);
+  EXPECT_TRUE(made.get());
   EXPECT_EQ(calls(), 3u);
+  EXPECT_GE(clock_.now() - began, 2 * policies_.quota.default_backoff);
 }
 
 TEST_F(RemoteEmbedderTest, AProviderThatDoesNotAnswerIsAFailure) {

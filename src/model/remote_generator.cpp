@@ -6,6 +6,7 @@
 
 #include "http/sse.h"
 #include "model/provider_address.h"
+#include "model/token_estimate.h"
 #include "net/pause.h"
 
 namespace raglan::model {
@@ -14,6 +15,12 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::string_view kKind = "generation";
+
+std::size_t expected_tokens(const GenerationRequest& request) {
+  std::size_t tokens = request.max_tokens;
+  for (const ChatMessage& message : request.messages) tokens += estimate_tokens(message.text);
+  return tokens;
+}
 
 http::ClientConfig client_config(const RemoteGeneratorConfig& config) {
   http::ClientConfig client;
@@ -74,7 +81,9 @@ net::Task<Result<Generation>> RemoteGenerator::generate(GenerationRequest reques
   ProviderCall call(gate_, {.max_attempts = kMaxAttempts,
                             .attempt_timeout = config_.stall_timeout,
                             .deadline = request.deadline,
-                            .last_resort = request.last_resort});
+                            .last_resort = request.last_resort,
+                            .tokens = static_cast<double>(expected_tokens(request)),
+                            .tier = request.tier});
   std::optional<Result<Generation>> last;
   while (true) {
     auto hold = call.hold();
@@ -88,7 +97,7 @@ net::Task<Result<Generation>> RemoteGenerator::generate(GenerationRequest reques
     if (!attempt) co_return last ? std::move(*last) : forward_error(attempt);
     std::string code;
     ProviderOutcome<Generation> came = co_await ask(body, request.deadline, on_text, code);
-    attempt->report(code, came.outcome);
+    attempt->report(code, came.answer);
     last = std::move(came.made);
     const auto wait = call.retry_after(came.next);
     if (!wait) co_return std::move(*last);
@@ -111,8 +120,11 @@ net::Task<ProviderOutcome<Generation>> RemoteGenerator::ask(const std::string& b
   const int status = stream->status();
   code = std::to_string(status);
   gate_.note(status);
+  const policy::QuotaReport quota = quota_of(stream->headers(), clock_.wall_now());
   if (status < 200 || status >= 300) {
-    co_return Outcome::failed(gate_.judge_status(status, stream->headers()));
+    Outcome refused = Outcome::failed(gate_.judge_status(status, stream->headers()));
+    refused.answer.quota = quota;
+    co_return refused;
   }
   ChatReader reader(kMaxAnswerBytes);
   Result<> ok;
@@ -126,12 +138,16 @@ net::Task<ProviderOutcome<Generation>> RemoteGenerator::ask(const std::string& b
     ok = reader.feed(*piece, on_text);
   }
   Outcome came{ok ? reader.finish() : Result<Generation>(forward_error(ok))};
+  came.answer.quota = quota;
   if (came.made) {
     came.made->model = config_.model;
-    came.outcome = policy::Outcome::kSuccess;
+    came.answer.outcome = policy::Outcome::kSuccess;
+    const GenerationUsage& usage = came.made->usage;
+    const std::size_t tokens = usage.prompt_tokens + usage.completion_tokens;
+    if (tokens > 0) came.answer.tokens = static_cast<double>(tokens);
   } else {
     code = error_code_name(came.made.error().code);
-    came.outcome = policy::Outcome::kFailure;
+    came.answer.outcome = policy::Outcome::kFailure;
     if (!reader.has_text()) came.next = ProviderVerdict::Next::kRetry;
   }
   co_return came;

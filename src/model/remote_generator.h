@@ -58,6 +58,7 @@ class RemoteGenerator final : public Generator {
   net::Task<Result<Generation>> generate(GenerationRequest request, OnText on_text) override;
 
   policy::BreakerStatus breaker_status() const { return gate_.breaker_status(); }
+  policy::PacerStatus quota_status() const { return gate_.quota_status(); }
   http::ClientStats client_stats() const { return client_.stats(); }
 
  private:

@@ -233,10 +233,12 @@ net::Task<Result<>> AnswerRun::write_answer() {
     if (stages_.live != nullptr) stages_.live->append(shown);
   };
   model::Generator::OnText on_text = [&](std::string_view piece) { show(citations.feed(piece)); };
-  model::GenerationRequest request{.messages = std::move(prompt.messages),
-                                   .max_tokens = max_tokens,
-                                   .sampling = conversation.sampling,
-                                   .deadline = request_.deadline};
+  model::GenerationRequest request{
+      .messages = std::move(prompt.messages),
+      .max_tokens = max_tokens,
+      .sampling = conversation.sampling,
+      .deadline = request_.deadline,
+      .tier = request_.background ? policy::Tier::kIngest : request_.tier};
   ++calls_;
   auto made = co_await parts_.generator->generate(std::move(request), on_text);
   if (made) show(citations.finish());

@@ -57,14 +57,48 @@ TEST_F(PipelineTest, WhatChangesTheAnswerChangesTheKey) {
 
 TEST_F(PipelineTest, WhatChangesWhatIsFoundOrSaidChangesTheKeys) {
   const ConfigKeys shipped = config_keys(config_, "fake", "");
+  const auto keys_after = [&](auto change) {
+    PipelineConfig other = config_;
+    change(other);
+    return config_keys(other, "fake", "");
+  };
+  using Config = PipelineConfig;
+  const std::vector<std::function<void(Config&)>> finding{
+      [](Config& config) { config.retrieval.mode = RetrievalMode::kDense; },
+      [](Config& config) { config.retrieval.candidates += 1; },
+      [](Config& config) { config.retrieval.method = FusionMethod::kRrf; },
+      [](Config& config) { config.retrieval.bm25_weight += 0.1; },
+      [](Config& config) { config.retrieval.rrf_k += 1; },
+  };
+  for (std::size_t i = 0; i < finding.size(); ++i) {
+    EXPECT_NE(keys_after(finding[i]).retrieval, shipped.retrieval) << i;
+  }
+  const std::vector<std::function<void(Config&)>> answering{
+      [](Config& config) { config.extractive.max_candidates += 1; },
+      [](Config& config) { config.extractive.max_sentences += 1; },
+      [](Config& config) { config.extractive.min_cosine += 0.1; },
+      [](Config& config) { config.prompt.instructions = "Answer in verse."; },
+      [](Config& config) { config.prompt.context_tokens += 1; },
+      [](Config& config) { config.prompt.max_tokens += 1; },
+  };
+  for (std::size_t i = 0; i < answering.size(); ++i) {
+    EXPECT_EQ(keys_after(answering[i]).retrieval, shipped.retrieval) << i;
+    EXPECT_NE(keys_after(answering[i]).answer, shipped.answer) << i;
+  }
   EXPECT_NE(config_keys(config_, "another model", "").retrieval, shipped.retrieval);
-  PipelineConfig other = config_;
-  other.retrieval.bm25_weight += 0.1;
-  EXPECT_NE(config_keys(other, "fake", "").retrieval, shipped.retrieval);
-  other = config_;
-  other.extractive.min_cosine += 0.1;
-  EXPECT_EQ(config_keys(other, "fake", "").retrieval, shipped.retrieval);
-  EXPECT_NE(config_keys(other, "fake", "").answer, shipped.answer);
+  EXPECT_NE(config_keys(config_, "fake", "a writer").answer, shipped.answer);
+}
+
+TEST_F(PipelineTest, EachPartOfTheGenerationChangesTheKey) {
+  const ConfigKeys keys = config_keys(config_, "fake", "");
+  const store::Generation shipped{.epoch = 1, .seq = 2, .nonce = 3};
+  const Hash128 key = query_key(question(), shipped, keys);
+  for (const store::Generation& other : {store::Generation{.epoch = 9, .seq = 2, .nonce = 3},
+                                         store::Generation{.epoch = 1, .seq = 9, .nonce = 3},
+                                         store::Generation{.epoch = 1, .seq = 2, .nonce = 9}}) {
+    EXPECT_NE(query_key(question(), other, keys), key);
+    EXPECT_NE(retrieval_key(question(), other, keys), retrieval_key(question(), shipped, keys));
+  }
 }
 
 TEST_F(PipelineTest, AnUnknownCollectionIsNotFoundInEveryCacheMode) {
@@ -326,6 +360,23 @@ class CoalescingTest : public PipelineTest {
   bool holding_ = false;
   std::vector<std::function<void()>> held_;
 };
+
+// An answer and the passages alone are two questions to the query cache, and one search.
+TEST_F(CoalescingTest, TwoModesShareTheSearchThatIsUnderWay) {
+  auto answer = begin(question());
+  await_held(1);
+  QueryRequest passages = question();
+  passages.mode = QueryMode::kRetrieve;
+  auto retrieved = begin(passages, 1);
+  while (pipeline().coalesced_searches() == 0) std::this_thread::yield();
+  let_go();
+  ASSERT_TRUE(answer.get());
+  const auto reply = retrieved.get();
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->cache, CacheStatus::kMiss);
+  EXPECT_EQ(store_.searches, 1);
+  EXPECT_EQ(pipeline().coalesced_answers(), 0u);
+}
 
 TEST_F(CoalescingTest, TheSameQuestionAtTheSameTimeIsAnsweredOnce) {
   auto first = begin(question());

@@ -285,15 +285,14 @@ class Fails(RemoteTest):
         self.assertGreaterEqual(provider.stats()["failed"], 6)
         node.stop()
 
-    def test_a_throttled_provider_is_asked_when_it_says(self):
+    def test_a_provider_is_asked_as_often_as_it_says(self):
         provider = self.start_provider(requests_per_second=2, request_burst=1)
         node = self.start_node(provider, "embedding.dimensions=384")
         for number in range(3):
             reply = node.post("/v1/documents", self.document(number))
             self.assertEqual(reply.status, 200, reply.text)
         stats = provider.stats()
-        self.assertLessEqual(stats["throttled"], 3)  # never asked again before it said so
-        self.assertGreaterEqual(stats["throttled"], 1)
+        self.assertLessEqual(stats["throttled"], 1)  # its headers tell when it may be asked
         self.assertEqual(self.metric(node, "raglan_breaker_state", upstream="embedding"), 0)
         node.stop()
 
