@@ -1,6 +1,7 @@
 #include "loadtest/provider_calls.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>

@@ -53,5 +53,27 @@ TEST(EventLoops, WhatIsPostedToAStoppedLoopIsDestroyedWithIt) {
   EXPECT_TRUE(watched.expired());
 }
 
+// As a coroutine does that tells another loop that it is no more. Under the address sanitizer this
+// is an error where one loop is freed before the next is empty.
+TEST(EventLoops, WhatIsDestroyedWithOneLoopMayPostToAnother) {
+  struct Poster {
+    EventLoops& loops;
+    std::shared_ptr<int> token;
+    ~Poster() {
+      for (std::size_t i = 0; i < loops.size(); ++i) loops.post(i, [held = token] {});
+    }
+  };
+  auto token = std::make_shared<int>();
+  const std::weak_ptr<int> watched = token;
+  {
+    EventLoops loops({.threads = 2});
+    for (std::size_t i = 0; i < loops.size(); ++i) {
+      loops.post(i, [poster = std::make_shared<Poster>(loops, token)] {});
+    }
+    token.reset();
+  }
+  EXPECT_TRUE(watched.expired());
+}
+
 } // namespace
 } // namespace raglan::net

@@ -62,8 +62,7 @@ net::Task<http::Response> complete(const QueryRouteParts& parts, std::string_vie
   parsed->request.tier = *tier;
   Charge charge;
   if (parts.limits.limits(*tier)) {
-    charge = co_await charge_for(parts.limits, {parsed->request.collection.tenant, *tier},
-                                 cost_of({&parsed->request, 1}, parts.answer_tokens), *deadline);
+    charge = co_await charge_questions(parts, {&parsed->request, 1}, *tier, *deadline);
     if (!charge.allowed()) co_return charge.refusal(request);
   }
   if (parsed->stream) {

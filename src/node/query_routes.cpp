@@ -64,8 +64,7 @@ net::Task<http::Response> answer_query(const QueryRouteParts& parts, http::Reque
   const bool explain = query.explain;
   Charge charge;
   if (parts.limits.limits(*tier)) {
-    charge = co_await charge_for(parts.limits, {query.collection.tenant, *tier},
-                                 cost_of(parsed->requests, parts.answer_tokens), *deadline);
+    charge = co_await charge_questions(parts, parsed->requests, *tier, *deadline);
     if (!charge.allowed()) co_return charge.refusal(request);
   }
   if (parsed->stream) {
@@ -120,8 +119,7 @@ net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Requ
   const bool explain = parsed->requests.front().explain;
   Charge charge;
   if (parts.limits.limits(*tier)) {
-    charge = co_await charge_for(parts.limits, {parsed->requests.front().collection.tenant, *tier},
-                                 cost_of(parsed->requests, parts.answer_tokens), *deadline);
+    charge = co_await charge_questions(parts, parsed->requests, *tier, *deadline);
     if (!charge.allowed()) co_return charge.refusal(request);
   }
   if (!parsed->was_array) {
@@ -155,8 +153,7 @@ net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Requ
   co_return charge.described(std::move(response));
 }
 
-} // namespace
-
+// What they may need.
 policy::RateLimitCost cost_of(std::span<const rag::QueryRequest> requests,
                               std::size_t answer_tokens) {
   std::size_t tokens = 0;
@@ -168,6 +165,15 @@ policy::RateLimitCost cost_of(std::span<const rag::QueryRequest> requests,
     tokens += asked.value_or(answer_tokens);
   }
   return {static_cast<std::int64_t>(requests.size()), static_cast<std::int64_t>(tokens)};
+}
+
+} // namespace
+
+net::Task<Charge> charge_questions(const QueryRouteParts& parts,
+                                   std::span<const rag::QueryRequest> questions, policy::Tier tier,
+                                   Deadline deadline) {
+  co_return co_await charge_for(parts.limits, {questions.front().collection.tenant, tier},
+                                cost_of(questions, parts.answer_tokens), deadline);
 }
 
 void add_query_routes(http::Router& router, QueryRouteParts parts) {

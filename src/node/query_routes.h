@@ -7,6 +7,7 @@
 #include "auth/rate_limits.h"
 #include "http/router.h"
 #include "net/offload.h"
+#include "node/charge.h"
 #include "rag/pipeline.h"
 
 namespace raglan::node {
@@ -22,9 +23,10 @@ struct QueryRouteParts {
   Duration request_timeout;
 };
 
-// What questions may need.
-policy::RateLimitCost cost_of(std::span<const rag::QueryRequest> requests,
-                              std::size_t answer_tokens);
+// Of questions of one tenant, whose tier is limited.
+net::Task<Charge> charge_questions(const QueryRouteParts& parts,
+                                   std::span<const rag::QueryRequest> questions, policy::Tier tier,
+                                   Deadline deadline);
 
 void add_query_routes(http::Router& router, QueryRouteParts parts);
 

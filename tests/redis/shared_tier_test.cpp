@@ -321,6 +321,23 @@ TEST_F(SharedTierTest, AFullRedisStillAnswersWithWhatItHas) {
   EXPECT_EQ(found.entry->value, "the answer");
 }
 
+TEST_F(SharedTierTest, AReadOnlyReplicaStillAnswersWithWhatItHasAndOpensNoBreaker) {
+  RealServer server;
+  connect_tier(patient(server.url()));
+  put_and_release(entry(), "");
+  run(Command("REPLICAOF", "127.0.0.1", "1")); // of nobody who answers: it serves what it has
+  for (int i = 0; i < 10; ++i) {
+    const SharedLookup found = look("mine");
+    ASSERT_TRUE(found.entry.has_value());
+    EXPECT_EQ(found.claim, Claim::kNobodys) << "no claim can be made there";
+    put_and_release(entry("newer"), "");
+  }
+  EXPECT_EQ(look("mine").entry->value, "the answer");
+  EXPECT_EQ(client().stats().breaker.state, policy::BreakerState::kClosed);
+  EXPECT_EQ(client().stats().unavailable, 0u);
+  EXPECT_GE(client().stats().refused_replies, 20u);
+}
+
 TEST_F(SharedTierTest, AnEntryIsAsOldAsRedisSays) {
   RealServer server;
   connect_tier(patient(server.url()));
