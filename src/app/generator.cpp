@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "model/generator_chain.h"
+#include "model/hedged_generator.h"
 #include "model/remote_generator.h"
 
 namespace raglan::app {
@@ -60,15 +61,26 @@ Result<ConnectedGenerator> connect_generator(const Settings& settings,
   }
   model::ProviderPolicies policies = settings.generator_policies;
   policies.nodes = count_nodes(fleet);
-  const auto connect = [&](const model::RemoteGeneratorConfig& config, const std::string& name) {
+  const auto keep = [&connected](std::vector<telemetry::Registration> metrics) {
+    std::ranges::move(std::move(metrics), std::back_inserter(connected.metrics));
+  };
+  const auto connect = [&](const model::RemoteGeneratorConfig& config,
+                           const std::string& name) -> std::unique_ptr<model::Generator> {
     auto generator = std::make_unique<model::RemoteGenerator>(
-        config, policies, loops, observe_upstream(instruments.metrics, name), clock);
+        config, policies, loops,
+        model::RemoteGenerator::Observer{observe_upstream(instruments.metrics, name),
+                                         count_tokens(instruments.metrics, name, config.model)},
+        clock);
     const auto quota = [&remote = *generator] { return remote.quota_status(); };
-    std::ranges::move(register_quota_metrics(instruments.metrics, name, quota),
-                      std::back_inserter(connected.quotas));
+    keep(register_quota_metrics(instruments.metrics, name, quota));
     connected.breakers.push_back(
         instruments.breakers.add(name, [&remote = *generator] { return remote.breaker_status(); }));
-    return generator;
+    if (!settings.hedge.enabled) return generator;
+    auto hedged =
+        std::make_unique<model::HedgedGenerator>(std::move(generator), settings.hedge, clock);
+    const auto hedges = [&hedger = *hedged] { return hedger.status(); };
+    keep(register_hedge_metrics(instruments.metrics, name, hedges));
+    return hedged;
   };
   auto first = connect(main, "generation");
   if (settings.fallbacks.empty()) {

@@ -19,7 +19,7 @@ struct ConnectedGenerator {
   std::unique_ptr<supervisor::Supervisor> supervisor; // who keeps it running
   std::unique_ptr<model::Generator> generator;        // null: the settings name none
   std::vector<node::BreakerBoard::Place> breakers;    // go before it, as these
-  std::vector<telemetry::Registration> quotas;
+  std::vector<telemetry::Registration> metrics;       // likewise
 };
 
 // Makes no call. A model on this machine is started, and not waited for; its log is in the data

@@ -163,6 +163,8 @@ Settings::Settings() {
   registry_.add("generation.retry", generator_policies.backoff, "");
   registry_.add("generation.quota", generator_policies.quota,
                 "How calls of a provider are spread so that its quota lasts; of each of them.");
+  registry_.add("generation.hedge", hedge,
+                "When a call that has not begun to answer is made a second time.");
   registry_.add("generation.extractive", extractive,
                 "Answers without a language model: the best sentences of the passages.");
   registry_.add("admission", overload,

@@ -28,6 +28,7 @@
 #include "net/event_loops.h"
 #include "node/readiness.h"
 #include "policy/freshness.h"
+#include "policy/hedge.h"
 #include "rag/extractive.h"
 #include "rag/overload.h"
 #include "rag/pipeline.h"
@@ -111,6 +112,7 @@ class Settings {
   GenerationModel generation;
   model::RemoteGeneratorConfig generator;
   model::ProviderPolicies generator_policies;
+  policy::HedgeConfig hedge;
   std::vector<model::RemoteGeneratorConfig> fallbacks;
   LocalLlmConfig local_llm;
   rag::PromptConfig prompt;

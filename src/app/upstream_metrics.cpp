@@ -18,6 +18,20 @@ std::function<void(std::string_view code, Duration took)> observe_upstream(
   };
 }
 
+std::function<void(const model::GenerationUsage&)> count_tokens(telemetry::MetricRegistry& metrics,
+                                                                std::string_view upstream,
+                                                                std::string_view model) {
+  auto& tokens = metrics.counters("raglan_upstream_tokens_total",
+                                  "Tokens that a language model has read and written, as it says.",
+                                  {"upstream", "model", "kind"});
+  auto& prompt = tokens.with(upstream, model, "prompt");
+  auto& completion = tokens.with(upstream, model, "completion");
+  return [&prompt, &completion](const model::GenerationUsage& usage) {
+    prompt.add(usage.prompt_tokens);
+    completion.add(usage.completion_tokens);
+  };
+}
+
 std::vector<telemetry::Registration> register_quota_metrics(
     telemetry::MetricRegistry& metrics, std::string_view upstream,
     const std::function<policy::PacerStatus()>& status) {
@@ -42,6 +56,24 @@ std::vector<telemetry::Registration> register_quota_metrics(
       &Status::rate_factor);
   add(MetricKind::kCounter, "raglan_upstream_throttled_total", "Calls that an upstream throttled.",
       {}, &Status::throttled);
+  return registrations;
+}
+
+std::vector<telemetry::Registration> register_hedge_metrics(
+    telemetry::MetricRegistry& metrics, std::string_view upstream,
+    const std::function<policy::HedgeStatus()>& status) {
+  std::vector<telemetry::Registration> registrations;
+  const auto add = [&](std::string_view result, auto read) {
+    registrations.push_back(metrics.callback(
+        telemetry::MetricKind::kCounter, "raglan_upstream_hedges_total",
+        "Calls that took unusually long: made a second time, which won or lost, or refused to be.",
+        {{"upstream", std::string(upstream)}, {"result", std::string(result)}},
+        [status, read] { return static_cast<double>(read(status())); }));
+  };
+  using Status = policy::HedgeStatus;
+  add("won", [](const Status& of) { return of.won; });
+  add("lost", [](const Status& of) { return of.hedged - of.won; });
+  add("refused", [](const Status& of) { return of.refused; });
   return registrations;
 }
 

@@ -25,6 +25,9 @@ void describe(config::Table<ProviderBehaviour>& table) {
   table.field("max_batch_texts", &B::max_batch_texts, "of one call; more are answered 400").min(1);
   table.field("max_batch_tokens", &B::max_batch_tokens, "of one call; more are answered 400")
       .min(1);
+  table.field("slow_every", &B::slow_every,
+              "calls, of which the last takes slow_latency; 0 means never");
+  table.field("slow_latency", &B::slow_latency, "of such a call, instead of latency").max(longest);
   table.field("error_every", &B::error_every, "calls, of which the last fails; 0 means never");
   table.field("error_status", &B::error_status, "of such a failure").min(400).max(599);
   table.field("reset_every", &B::reset_every,

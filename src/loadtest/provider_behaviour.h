@@ -40,7 +40,9 @@ struct ProviderBehaviour {
   std::size_t dimensions = 384;             // unless a request names another number
   std::size_t max_batch_texts = 2048;
   std::size_t max_batch_tokens = 300'000;
-  std::size_t error_every = 0; // 0: never
+  std::size_t slow_every = 0;                    // 0: never
+  std::chrono::milliseconds slow_latency{1'000}; // instead of `latency`
+  std::size_t error_every = 0;                   // 0: never
   std::uint16_t error_status = 500;
   std::size_t reset_every = 0;    // 0: never
   double requests_per_second = 0; // 0: as many as come

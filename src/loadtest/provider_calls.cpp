@@ -111,14 +111,16 @@ class ProviderCalls::Call {
     reset_ = state.bucket.wait_for(static_cast<double>(behaviour.request_burst), now);
   }
   Duration time_to_answer(State& state, MonotonicTime now) const {
-    if (behaviour.parallel == 0) return behaviour.latency;
+    const auto latency =
+        is_turn(behaviour.slow_every, number_) ? behaviour.slow_latency : behaviour.latency;
+    if (behaviour.parallel == 0) return latency;
     MonotonicTime begins = now;
     if (state.busy_until.size() >= behaviour.parallel) {
       begins = std::max(now, state.busy_until.top());
       state.busy_until.pop();
     }
-    state.busy_until.push(begins + behaviour.latency);
-    return begins + behaviour.latency - now;
+    state.busy_until.push(begins + latency);
+    return begins + latency - now;
   }
 
   ProviderCalls& owner_;

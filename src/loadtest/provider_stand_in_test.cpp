@@ -150,6 +150,16 @@ TEST_F(ProviderStandInTest, CallsBeyondThoseInParallelWaitTheirTurn) {
   EXPECT_GE(SystemClock::instance().now() - before, 120ms);
 }
 
+TEST_F(ProviderStandInTest, EveryNthCallIsSlow) {
+  start({.slow_every = 2, .slow_latency = 60ms});
+  const MonotonicTime before = SystemClock::instance().now();
+  EXPECT_EQ(embed_status(), 200);
+  EXPECT_EQ(embed_status(), 200);
+  EXPECT_GE(SystemClock::instance().now() - before, 60ms);
+  EXPECT_EQ(embed_status(), 200);
+  EXPECT_EQ(provider_->stats().calls.at("/v1/embeddings"), 3u);
+}
+
 TEST_F(ProviderStandInTest, EveryNthCallFails) {
   start({.error_every = 3, .error_status = 502});
   std::vector<int> statuses;

@@ -50,6 +50,7 @@ struct GenerationRequest {
   policy::Tier tier = policy::Tier::kPaid; // who goes first when the provider's quota is scarce
   // False: another model is asked when this one fails, so one attempt is enough, and no waiting.
   bool last_resort = true;
+  std::function<std::size_t()> waiting; // how many others wait for their turn; empty: nobody
 };
 
 enum class FinishReason : std::uint8_t { kStop, kLength, kContentFilter };

@@ -88,17 +88,18 @@ std::string_view chat_role_name(ChatRole role) {
   return "user";
 }
 
-std::string chat_request(std::string_view model, const GenerationRequest& request) {
+std::string chat_request(std::string_view model, const GenerationRequest& request,
+                         const ChatDialect& dialect) {
+  using MaxTokens = ChatDialect::MaxTokens;
   json::array messages;
   messages.reserve(request.messages.size());
   for (const ChatMessage& message : request.messages) {
     messages.push_back({{"role", chat_role_name(message.role)}, {"content", message.text}});
   }
-  json::object body{{"model", model},
-                    {"messages", std::move(messages)},
-                    {"max_tokens", request.max_tokens},
-                    {"stream", true},
-                    {"stream_options", {{"include_usage", true}}}};
+  json::object body{{"model", model}, {"messages", std::move(messages)}, {"stream", true}};
+  body[dialect.max_tokens_field == MaxTokens::kMaxTokens ? "max_tokens" : "max_completion_tokens"] =
+      request.max_tokens;
+  if (dialect.stream_usage) body["stream_options"] = {{"include_usage", true}};
   add_sampling(body, request.sampling);
   return json_text(body);
 }

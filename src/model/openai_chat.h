@@ -12,6 +12,7 @@
 // Thread safety: none.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,8 +22,16 @@
 
 namespace raglan::model {
 
+// In what providers of this shape differ.
+struct ChatDialect {
+  enum class MaxTokens : std::uint8_t { kMaxTokens, kMaxCompletionTokens };
+  MaxTokens max_tokens_field = MaxTokens::kMaxTokens;
+  bool stream_usage = true; // asks for the counts of tokens at a stream's end
+};
+
 // The body of a request for a streamed answer.
-std::string chat_request(std::string_view model, const GenerationRequest& request);
+std::string chat_request(std::string_view model, const GenerationRequest& request,
+                         const ChatDialect& dialect = {});
 
 class ChatReader {
  public:

@@ -120,5 +120,15 @@ TEST(ChatRequest, HasMessagesSamplingAndAsksForAStreamWithUsage) {
   EXPECT_EQ(sampled.at("stop").at(0), "\n");
 }
 
+TEST(ChatRequest, SpeaksTheDialectOfItsProvider) {
+  const GenerationRequest request{.max_tokens = 5};
+  const ChatDialect dialect{.max_tokens_field = ChatDialect::MaxTokens::kMaxCompletionTokens,
+                            .stream_usage = false};
+  const json::value body = json::parse(chat_request("m", request, dialect));
+  EXPECT_EQ(body.at("max_completion_tokens"), 5);
+  EXPECT_FALSE(body.as_object().contains("max_tokens"));
+  EXPECT_FALSE(body.as_object().contains("stream_options"));
+}
+
 } // namespace
 } // namespace raglan::model

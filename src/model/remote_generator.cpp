@@ -65,6 +65,15 @@ void describe(config::Table<RemoteGeneratorConfig>& table) {
           "its share of the answers when models are chosen by weight; 0: only when all others fail")
       .min(0)
       .max(1'000'000);
+  using MaxTokens = ChatDialect::MaxTokens;
+  table.choice("max_tokens_field", &C::max_tokens_field,
+               "under which name the most tokens of an answer are told; some models of OpenAI take "
+               "only the second",
+               {{"max_tokens", MaxTokens::kMaxTokens},
+                {"max_completion_tokens", MaxTokens::kMaxCompletionTokens}});
+  table.field("stream_usage", &C::stream_usage,
+              "whether the counts of tokens are asked for (stream_options); a few servers refuse "
+              "the field, and what their answers cost is then estimated");
   table.field("ca_file", &C::ca_file, "PEM file of the certificates to trust; empty: the system's");
 }
 
@@ -73,11 +82,13 @@ RemoteGenerator::RemoteGenerator(RemoteGeneratorConfig config, const ProviderPol
     : config_(std::move(config)),
       clock_(clock),
       id_(config_.id.empty() ? provider_model_id(config_.model, config_.base_url) : config_.id),
-      gate_(kKind, policies, std::move(observer), clock),
+      on_usage_(std::move(observer.on_usage)),
+      gate_(kKind, policies, std::move(observer.on_call), clock),
       client_(client_config(config_), loops, clock) {}
 
 net::Task<Result<Generation>> RemoteGenerator::generate(GenerationRequest request, OnText on_text) {
-  const std::string body = chat_request(config_.model, request);
+  const std::string body = chat_request(
+      config_.model, request, ChatDialect{config_.max_tokens_field, config_.stream_usage});
   ProviderCall call(gate_, {.max_attempts = kMaxAttempts,
                             .attempt_timeout = config_.stall_timeout,
                             .deadline = request.deadline,
@@ -144,7 +155,10 @@ net::Task<ProviderOutcome<Generation>> RemoteGenerator::ask(const std::string& b
     came.answer.outcome = policy::Outcome::kSuccess;
     const GenerationUsage& usage = came.made->usage;
     const std::size_t tokens = usage.prompt_tokens + usage.completion_tokens;
-    if (tokens > 0) came.answer.tokens = static_cast<double>(tokens);
+    if (tokens > 0) {
+      came.answer.tokens = static_cast<double>(tokens);
+      if (on_usage_) on_usage_(usage);
+    }
   } else {
     code = error_code_name(came.made.error().code);
     came.answer.outcome = policy::Outcome::kFailure;

@@ -33,6 +33,8 @@ struct RemoteGeneratorConfig {
   std::chrono::milliseconds stall_timeout{10'000};
   std::size_t max_connections = 64;
   double weight = 1; // in a chain that chooses by it
+  ChatDialect::MaxTokens max_tokens_field = ChatDialect::MaxTokens::kMaxTokens;
+  bool stream_usage = true;
   // No settings: of a model that was started here, whose address is another each time.
   ModelTraits traits;
   std::string id;
@@ -45,8 +47,13 @@ class RemoteGenerator final : public Generator {
   static constexpr int kMaxAttempts = 4;
   static constexpr std::size_t kMaxAnswerBytes = 1 << 20;
 
-  using Observer = ProviderGate::Observer;
+  struct Observer {
+    ProviderGate::Observer on_call;
+    // Of each answer that was read to its end, if the provider said it.
+    std::function<void(const GenerationUsage&)> on_usage;
+  };
 
+  // Each part of the observer may be empty.
   RemoteGenerator(RemoteGeneratorConfig config, const ProviderPolicies& policies,
                   net::EventLoops& loops, Observer observer = {},
                   const Clock& clock = SystemClock::instance());
@@ -72,6 +79,7 @@ class RemoteGenerator final : public Generator {
   const RemoteGeneratorConfig config_;
   const Clock& clock_;
   const std::string id_;
+  const std::function<void(const GenerationUsage&)> on_usage_;
   ProviderGate gate_;
   http::Client client_;
 };

@@ -17,7 +17,8 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr std::string_view kPrivate = "private-text-of-the-provider";
-constexpr std::string_view kEnd = R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})";
+constexpr std::string_view kEnd = R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],)"
+                                  R"("usage":{"prompt_tokens":7,"completion_tokens":2}})";
 
 // What the provider does with one call. Without a plan it writes "one two".
 struct Planned {
@@ -83,7 +84,11 @@ class RemoteGeneratorTest : public net::LoopTest {
       auto observe = [this](std::string_view code, Duration) {
         codes_.with([&](auto& codes) { codes.emplace_back(code); });
       };
-      generator_ = std::make_unique<RemoteGenerator>(config_, policies_, loops_, observe);
+      auto count = [this](const GenerationUsage& usage) {
+        tokens_ += static_cast<int>(usage.prompt_tokens + 10 * usage.completion_tokens);
+      };
+      const RemoteGenerator::Observer observer{observe, count};
+      generator_ = std::make_unique<RemoteGenerator>(config_, policies_, loops_, observer);
     }
     return *generator_;
   }
@@ -120,6 +125,7 @@ class RemoteGeneratorTest : public net::LoopTest {
   std::unique_ptr<RemoteGenerator> generator_;
   Duration time_ = 20s;
   std::atomic<int> calls_ = 0;
+  std::atomic<int> tokens_ = 0; // read, and ten times those written
   Guarded<std::vector<Planned>> plans_;
   Guarded<std::vector<std::string>> codes_;
   Guarded<std::string> key_;
@@ -134,6 +140,7 @@ TEST_F(RemoteGeneratorTest, WritesPieceByPieceAndSendsItsKey) {
   EXPECT_EQ(shown(), "one two");
   EXPECT_EQ(key_.with([](auto& key) { return key; }), "Bearer sesame");
   EXPECT_THAT(codes_.with([](auto& codes) { return codes; }), ElementsAre("200"));
+  EXPECT_EQ(tokens_, 7 + 10 * 2);
   ASSERT_TRUE(begin().get());
   EXPECT_EQ(generator().client_stats().opened, 1U); // kept alive
 }

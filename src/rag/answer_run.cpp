@@ -1,6 +1,7 @@
 #include "rag/answer_run.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "base/log.h"
@@ -24,6 +25,15 @@ policy::LimitOutcome outcome_of(const Result<model::Generation>& made, Duration 
   const bool timed_out = made.error().code == ErrorCode::kDeadlineExceeded;
   const bool too_long = usual > Duration::zero() && took >= kMuchTooLong * usual;
   return timed_out && too_long ? LimitOutcome::kDropped : LimitOutcome::kIgnored;
+}
+
+// Of those who wait for the language model.
+std::function<std::size_t()> count_waiting(const Overload* overload) {
+  if (overload == nullptr) return {};
+  return [overload] {
+    const auto waiting = overload->admission(Overload::Work::kGeneration).waiting;
+    return std::accumulate(waiting.begin(), waiting.end(), std::size_t{0});
+  };
 }
 
 } // namespace
@@ -238,7 +248,8 @@ net::Task<Result<>> AnswerRun::write_answer() {
       .max_tokens = max_tokens,
       .sampling = conversation.sampling,
       .deadline = request_.deadline,
-      .tier = request_.background ? policy::Tier::kIngest : request_.tier};
+      .tier = request_.background ? policy::Tier::kIngest : request_.tier,
+      .waiting = count_waiting(parts_.overload)};
   ++calls_;
   auto made = co_await parts_.generator->generate(std::move(request), on_text);
   if (made) show(citations.finish());

@@ -14,6 +14,7 @@ from harness import ROOT, TemporaryFolderTest, run, wait_until
 from health_test import parse_metrics
 from query_test import read_events
 from redis_server import RedisServer
+from shared_cache_test import metric
 
 sys.path.insert(0, str(ROOT / "tests/support"))
 from provider import Provider  # noqa: E402
@@ -92,6 +93,9 @@ class Works(GenerationTest):
             self.assertGreater(reply["usage"]["completion_tokens"], 0)
             self.assertLessEqual({"generate", "first_token"}, set(reply["timings_ms"]))
             self.assertEqual(reply["degraded"], {"level": 0, "reasons": []})
+        tokens = lambda kind: metric(node, "raglan_upstream_tokens_total", upstream="generation", model=MODEL, kind=kind)
+        self.assertGreater(tokens("prompt"), tokens("completion"))
+        self.assertGreater(tokens("completion"), 0)
         before = self.calls(provider)
         again = node.query(question).json
         self.assertEqual(again["cache"], {"status": "hit", "layer": "query"})
@@ -291,6 +295,21 @@ class Fails(GenerationTest):
         self.assertEqual(self.breaker(node), 0)
         again = [node.query(f"{QUESTION} {i}").json["cache"]["status"] for i in range(customers)]
         self.assertGreaterEqual(again.count("hit"), written)
+
+    def test_a_call_that_hangs_by_chance_is_made_a_second_time(self):
+        provider = self.start_provider()
+        node = self.start_node(provider, "generation.hedge.enabled=true", "generation.hedge.max_ratio=10%")
+        for _ in range(25):  # what is usual, and two hedges
+            node.query(QUESTION, cache="bypass")
+        provider.set(slow_every=26, slow_latency="30s")
+        began = time.monotonic()
+        body = node.query(QUESTION, cache="bypass").json
+        self.assertLess(time.monotonic() - began, 15)
+        self.assertEqual(body["degraded"]["level"], 0)
+        self.assertEqual(self.calls(provider), 27)
+        hedges = lambda result: metric(node, "raglan_upstream_hedges_total", upstream="generation", result=result)
+        self.assertEqual((hedges("won"), hedges("lost")), (1, 0))
+        wait_until(lambda: provider.stats()["under_way"] == 0, "the call that hangs was cancelled")
 
     def test_refusals_and_throttling_open_no_breaker(self):
         provider = self.start_provider()

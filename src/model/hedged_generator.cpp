@@ -1,0 +1,143 @@
+#include "model/hedged_generator.h"
+
+#include <array>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <utility>
+
+#include "net/completion.h"
+
+namespace raglan::model {
+namespace asio = boost::asio;
+
+namespace {
+
+std::size_t waiting(const GenerationRequest& request) {
+  return request.waiting ? request.waiting() : 0;
+}
+
+} // namespace
+
+// The calls of one request, on its loop. They keep it alive, as does who waits for the answer.
+struct HedgedGenerator::Race : std::enable_shared_from_this<Race> {
+  enum Which : std::uint8_t { kFirst, kHedge };
+
+  Race(HedgedGenerator& owner, const asio::any_io_executor& loop, GenerationRequest asked,
+       OnText reader)
+      : generator(owner),
+        timer(loop),
+        request(std::move(asked)),
+        on_text(std::move(reader)),
+        began(owner.clock_.now()) {}
+
+  void start(Which which) {
+    running[which] = true;
+    auto over = [race = shared_from_this(), which](const std::exception_ptr& thrown,
+                                                   Result<Generation> made) {
+      if (thrown) made = fail(ErrorCode::kInternal, "internal error");
+      race->ended(which, std::move(made));
+    };
+    asio::co_spawn(timer.get_executor(), call(shared_from_this(), which),
+                   asio::bind_cancellation_slot(cancel[which].slot(), std::move(over)));
+  }
+
+  static net::Task<Result<Generation>> call(std::shared_ptr<Race> race, Which which) {
+    GenerationRequest request = race->request;
+    if (which == kHedge) request.last_resort = false;
+    OnText show = [&race, which](std::string_view piece) { race->text(which, piece); };
+    co_return co_await race->generator.inner_->generate(std::move(request), std::move(show));
+  }
+
+  void hedge_after(Duration delay) {
+    timer.expires_after(delay);
+    timer.async_wait([race = shared_from_this()](const boost::system::error_code& stopped) {
+      const bool due = !stopped && !race->ahead && race->running[kFirst];
+      if (due && race->generator.may_hedge(race->request)) race->start(kHedge);
+    });
+  }
+
+  void text(Which which, std::string_view piece) {
+    if (!ahead) {
+      ahead = which;
+      generator.answered(began, which == kHedge);
+      stop(which == kFirst ? kHedge : kFirst);
+    }
+    if (ahead == which && on_text) on_text(piece);
+  }
+
+  void ended(Which which, Result<Generation> made) {
+    running[which] = false;
+    const bool other_runs = running[which == kFirst ? kHedge : kFirst];
+    const bool decides = ahead ? ahead == which : made.has_value() || !other_runs;
+    if (which == kFirst) first = made;
+    if (!decides) return;
+    // What the first one failed with says more than that the second could not be made.
+    const bool both_failed = !ahead && !made && first;
+    done->deliver(both_failed ? std::move(*first) : std::move(made));
+  }
+
+  void stop(Which which) {
+    timer.cancel();
+    if (running[which]) cancel[which].emit(asio::cancellation_type::terminal);
+  }
+
+  HedgedGenerator& generator;
+  asio::steady_timer timer;
+  const GenerationRequest request;
+  OnText on_text; // empty once nobody reads
+  const MonotonicTime began;
+  std::optional<net::Completion<Generation>> done;
+  std::array<asio::cancellation_signal, 2> cancel;
+  std::array<bool, 2> running{};
+  std::optional<Which> ahead;              // whose text is read
+  std::optional<Result<Generation>> first; // what the first call came to
+};
+
+net::Task<Result<Generation>> HedgedGenerator::generate(GenerationRequest request, OnText on_text) {
+  const auto delay = hedge_.with([&](policy::Hedge& hedge) {
+    hedge.look(waiting(request), clock_.now());
+    return hedge.begin();
+  });
+  if (delay) co_return co_await race(std::move(request), std::move(on_text), *delay);
+  bool begun = false;
+  OnText watched = [&, began = clock_.now()](std::string_view piece) {
+    if (!std::exchange(begun, true)) answered(began, false);
+    on_text(piece);
+  };
+  co_return co_await inner_->generate(std::move(request), std::move(watched));
+}
+
+net::Task<Result<Generation>> HedgedGenerator::race(GenerationRequest request, OnText on_text,
+                                                    Duration delay) {
+  const auto loop = co_await asio::this_coro::executor;
+  const auto calls = std::make_shared<Race>(*this, loop, std::move(request), std::move(on_text));
+  auto begin = [&calls, delay](const net::Completion<Generation>& done) {
+    calls->done = done;
+    calls->start(Race::kFirst);
+    calls->hedge_after(delay);
+  };
+  auto made = co_await net::await_completion<Generation>(std::move(begin));
+  calls->on_text = nullptr;
+  calls->stop(Race::kFirst);
+  calls->stop(Race::kHedge);
+  co_return made;
+}
+
+void HedgedGenerator::answered(MonotonicTime began, bool by_hedge) {
+  const Duration took = clock_.now() - began;
+  hedge_.with([&](policy::Hedge& hedge) { hedge.answered(took, by_hedge); });
+}
+
+bool HedgedGenerator::may_hedge(const GenerationRequest& request) {
+  return hedge_.with(
+      [&](policy::Hedge& hedge) { return hedge.allows(waiting(request), clock_.now()); });
+}
+
+policy::HedgeStatus HedgedGenerator::status() const {
+  return hedge_.with([this](const policy::Hedge& hedge) { return hedge.status(clock_.now()); });
+}
+
+} // namespace raglan::model
