@@ -89,8 +89,9 @@ class HedgedGeneratorTest : public net::LoopTest {
     stage_.plays.with([&](std::deque<Play>& left) { left = std::move(plays); });
   }
   void await(const std::function<bool()>& reached) {
-    const auto patience = std::chrono::steady_clock::now() + 20s;
-    while (!reached() && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
+    const Clock& clock = SystemClock::instance();
+    const MonotonicTime patience = clock.now() + 20s;
+    while (!reached() && clock.now() < patience) std::this_thread::yield();
     ASSERT_TRUE(reached());
   }
 
