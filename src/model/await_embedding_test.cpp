@@ -26,7 +26,7 @@ class CountingEmbedder final : public Embedder {
   BatchLimits batch_limits() const override {
     return {.texts = 64, .tokens = 512, .special_tokens = 2};
   }
-  Result<Embeddings> embed(const std::vector<std::string_view>& texts, Deadline) override {
+  Result<Embeddings> embed(const std::vector<std::string_view>& texts, EmbeddingCall) override {
     std::unique_lock lock(mutex_);
     calls_.emplace_back(texts.begin(), texts.end());
     changed_.notify_all();

@@ -19,7 +19,7 @@ class SlowEmbedder final : public Embedder {
   std::size_t max_tokens() const override { return 256; }
   std::size_t count_tokens(std::string_view text) const override { return text.size(); }
   BatchLimits batch_limits() const override { return {.texts = 64, .tokens = 512}; }
-  Result<Embeddings> embed(const std::vector<std::string_view>& texts, Deadline) override {
+  Result<Embeddings> embed(const std::vector<std::string_view>& texts, EmbeddingCall) override {
     begun.release();
     go_on.acquire();
     return Embeddings{

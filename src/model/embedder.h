@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,18 @@ struct BatchLimits {
   std::size_t calls = 1;          // at a time
 };
 
+// Questions go before what is embedded to be found later.
+enum class EmbeddingPriority : std::uint8_t { kQuery, kIngest };
+
+// What a call of an embedder has to heed beside its texts. A deadline alone is one too.
+struct EmbeddingCall {
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  EmbeddingCall(Deadline until = {}, EmbeddingPriority how_urgent = EmbeddingPriority::kQuery)
+      : deadline(until), priority(how_urgent) {}
+  Deadline deadline;
+  EmbeddingPriority priority;
+};
+
 class Embedder {
  public:
   virtual ~Embedder() = default;
@@ -58,7 +71,7 @@ class Embedder {
   // One vector per text, in the texts' order. Valid UTF-8 expected; an empty text gets a vector
   // too. kInvalidField says that one of the texts is refused, and not which.
   virtual Result<Embeddings> embed(const std::vector<std::string_view>& texts,
-                                   Deadline deadline) = 0;
+                                   EmbeddingCall call) = 0;
   // Whether it would answer now, for readiness: blocks briefly, if at all.
   virtual Result<> check(Deadline deadline) {
     auto made = embed({"ready?"}, deadline);

@@ -40,8 +40,6 @@
 
 namespace raglan::model {
 
-enum class EmbeddingPriority : std::uint8_t { kQuery, kIngest };
-
 struct EmbeddingQueueConfig {
   std::chrono::milliseconds batch_window{2};
   std::size_t max_queued_texts = 4096; // of each priority

@@ -184,7 +184,7 @@ Result<Embeddings> EmbeddingQueue::call(const Batch& batch, const Rows& rows,
     report.tokens += row.request->tokens[row.text];
   }
   const MonotonicTime begun = clock_.now();
-  Result<Embeddings> made = embedder_.embed(texts, batch.deadline);
+  Result<Embeddings> made = embedder_.embed(texts, {batch.deadline, batch.priority});
   report.elapsed = clock_.now() - begun;
   if (made && made->tokens > 0) report.tokens = made->tokens;
   if (!made) report.tokens = 0;

@@ -31,7 +31,7 @@ class FakeEmbedder final : public Embedder {
   BatchLimits limits{.texts = 1000, .tokens = 512, .special_tokens = 2, .padded = true, .calls = 1};
   std::atomic<bool> interrupted = false;
 
-  Result<Embeddings> embed(const std::vector<std::string_view>& texts, Deadline) override {
+  Result<Embeddings> embed(const std::vector<std::string_view>& texts, EmbeddingCall) override {
     std::unique_lock lock(mutex_);
     calls_.emplace_back(texts.begin(), texts.end());
     changed_.notify_all();

@@ -133,7 +133,7 @@ BatchLimits LocalEmbedder::batch_limits() const {
 }
 
 Result<Embeddings> LocalEmbedder::embed(const std::vector<std::string_view>& texts,
-                                        Deadline deadline) {
+                                        EmbeddingCall call) {
   Embeddings out{dimension(), std::vector<float>(texts.size() * dimension()), 0};
   std::vector<TokenIds> ids(texts.size());
   for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -147,7 +147,7 @@ Result<Embeddings> LocalEmbedder::embed(const std::vector<std::string_view>& tex
   });
   std::span<const std::size_t> rest = order;
   while (!rest.empty()) {
-    if (deadline.expired(parts_->clock.now())) {
+    if (call.deadline.expired(parts_->clock.now())) {
       return fail(ErrorCode::kDeadlineExceeded, "the deadline passed while embedding");
     }
     const std::size_t length = bucketed(ids[rest.front()].size(), max_tokens());

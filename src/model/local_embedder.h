@@ -56,7 +56,7 @@ class LocalEmbedder final : public Embedder {
   std::size_t count_tokens(std::string_view text) const override;
   BatchLimits batch_limits() const override; // one batch at a time
   // Thread safe; calls from several threads take turns, batch by batch.
-  Result<Embeddings> embed(const std::vector<std::string_view>& texts, Deadline deadline) override;
+  Result<Embeddings> embed(const std::vector<std::string_view>& texts, EmbeddingCall call) override;
 
   // Writes the graph in the runtime's own format (`path` and a .bin beside it), for comparisons
   // with other programs on the same graph.

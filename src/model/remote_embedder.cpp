@@ -22,6 +22,10 @@ constexpr std::size_t kMaxDimensions = 16'384;
 constexpr std::string_view kKind = "embedding";
 constexpr int kAttemptsToLearn = 3; // how much time they may take
 
+policy::Tier tier_of(EmbeddingPriority priority) {
+  return priority == EmbeddingPriority::kIngest ? policy::Tier::kIngest : policy::Tier::kPaid;
+}
+
 http::ClientConfig client_config(const RemoteEmbedderConfig& config) {
   http::ClientConfig client;
   client.max_connections_per_host = config.concurrency;
@@ -125,7 +129,7 @@ Result<> RemoteEmbedder::check(Deadline) { return gate_.check(); }
 
 // More texts than one call takes come from callers without a queue.
 Result<Embeddings> RemoteEmbedder::embed(const std::vector<std::string_view>& texts,
-                                         Deadline deadline) {
+                                         EmbeddingCall call) {
   Embeddings all{dimension_, {}, 0};
   std::size_t tokens = 0;
   std::vector<std::string_view> batch;
@@ -137,7 +141,7 @@ Result<Embeddings> RemoteEmbedder::embed(const std::vector<std::string_view>& te
         tokens + estimate_tokens(texts[i + 1]) <= config_.max_batch_tokens) {
       continue;
     }
-    auto made = embed_once(batch, deadline);
+    auto made = embed_once(batch, call);
     if (!made || (last && all.values.empty())) return made;
     all.dimension = made->dimension;
     all.tokens += made->tokens;
@@ -149,14 +153,15 @@ Result<Embeddings> RemoteEmbedder::embed(const std::vector<std::string_view>& te
 }
 
 Result<Embeddings> RemoteEmbedder::embed_once(const std::vector<std::string_view>& texts,
-                                              Deadline deadline) {
+                                              EmbeddingCall asked) {
   const std::string body = embeddings_request(model_, texts, config_.dimensions);
   std::size_t tokens = 0;
   for (const std::string_view text : texts) tokens += estimate_tokens(text);
   ProviderCall call(gate_, {.max_attempts = kMaxAttempts,
                             .attempt_timeout = config_.timeout,
-                            .deadline = deadline,
-                            .tokens = static_cast<double>(tokens)});
+                            .deadline = asked.deadline,
+                            .tokens = static_cast<double>(tokens),
+                            .tier = tier_of(asked.priority)});
   std::optional<Result<Embeddings>> last;
   while (true) {
     auto hold = call.hold();
@@ -169,7 +174,7 @@ Result<Embeddings> RemoteEmbedder::embed_once(const std::vector<std::string_view
     // What the provider did says more than that it is left alone from here on.
     if (!attempt) return last ? std::move(*last) : forward_error(attempt);
     std::string code;
-    ProviderOutcome<Embeddings> came = ask(body, texts.size(), deadline, code);
+    ProviderOutcome<Embeddings> came = ask(body, texts.size(), asked.deadline, code);
     attempt->report(code, came.answer);
     last = std::move(came.made);
     const auto wait = call.retry_after(came.next);

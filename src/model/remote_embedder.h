@@ -73,7 +73,7 @@ class RemoteEmbedder final : public Embedder {
   //   kUpstream          5xx, an answer that is cut off or wrong, any other status
   //   kInvalidField      400, 413 or 422: a text, or all of them, are not what it takes
   //   kDeadlineExceeded, kDraining (interrupted)
-  Result<Embeddings> embed(const std::vector<std::string_view>& texts, Deadline deadline) override;
+  Result<Embeddings> embed(const std::vector<std::string_view>& texts, EmbeddingCall call) override;
   // Makes no call, which would be paid for: kUnavailable while the breaker is open, and after the
   // key, the model or the address was refused, until a call succeeds.
   Result<> check(Deadline deadline) override;
@@ -85,7 +85,7 @@ class RemoteEmbedder final : public Embedder {
  private:
   RemoteEmbedder(std::string model, RemoteEmbedderConfig config, const ProviderPolicies& policies,
                  Observer observer, const Clock& clock);
-  Result<Embeddings> embed_once(const std::vector<std::string_view>& texts, Deadline deadline);
+  Result<Embeddings> embed_once(const std::vector<std::string_view>& texts, EmbeddingCall asked);
   // One attempt, and the status or error that it is counted under.
   ProviderOutcome<Embeddings> ask(const std::string& body, std::size_t texts, Deadline deadline,
                                   std::string& code);

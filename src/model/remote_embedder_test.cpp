@@ -69,8 +69,9 @@ class RemoteEmbedderTest : public testing::Test {
     plan({.status = status, .headers = headers, .body = std::string(kPrivate)}, times);
   }
 
-  Result<Embeddings> embed(const std::vector<std::string_view>& texts) {
-    return embedder_->embed(texts, Deadline::after(time_, clock_.now()));
+  Result<Embeddings> embed(const std::vector<std::string_view>& texts,
+                           EmbeddingPriority priority = EmbeddingPriority::kQuery) {
+    return embedder_->embed(texts, {Deadline::after(time_, clock_.now()), priority});
   }
   Error error_of(const std::vector<std::string_view>& texts = {"text"}) {
     auto made = embed(texts);
@@ -313,6 +314,22 @@ TEST_F(RemoteEmbedderTest, WhoCannotWaitIsRefusedAtOnceAndSoAreOthersMeanwhile) 
   EXPECT_EQ(calls(), 1u);
   clock_.advance(40s);
   EXPECT_TRUE(embed({"text"}));
+}
+
+TEST_F(RemoteEmbedderTest, AQuestionGoesBeforeWhatIsIngestedWhenTheQuotaIsScarce) {
+  policies_.quota.requests_per_minute = 60; // a tenth at once, then one each second
+  policies_.quota.max_lead = 3s;
+  connect();
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(embed({"at once"}));
+  std::vector<std::jthread> ingest;
+  for (int i = 0; i < 3; ++i) {
+    ingest.emplace_back([this] { (void)embed({"a document"}, EmbeddingPriority::kIngest); });
+  }
+  auto made = std::async(std::launch::async, [&] { return embed({"a question"}); });
+  while (made.wait_for(1ms) != std::future_status::ready) clock_.advance(1ms);
+  ASSERT_TRUE(made.get());
+  EXPECT_EQ(request(6).at("input").at(0), "a question");
+  embedder_->interrupt();
 }
 
 TEST_F(RemoteEmbedderTest, WithoutAnEndAThrottleIsAskedAgainAfterASecondAndCostsNoBudget) {

@@ -25,7 +25,8 @@ class FakeEmbedder final : public model::Embedder {
   std::size_t max_tokens() const override { return 256; }
   std::size_t count_tokens(std::string_view text) const override { return 1 + text.size() / 4; }
   model::BatchLimits batch_limits() const override { return {.texts = 64, .tokens = 512}; }
-  Result<model::Embeddings> embed(const std::vector<std::string_view>& texts, Deadline) override {
+  Result<model::Embeddings> embed(const std::vector<std::string_view>& texts,
+                                  model::EmbeddingCall) override {
     ++calls;
     if (on_embed) on_embed();
     if (failing) return fail(ErrorCode::kUnavailable, "out of order");
