@@ -39,7 +39,10 @@ function(raglan_precompile target)
   endif()
 endfunction()
 
-file(WRITE ${CMAKE_BINARY_DIR}/pch.cpp "")
+# Written once: a newer one would have everything built again whenever CMake runs.
+if(NOT EXISTS ${CMAKE_BINARY_DIR}/pch.cpp)
+  file(WRITE ${CMAKE_BINARY_DIR}/pch.cpp "")
+endif()
 add_library(raglan_pch STATIC ${CMAKE_BINARY_DIR}/pch.cpp)
 target_link_libraries(raglan_pch PUBLIC raglan_options)
 target_precompile_headers(raglan_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)

@@ -6,7 +6,7 @@ readonly BUILD_PACKAGES=(
   clang-19 clang-format-19 clang-tidy-19 lld-19 llvm-19 libclang-rt-19-dev ccache cmake ninja-build
   libstdc++-12-dev ca-certificates git python3 python3-pip python3-venv
   libboost1.81-dev libsqlite3-dev libfmt-dev libtomlplusplus-dev libcli11-dev libssl-dev
-  libstemmer-dev libutf8proc-dev libmd4c-dev libhnswlib-dev libxxhash-dev libhiredis-dev
+  libstemmer-dev libutf8proc-dev libmd4c-dev libhnswlib-dev libxxhash-dev libhiredis-dev libpq-dev
   libgtest-dev libgmock-dev librapidcheck-dev
 )
 # redis-tools holds the server, too; the package redis-server would start one as a service.

@@ -20,7 +20,7 @@ RANKS = {
     "config": 1, "telemetry": 1,
     "policy": 2, "runtime": 2,
     "net": 3,
-    "http": 4, "redis": 4,
+    "http": 4, "redis": 4, "postgres": 4,
     "cache": 5, "store": 5, "auth": 5, "supervisor": 5,
     "model": 6,
     "ingest": 7, "rag": 7,
@@ -28,7 +28,7 @@ RANKS = {
     "export": 8, "advisor": 8, "web": 8, "evaluation": 8,
     "app": 9,
 }
-ASIO = {"net", "http", "supervisor", "redis", "store", "model", "app"}
+ASIO = {"net", "http", "supervisor", "redis", "postgres", "store", "model", "app"}
 CLOCK_FILE = "base/clock.cpp"
 MAX_LINES = 500
 MAX_TEST_LINES = 800
