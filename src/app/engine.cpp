@@ -24,6 +24,17 @@ Duration request_timeout(const Settings& settings) {
 // An answer of a small model on two cores, beside another one.
 constexpr std::chrono::seconds kUsualLocalAnswer{20};
 
+// Equals share the calls; in order, whoever stands in must be able to take them all.
+std::size_t generator_connections(const Settings& settings) {
+  std::size_t connections = settings.generator.max_connections;
+  for (const model::RemoteGeneratorConfig& fallback : settings.fallbacks) {
+    connections = settings.generation.order == model::ChainOrder::kByWeight
+                      ? connections + fallback.max_connections
+                      : std::min(connections, fallback.max_connections);
+  }
+  return connections;
+}
+
 // No more calls of the language model than there are connections for. A model on this machine
 // answers so many at a time, whatever it is asked for, and is worth waiting for as long as it
 // takes.
@@ -31,8 +42,8 @@ rag::OverloadConfig overload_config(const Settings& settings) {
   rag::OverloadConfig config = settings.overload;
   policy::ConcurrencyLimitConfig& limit = config.limit;
   const bool local = settings.generation.provider == GenerationProvider::kLocal;
-  limit.max_limit = std::min(limit.max_limit,
-                             local ? settings.local_llm.slots : settings.generator.max_connections);
+  limit.max_limit =
+      std::min(limit.max_limit, local ? settings.local_llm.slots : generator_connections(settings));
   if (local) {
     config.usual_generation = kUsualLocalAnswer;
     config.admission.max_wait = std::max(config.admission.max_wait, settings.local_llm.timeout);
@@ -42,6 +53,11 @@ rag::OverloadConfig overload_config(const Settings& settings) {
   limit.initial_limit = std::min(limit.initial_limit, limit.max_limit);
   limit.min_limit = std::min(limit.min_limit, limit.max_limit);
   return config;
+}
+
+// As a language model's tokenizer may count what the embedder's has cut.
+std::size_t passage_tokens(const ingest::ChunkerConfig& chunker) {
+  return static_cast<std::size_t>(static_cast<double>(chunker.chunk_tokens) * rag::kTokenMargin);
 }
 
 node::ServiceConfig service_config(const Settings& settings) {
@@ -58,7 +74,8 @@ node::ServiceConfig service_config(const Settings& settings) {
                        .freshness = settings.freshness,
                        .hot_queries = settings.warmup.refresh ? settings.warmup.hot_queries : 0,
                        .retrieval_cache = settings.retrieval_cache,
-                       .similar_questions = settings.similar_questions},
+                       .similar_questions = settings.similar_questions,
+                       .passage_tokens = passage_tokens(settings.chunker)},
           .chunker = settings.chunker};
 }
 

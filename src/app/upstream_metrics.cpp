@@ -72,7 +72,7 @@ std::vector<telemetry::Registration> register_hedge_metrics(
   };
   using Status = policy::HedgeStatus;
   add("won", [](const Status& of) { return of.won; });
-  add("lost", [](const Status& of) { return of.hedged - of.won; });
+  add("lost", [](const Status& of) { return of.lost; });
   add("refused", [](const Status& of) { return of.refused; });
   return registrations;
 }

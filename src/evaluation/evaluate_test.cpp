@@ -24,7 +24,8 @@ class LetterEmbedder final : public model::Embedder {
   std::size_t max_tokens() const override { return 256; }
   std::size_t count_tokens(std::string_view text) const override { return text.size() / 5 + 1; }
   model::BatchLimits batch_limits() const override { return {.texts = 64, .tokens = 512}; }
-  Result<model::Embeddings> embed(const std::vector<std::string_view>& texts, model::EmbeddingCall) override {
+  Result<model::Embeddings> embed(const std::vector<std::string_view>& texts,
+                                  model::EmbeddingCall) override {
     model::Embeddings made{.dimension = kDimension, .values = {}, .tokens = 0};
     for (const std::string_view text : texts) {
       std::array<float, kDimension> counts{};

@@ -16,6 +16,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kClients = 8;
+constexpr double kMostExtra = 2;       // percent: generation.hedge.max_ratio
 constexpr std::size_t kSlowEvery = 64; // fewer than the 2 % that may be hedged
 const ProviderBehaviour kBehaviour{
     .latency = milliseconds(50), .slow_every = kSlowEvery, .slow_latency = milliseconds(2'000)};
@@ -57,17 +58,20 @@ Result<Outcome> measure(Rig& rig) {
   if (!off) return forward_error(off);
   auto on = ask(rig, *questions, true);
   if (!on) return forward_error(on);
+  if (on->extra > kMostExtra) {
+    return fail(ErrorCode::kInternal, fmt::format("{:.2f} % of the calls were extra", on->extra));
+  }
   Outcome outcome{.off_is = "each call is made once",
                   .on_is = "what takes unusually long is made twice",
                   .off = Figure::exactly(off->p99),
                   .on = Figure::exactly(on->p99),
                   .unit = "ms p99"};
   outcome.ratio = outcome.off.median / outcome.on.median;
-  outcome.judged = on->extra;
+  outcome.judged = outcome.ratio;
   outcome.notes = fmt::format(
       "{} clients at a time, no cache; a stand-in that answers in {} ms, and every {}th call in {} "
-      "ms. Judged: the calls more than there were questions.",
-      kClients, kBehaviour.latency.count(), kSlowEvery, kBehaviour.slow_latency.count());
+      "ms. Calls more than there were questions: {:.2f} %.",
+      kClients, kBehaviour.latency.count(), kSlowEvery, kBehaviour.slow_latency.count(), on->extra);
   return outcome;
 }
 
@@ -76,7 +80,7 @@ Result<Outcome> measure(Rig& rig) {
 Claim generation_hedge() {
   return {.id = "generation.hedge",
           .text = "Hedging: calls that hang by chance do not make the tail, for 2 % more calls",
-          .promise = {.max = 2, .unit = "%"},
+          .promise = {.min = 3, .unit = "x"},
           .measure = measure};
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 
 #include <boost/json/serialize.hpp>
 
@@ -76,7 +77,7 @@ Result<Outcome> measure(Rig& rig) {
                   .on = Figure::exactly(std::max(0.0, on->beyond)),
                   .unit = "requests too many"};
   outcome.ratio = outcome.off.median / outcome.on.median;
-  outcome.judged = outcome.on.median;
+  outcome.judged = std::abs(on->beyond); // fewer than allowed would be wrong too
   outcome.notes = fmt::format(
       "{} nodes, a limit of {} requests a minute, {} clients that ask in turn as fast as they are "
       "answered. Refused with 429: {} off, {} on; fewer were let through than allowed by {}.",

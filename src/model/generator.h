@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/deadline.h"
 #include "base/result.h"
 #include "net/task.h"
@@ -57,7 +58,7 @@ enum class FinishReason : std::uint8_t { kStop, kLength, kContentFilter };
 std::string_view finish_reason_name(FinishReason reason); // OpenAI's: "stop", …
 
 struct GenerationUsage {
-  std::size_t prompt_tokens = 0; // both 0: the provider does not say
+  std::size_t prompt_tokens = 0;
   std::size_t completion_tokens = 0;
 };
 
@@ -68,6 +69,7 @@ struct Generation {
   bool fallback = false; // and is not the one that was meant to
   FinishReason finish = FinishReason::kStop;
   GenerationUsage usage;
+  Duration held{}; // that it waited before it was asked for, for the provider's quota
 };
 
 // What a prompt has to heed.

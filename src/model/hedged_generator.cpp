@@ -24,6 +24,7 @@ std::size_t waiting(const GenerationRequest& request) {
 // The calls of one request, on its loop. They keep it alive, as does who waits for the answer.
 struct HedgedGenerator::Race : std::enable_shared_from_this<Race> {
   enum Which : std::uint8_t { kFirst, kHedge };
+  using Done = net::Completion<Generation>;
 
   Race(HedgedGenerator& owner, const asio::any_io_executor& loop, GenerationRequest asked,
        OnText reader)
@@ -33,12 +34,14 @@ struct HedgedGenerator::Race : std::enable_shared_from_this<Race> {
         on_text(std::move(reader)),
         began(owner.clock_.now()) {}
 
-  void start(Which which) {
+  // What runs has `done`, and the race has not: destroyed with its loop it leaves nobody waiting.
+  void start(Which which, const Done& done) {
     running[which] = true;
-    auto over = [race = shared_from_this(), which](const std::exception_ptr& thrown,
-                                                   Result<Generation> made) {
+    hedged = hedged || which == kHedge;
+    auto over = [race = shared_from_this(), which, done](const std::exception_ptr& thrown,
+                                                         Result<Generation> made) {
       if (thrown) made = fail(ErrorCode::kInternal, "internal error");
-      race->ended(which, std::move(made));
+      race->ended(which, std::move(made), done);
     };
     asio::co_spawn(timer.get_executor(), call(shared_from_this(), which),
                    asio::bind_cancellation_slot(cancel[which].slot(), std::move(over)));
@@ -51,24 +54,24 @@ struct HedgedGenerator::Race : std::enable_shared_from_this<Race> {
     co_return co_await race->generator.inner_->generate(std::move(request), std::move(show));
   }
 
-  void hedge_after(Duration delay) {
+  void hedge_after(Duration delay, const Done& done) {
     timer.expires_after(delay);
-    timer.async_wait([race = shared_from_this()](const boost::system::error_code& stopped) {
+    timer.async_wait([race = shared_from_this(), done](const boost::system::error_code& stopped) {
       const bool due = !stopped && !race->ahead && race->running[kFirst];
-      if (due && race->generator.may_hedge(race->request)) race->start(kHedge);
+      if (due && race->generator.may_hedge(race->request)) race->start(kHedge, done);
     });
   }
 
   void text(Which which, std::string_view piece) {
     if (!ahead) {
       ahead = which;
-      generator.answered(began, which == kHedge);
+      generator.answered(began);
       stop(which == kFirst ? kHedge : kFirst);
     }
     if (ahead == which && on_text) on_text(piece);
   }
 
-  void ended(Which which, Result<Generation> made) {
+  void ended(Which which, Result<Generation> made, const Done& done) {
     running[which] = false;
     const bool other_runs = running[which == kFirst ? kHedge : kFirst];
     const bool decides = ahead ? ahead == which : made.has_value() || !other_runs;
@@ -76,7 +79,15 @@ struct HedgedGenerator::Race : std::enable_shared_from_this<Race> {
     if (!decides) return;
     // What the first one failed with says more than that the second could not be made.
     const bool both_failed = !ahead && !made && first;
-    done->deliver(both_failed ? std::move(*first) : std::move(made));
+    done.deliver(both_failed ? std::move(*first) : std::move(made));
+  }
+
+  // Nobody reads any more.
+  void leave() {
+    on_text = nullptr;
+    if (hedged) generator.decided(ahead == kHedge);
+    stop(kFirst);
+    stop(kHedge);
   }
 
   void stop(Which which) {
@@ -89,9 +100,9 @@ struct HedgedGenerator::Race : std::enable_shared_from_this<Race> {
   const GenerationRequest request;
   OnText on_text; // empty once nobody reads
   const MonotonicTime began;
-  std::optional<net::Completion<Generation>> done;
   std::array<asio::cancellation_signal, 2> cancel;
   std::array<bool, 2> running{};
+  bool hedged = false;
   std::optional<Which> ahead;              // whose text is read
   std::optional<Result<Generation>> first; // what the first call came to
 };
@@ -104,7 +115,7 @@ net::Task<Result<Generation>> HedgedGenerator::generate(GenerationRequest reques
   if (delay) co_return co_await race(std::move(request), std::move(on_text), *delay);
   bool begun = false;
   OnText watched = [&, began = clock_.now()](std::string_view piece) {
-    if (!std::exchange(begun, true)) answered(began, false);
+    if (!std::exchange(begun, true)) answered(began);
     on_text(piece);
   };
   co_return co_await inner_->generate(std::move(request), std::move(watched));
@@ -115,20 +126,21 @@ net::Task<Result<Generation>> HedgedGenerator::race(GenerationRequest request, O
   const auto loop = co_await asio::this_coro::executor;
   const auto calls = std::make_shared<Race>(*this, loop, std::move(request), std::move(on_text));
   auto begin = [&calls, delay](const net::Completion<Generation>& done) {
-    calls->done = done;
-    calls->start(Race::kFirst);
-    calls->hedge_after(delay);
+    calls->start(Race::kFirst, done);
+    calls->hedge_after(delay, done);
   };
   auto made = co_await net::await_completion<Generation>(std::move(begin));
-  calls->on_text = nullptr;
-  calls->stop(Race::kFirst);
-  calls->stop(Race::kHedge);
+  calls->leave();
   co_return made;
 }
 
-void HedgedGenerator::answered(MonotonicTime began, bool by_hedge) {
+void HedgedGenerator::answered(MonotonicTime began) {
   const Duration took = clock_.now() - began;
-  hedge_.with([&](policy::Hedge& hedge) { hedge.answered(took, by_hedge); });
+  hedge_.with([took](policy::Hedge& hedge) { hedge.answered(took); });
+}
+
+void HedgedGenerator::decided(bool by_hedge) {
+  hedge_.with([by_hedge](policy::Hedge& hedge) { hedge.decided(by_hedge); });
 }
 
 bool HedgedGenerator::may_hedge(const GenerationRequest& request) {

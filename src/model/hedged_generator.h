@@ -32,7 +32,8 @@ class HedgedGenerator final : public Generator {
   struct Race;
 
   net::Task<Result<Generation>> race(GenerationRequest request, OnText on_text, Duration delay);
-  void answered(MonotonicTime began, bool by_hedge);
+  void answered(MonotonicTime began);
+  void decided(bool by_hedge);
   bool may_hedge(const GenerationRequest& request);
 
   const std::unique_ptr<Generator> inner_;

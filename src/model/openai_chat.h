@@ -41,6 +41,7 @@ class ChatReader {
   Result<> feed(std::string_view bytes, const Generator::OnText& on_text);
   Result<Generation> finish();
   bool has_text() const { return !made_.text.empty(); }
+  bool done() const { return done_; } // nothing more is to come
 
  private:
   Result<> read_event(std::string_view data, const Generator::OnText& on_text);

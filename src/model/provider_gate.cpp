@@ -51,6 +51,11 @@ policy::PacerStatus ProviderGate::quota_status() const {
   return pacer_.with([now](policy::Pacer& pacer) { return pacer.status(now); });
 }
 
+void ProviderGate::observe(const policy::QuotaReport& quota) {
+  const MonotonicTime now = clock_.now();
+  pacer_.with([&](policy::Pacer& pacer) { pacer.observe(quota, now); });
+}
+
 ProviderGate::Slot ProviderGate::reserve(const std::optional<policy::PacerSlot>& reserved,
                                          double tokens, policy::Tier tier, Deadline deadline,
                                          MonotonicTime now) {
@@ -71,9 +76,9 @@ void ProviderGate::pace(const policy::PacerSlot& slot, const ProviderAnswer& ans
                         MonotonicTime now) {
   const bool alert = pacer_.with([&](policy::Pacer& pacer) {
     if (answer.throttled) {
-      pacer.throttled(slot, answer.hold, answer.quota, now);
+      pacer.throttled(slot, answer.hold, now);
     } else {
-      pacer.completed(slot, answer.tokens, answer.quota, now);
+      pacer.completed(slot, answer.tokens, now);
     }
     return pacer.status(now).alert;
   });
@@ -110,6 +115,12 @@ Result<Duration> ProviderCall::hold() {
   if (slot) return slot->start - now;
   // Nobody may book so far ahead: it asks again later, if there is time.
   const policy::PacerRefusal& refusal = slot.error();
+  const bool never =
+      refusal.reason == policy::PacerReason::kTooLarge && refusal.retry_after == Duration::zero();
+  if (never && !gate_.too_large_.exchange(true)) {
+    log_warning("a call needs more tokens than the provider's quota has in a minute",
+                {{"provider", gate_.kind_}, {"tokens", limits_.tokens}});
+  }
   const bool later =
       refusal.reason != policy::PacerReason::kDeadline && refusal.retry_after > Duration::zero();
   const Duration wait = backoff_.next(rng_, refusal.retry_after);

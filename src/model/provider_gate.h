@@ -61,7 +61,6 @@ struct ProviderAnswer {
   policy::Outcome outcome = policy::Outcome::kNeutral;
   bool throttled = false;
   std::optional<Duration> hold; // throttled: how long it asked to be left alone, if it said so
-  policy::QuotaReport quota;    // by the answer's headers
   std::optional<double> tokens; // that it cost, if it said so
 };
 
@@ -86,6 +85,8 @@ class ProviderGate {
   // Of every answer's status: 401, 403 and 404 are of every call alike, not of what this one
   // brought. No breaker opens for them, and nothing mends them but an operator.
   void note(int status);
+  // Of every answer's headers, as soon as they have come.
+  void observe(const policy::QuotaReport& quota);
 
  private:
   friend class ProviderCall;
@@ -106,7 +107,8 @@ class ProviderGate {
   std::atomic<int> refusal_ = 0; // the status with which all calls are refused; 0: they are not
   const std::function<std::size_t()> nodes_;
   mutable Guarded<policy::Pacer> pacer_;
-  std::atomic<bool> alerted_ = false; // the log has it that the quota is nearly used up
+  std::atomic<bool> alerted_ = false;   // the log has it that the quota is nearly used up
+  std::atomic<bool> too_large_ = false; // the log has it that a call needs more than the quota
 };
 
 class ProviderCall {

@@ -100,10 +100,10 @@ TEST_F(ProviderGateTest, NodesDivideTheQuota) {
 }
 
 TEST_F(ProviderGateTest, TheQuotaIsWhatTheHeadersSay) {
-  ProviderAnswer answer{.outcome = Outcome::kSuccess};
-  answer.quota.requests.limit = 100;
-  answer.quota.tokens.limit = 5'000;
-  once(answer);
+  policy::QuotaReport quota;
+  quota.requests.limit = 100;
+  quota.tokens.limit = 5'000;
+  gate().observe(quota);
   EXPECT_EQ(gate().quota_status().requests_limit, 100);
   EXPECT_EQ(gate().quota_status().tokens_limit, 5'000);
 }

@@ -197,14 +197,11 @@ ProviderOutcome<Embeddings> RemoteEmbedder::ask(const std::string& body, std::si
   const int status = response->status;
   code = std::to_string(status);
   gate_.note(status);
-  const policy::QuotaReport quota = quota_of(response->headers, clock_.wall_now());
+  gate_.observe(quota_of(response->headers, clock_.wall_now()));
   if (status < 200 || status >= 300) {
-    Outcome refused = Outcome::failed(gate_.judge_status(status, response->headers));
-    refused.answer.quota = quota;
-    return refused;
+    return Outcome::failed(gate_.judge_status(status, response->headers));
   }
   Outcome came{read_embeddings_reply(response->body, texts, dimension_)};
-  came.answer.quota = quota;
   if (came.made) {
     came.answer.outcome = policy::Outcome::kSuccess;
     came.answer.tokens = static_cast<double>(came.made->tokens);

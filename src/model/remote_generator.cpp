@@ -16,8 +16,8 @@ using std::chrono::milliseconds;
 
 constexpr std::string_view kKind = "generation";
 
-std::size_t expected_tokens(const GenerationRequest& request) {
-  std::size_t tokens = request.max_tokens;
+std::size_t prompt_tokens(const GenerationRequest& request) {
+  std::size_t tokens = 0;
   for (const ChatMessage& message : request.messages) tokens += estimate_tokens(message.text);
   return tokens;
 }
@@ -89,17 +89,20 @@ RemoteGenerator::RemoteGenerator(RemoteGeneratorConfig config, const ProviderPol
 net::Task<Result<Generation>> RemoteGenerator::generate(GenerationRequest request, OnText on_text) {
   const std::string body = chat_request(
       config_.model, request, ChatDialect{config_.max_tokens_field, config_.stream_usage});
-  ProviderCall call(gate_, {.max_attempts = kMaxAttempts,
-                            .attempt_timeout = config_.stall_timeout,
-                            .deadline = request.deadline,
-                            .last_resort = request.last_resort,
-                            .tokens = static_cast<double>(expected_tokens(request)),
-                            .tier = request.tier});
+  ProviderCall call(gate_,
+                    {.max_attempts = kMaxAttempts,
+                     .attempt_timeout = config_.stall_timeout,
+                     .deadline = request.deadline,
+                     .last_resort = request.last_resort,
+                     .tokens = static_cast<double>(request.max_tokens + prompt_tokens(request)),
+                     .tier = request.tier});
   std::optional<Result<Generation>> last;
+  Duration held{};
   while (true) {
     auto hold = call.hold();
     if (!hold) co_return forward_error(hold);
     if (*hold > Duration::zero()) {
+      held += *hold;
       if (auto ok = co_await net::pause(*hold); !ok) co_return forward_error(ok);
       continue;
     }
@@ -108,8 +111,10 @@ net::Task<Result<Generation>> RemoteGenerator::generate(GenerationRequest reques
     if (!attempt) co_return last ? std::move(*last) : forward_error(attempt);
     std::string code;
     ProviderOutcome<Generation> came = co_await ask(body, request.deadline, on_text, code);
+    if (came.made) came.answer.tokens = count_usage(request, *came.made);
     attempt->report(code, came.answer);
     last = std::move(came.made);
+    if (*last) (*last)->held = held;
     const auto wait = call.retry_after(came.next);
     if (!wait) co_return std::move(*last);
     if (auto ok = co_await net::pause(*wait); !ok) co_return forward_error(ok);
@@ -131,16 +136,15 @@ net::Task<ProviderOutcome<Generation>> RemoteGenerator::ask(const std::string& b
   const int status = stream->status();
   code = std::to_string(status);
   gate_.note(status);
-  const policy::QuotaReport quota = quota_of(stream->headers(), clock_.wall_now());
+  gate_.observe(quota_of(stream->headers(), clock_.wall_now()));
   if (status < 200 || status >= 300) {
-    Outcome refused = Outcome::failed(gate_.judge_status(status, stream->headers()));
-    refused.answer.quota = quota;
-    co_return refused;
+    co_return Outcome::failed(gate_.judge_status(status, stream->headers()));
   }
   ChatReader reader(kMaxAnswerBytes);
   Result<> ok;
   while (ok) {
     auto piece = co_await stream->read();
+    if (!piece && reader.done()) break; // all was said, however the connection ends
     if (!piece) {
       code = error_code_name(piece.error().code);
       co_return judge_failure(piece.error().code, deadline, reader.has_text());
@@ -149,22 +153,25 @@ net::Task<ProviderOutcome<Generation>> RemoteGenerator::ask(const std::string& b
     ok = reader.feed(*piece, on_text);
   }
   Outcome came{ok ? reader.finish() : Result<Generation>(forward_error(ok))};
-  came.answer.quota = quota;
   if (came.made) {
     came.made->model = config_.model;
     came.answer.outcome = policy::Outcome::kSuccess;
-    const GenerationUsage& usage = came.made->usage;
-    const std::size_t tokens = usage.prompt_tokens + usage.completion_tokens;
-    if (tokens > 0) {
-      came.answer.tokens = static_cast<double>(tokens);
-      if (on_usage_) on_usage_(usage);
-    }
   } else {
     code = error_code_name(came.made.error().code);
     came.answer.outcome = policy::Outcome::kFailure;
     if (!reader.has_text()) came.next = ProviderVerdict::Next::kRetry;
   }
   co_return came;
+}
+
+// All tokens; estimated when the provider does not say.
+double RemoteGenerator::count_usage(const GenerationRequest& request, Generation& made) const {
+  GenerationUsage& usage = made.usage;
+  if (usage.prompt_tokens + usage.completion_tokens == 0) {
+    usage = {prompt_tokens(request), estimate_tokens(made.text)};
+  }
+  if (on_usage_) on_usage_(usage);
+  return static_cast<double>(usage.prompt_tokens + usage.completion_tokens);
 }
 
 RemoteGenerator::Outcome RemoteGenerator::judge_failure(ErrorCode code, Deadline deadline,

@@ -49,7 +49,7 @@ class RemoteGenerator final : public Generator {
 
   struct Observer {
     ProviderGate::Observer on_call;
-    // Of each answer that was read to its end, if the provider said it.
+    // Of each answer that was read to its end; estimated if the provider does not say it.
     std::function<void(const GenerationUsage&)> on_usage;
   };
 
@@ -74,6 +74,7 @@ class RemoteGenerator final : public Generator {
   // One attempt, its answer read to the end, and the status or error that it is counted under.
   net::Task<Outcome> ask(const std::string& body, Deadline deadline, const OnText& on_text,
                          std::string& code);
+  double count_usage(const GenerationRequest& request, Generation& made) const;
   Outcome judge_failure(ErrorCode code, Deadline deadline, bool begun) const;
 
   const RemoteGeneratorConfig config_;

@@ -45,6 +45,11 @@ void Charge::settle(std::size_t tokens) {
   net::detach(loop_, limits_->settle(customer_, taken_, static_cast<std::int64_t>(tokens)));
 }
 
+http::Response Charge::failed(const Error& error, http::Response response) {
+  if (error.code != ErrorCode::kDeadlineExceeded) settle(0);
+  return described(std::move(response));
+}
+
 http::Response Charge::settled(http::Response response, std::size_t tokens) {
   settle(tokens);
   return described(std::move(response));

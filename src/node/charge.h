@@ -40,6 +40,9 @@ class Charge {
 
   // What was used in fact. Only the first call counts; without one the estimate stands.
   void settle(std::size_t tokens);
+  // Of a reply that is an error: nothing was used, but when its time was over in the middle of it;
+  // then the estimate stands, as it does for a client that goes away.
+  http::Response failed(const Error& error, http::Response response);
   // The response, settled, with its headers.
   http::Response settled(http::Response response, std::size_t tokens);
   // With its headers alone: what a stream uses is known at its end.

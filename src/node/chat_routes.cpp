@@ -21,10 +21,13 @@ constexpr std::string_view kDone = "[DONE]";
 // The chunks of one completion.
 class ChatFormat final : public AnswerFormat {
  public:
-  ChatFormat(bool usage, WallTime now) : usage_(usage), now_(now) {}
+  // `writer`: the language model that is writing the answer; empty when it is there already.
+  ChatFormat(bool usage, std::string_view writer, WallTime now)
+      : usage_(usage), writer_(writer), now_(now) {}
 
   std::string begin(const rag::QueryReply& so_far) override {
     identity_ = chat_identity(so_far, now_);
+    if (!writer_.empty()) identity_.model = writer_;
     return format_event("", chat_role_chunk(identity_));
   }
   std::string text(std::string_view piece) override {
@@ -40,6 +43,7 @@ class ChatFormat final : public AnswerFormat {
 
  private:
   const bool usage_;
+  const std::string_view writer_;
   const WallTime now_;
   ChatIdentity identity_; // once it has begun
 };
@@ -67,13 +71,15 @@ net::Task<http::Response> complete(const QueryRouteParts& parts, std::string_vie
   }
   if (parsed->stream) {
     auto reply = co_await parts.pipeline.stream(std::move(parsed->request));
-    if (!reply) co_return charge.settled(query_error(reply.error(), request), 0);
-    auto format = std::make_unique<ChatFormat>(parsed->stream_usage, parts.clock.wall_now());
+    if (!reply) co_return charge.failed(reply.error(), query_error(reply.error(), request));
+    const bool live = std::holds_alternative<rag::AnswerStream>(*reply);
+    auto format = std::make_unique<ChatFormat>(
+        parsed->stream_usage, live ? generator : std::string_view(), parts.clock.wall_now());
     co_return stream_answer(std::move(*reply), std::move(format), request_id(request),
                             std::move(charge));
   }
   auto reply = co_await parts.pipeline.run(std::move(parsed->request));
-  if (!reply) co_return charge.settled(query_error(reply.error(), request), 0);
+  if (!reply) co_return charge.failed(reply.error(), query_error(reply.error(), request));
   const ChatIdentity identity = chat_identity(*reply, parts.clock.wall_now());
   http::Response response = http::json_response(200, chat_completion_text(identity, *reply));
   response.headers.set("cache-status", cache_status_header(*reply));

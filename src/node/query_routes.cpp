@@ -69,12 +69,12 @@ net::Task<http::Response> answer_query(const QueryRouteParts& parts, http::Reque
   }
   if (parsed->stream) {
     auto reply = co_await parts.pipeline.stream(std::move(query));
-    if (!reply) co_return charge.settled(query_error(reply.error(), request), 0);
+    if (!reply) co_return charge.failed(reply.error(), query_error(reply.error(), request));
     co_return stream_answer(std::move(*reply), query_format(explain), request_id(request),
                             std::move(charge));
   }
   auto reply = co_await parts.pipeline.run(std::move(query));
-  if (!reply) co_return charge.settled(query_error(reply.error(), request), 0);
+  if (!reply) co_return charge.failed(reply.error(), query_error(reply.error(), request));
   co_return charge.settled(reply_response(*reply, explain, request), tokens_of(reply->usage()));
 }
 
@@ -124,11 +124,11 @@ net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Requ
   }
   if (!parsed->was_array) {
     auto reply = co_await parts.pipeline.run(std::move(parsed->requests.front()));
-    if (!reply) co_return charge.settled(query_error(reply.error(), request), 0);
+    if (!reply) co_return charge.failed(reply.error(), query_error(reply.error(), request));
     co_return charge.settled(reply_response(*reply, explain, request), tokens_of(reply->usage()));
   }
   auto replies = co_await run_together(parts.pipeline, parsed->requests);
-  if (!replies) co_return charge.settled(query_error(replies.error(), request), 0);
+  if (!replies) co_return charge.failed(replies.error(), query_error(replies.error(), request));
   std::string cache_status = cache_status_header(*replies);
   std::size_t bytes = 0;
   std::size_t tokens = 0;
@@ -154,16 +154,10 @@ net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Requ
 }
 
 // What they may need.
-policy::RateLimitCost cost_of(std::span<const rag::QueryRequest> requests,
-                              std::size_t answer_tokens) {
+policy::RateLimitCost cost_of(const rag::Pipeline& pipeline,
+                              std::span<const rag::QueryRequest> requests) {
   std::size_t tokens = 0;
-  for (const rag::QueryRequest& request : requests) {
-    tokens += model::estimate_tokens(request.query);
-    if (answer_tokens == 0 || request.mode != rag::QueryMode::kAnswer) continue;
-    const rag::Conversation* conversation = request.conversation.get();
-    const auto asked = conversation ? conversation->max_tokens : std::nullopt;
-    tokens += asked.value_or(answer_tokens);
-  }
+  for (const rag::QueryRequest& request : requests) tokens += pipeline.most_tokens(request);
   return {static_cast<std::int64_t>(requests.size()), static_cast<std::int64_t>(tokens)};
 }
 
@@ -173,7 +167,7 @@ net::Task<Charge> charge_questions(const QueryRouteParts& parts,
                                    std::span<const rag::QueryRequest> questions, policy::Tier tier,
                                    Deadline deadline) {
   co_return co_await charge_for(parts.limits, {questions.front().collection.tenant, tier},
-                                cost_of(questions, parts.answer_tokens), deadline);
+                                cost_of(parts.pipeline, questions), deadline);
 }
 
 void add_query_routes(http::Router& router, QueryRouteParts parts) {

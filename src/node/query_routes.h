@@ -17,9 +17,8 @@ struct QueryRouteParts {
   auth::RateLimits& limits;
   net::Submit bulk; // works on large bodies
   const Clock& clock;
-  std::uint32_t top_k;       // of a question that names none
-  std::size_t answer_tokens; // the most that a language model writes, unless asked; 0 without one
-  std::string tier_header;   // empty: nobody names a question's tier
+  std::uint32_t top_k;     // of a question that names none
+  std::string tier_header; // empty: nobody names a question's tier
   Duration request_timeout;
 };
 

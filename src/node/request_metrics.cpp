@@ -19,7 +19,10 @@ RequestMetrics::RequestMetrics(telemetry::MetricRegistry& metrics)
                                     "From the end of a request's header to its last byte sent.",
                                     {"route"})),
       stages_(metrics.histograms("raglan_stage_duration_seconds",
-                                 "Time of each stage of a question.", {"stage"}, kStageBounds)) {}
+                                 "Time of each stage of a question.", {"stage"}, kStageBounds)),
+      degraded_(metrics.counters("raglan_degraded_replies_total",
+                                 "Replies and refusals that are less than full, for each reason.",
+                                 {"level", "reason"})) {}
 
 void RequestMetrics::observe(const http::CompletedRequest& done) {
   const std::string_view route = done.request.route.empty() ? "none" : done.request.route;
@@ -32,6 +35,10 @@ void RequestMetrics::observe(const http::CompletedRequest& done) {
 
 void RequestMetrics::observe_stage(std::string_view stage, Duration took) {
   stages_.with(stage).observe(took);
+}
+
+void RequestMetrics::degraded(int level, std::string_view reason) {
+  degraded_.with(std::to_string(level), reason).add();
 }
 
 std::vector<telemetry::Registration> register_server_metrics(telemetry::MetricRegistry& metrics,

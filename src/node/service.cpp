@@ -53,7 +53,10 @@ Service::Service(ServiceConfig config, Parts parts)
                  .overload = &overload_,
                  .on_stage = [&metrics = parts_.request_metrics](
                                  std::string_view stage,
-                                 Duration took) { metrics.observe_stage(stage, took); }}),
+                                 Duration took) { metrics.observe_stage(stage, took); },
+                 .on_degraded = [&metrics = parts_.request_metrics](
+                                    int level,
+                                    std::string_view reason) { metrics.degraded(level, reason); }}),
       writer_({.store = parts_.store,
                .embeddings = parts_.embeddings,
                .extraction = submit_to(extraction_),
@@ -62,13 +65,11 @@ Service::Service(ServiceConfig config, Parts parts)
                .chunker = config_.chunker,
                .clock = parts_.clock}) {
   const std::string_view generator = parts_.generator ? parts_.generator->name() : "";
-  const std::size_t answer_tokens = parts_.generator ? config_.pipeline.prompt.max_tokens : 0;
   const QueryRouteParts query_parts{.pipeline = pipeline_,
                                     .limits = rate_limits_,
                                     .bulk = submit_to(bulk_),
                                     .clock = parts_.clock,
                                     .top_k = config_.pipeline.retrieval.top_k,
-                                    .answer_tokens = answer_tokens,
                                     .tier_header = config_.tier_header,
                                     .request_timeout = config_.request_timeout};
   add_query_routes(router_, query_parts);

@@ -60,8 +60,10 @@ AdmissionEntry Admission::enqueue(Ticket ticket, std::size_t places, MonotonicTi
   };
   const std::size_t before = waiting();
   const bool at_once = before == 0 && places > 0;
+  // How fast an earlier queue was served says nothing about a new one, and would never be measured
+  // again if it kept everybody out.
   const Duration wait =
-      at_once ? Duration::zero() : estimated_wait(ticket.tenant, ticket.tier, ticket.cost, now);
+      before == 0 ? Duration::zero() : estimated_wait(ticket.tenant, ticket.tier, ticket.cost, now);
   const MonotonicTime latest = latest_start(ticket);
   if (latest != MonotonicTime::max() && latest - now <= wait) {
     return refused(AdmissionReason::kDeadline);

@@ -32,7 +32,7 @@
 // Seconds per cost: of the admissions while the queue was not empty, the last twenty or so weighing
 // most, at least what the present gap says. Its turn: the smaller of all that waits in its tier,
 // and as many rounds of the tier's tenants as it is behind in its own. Before the first measurement
-// nothing is refused.
+// nothing is refused, nor is who finds nobody waiting.
 //
 // Bounds. At most `max_waiting` tickets wait, none longer than `max_wait`. A full queue makes room
 // for a higher tier by dropping the newest ticket of the lowest tier; and, within a tier, for a

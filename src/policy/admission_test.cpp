@@ -146,6 +146,19 @@ TEST(Admission, TheEstimatedWaitCountsAgainstTheDeadline) {
   EXPECT_EQ(entry.state, AdmissionState::kQueued);
 }
 
+TEST(Admission, HowSlowAnEarlierQueueWasKeepsNobodyOutWhoFindsNone) {
+  Admission admission;
+  auto now = serve_steadily(admission, 200ms);
+  while (admission.waiting() > 0) (void)admission.poll(1, now);
+  const auto hasty = ticket(Tier::kPaid, "t", Deadline(now + 100ms));
+  const auto entry = admission.enqueue(hasty, 0, now);
+  EXPECT_EQ(entry.state, AdmissionState::kQueued);
+  EXPECT_EQ(admission.enqueue(hasty, 0, now).reason, AdmissionReason::kDeadline);
+  const auto late = admission.poll(0, now + 100ms);
+  ASSERT_EQ(late.size(), 1u);
+  EXPECT_EQ(late[0].dropped, AdmissionReason::kDeadline);
+}
+
 TEST(Admission, ATenantWithFewTicketsDoesNotWaitForAllOfABusyOne) {
   Admission admission;
   const auto now = serve_steadily(admission, 10ms);

@@ -24,6 +24,12 @@ Duration from_seconds(double seconds) {
 
 } // namespace
 
+LimitOutcome limit_outcome_of_failure(ErrorCode code, Duration took, Duration usual) {
+  const bool no_answer = code == ErrorCode::kDeadlineExceeded || code == ErrorCode::kUnavailable;
+  const bool too_long = usual > Duration::zero() && took >= kMuchTooLong * usual;
+  return no_answer && too_long ? LimitOutcome::kDropped : LimitOutcome::kIgnored;
+}
+
 ConcurrencyLimit::Permit::Permit(Permit&& other) noexcept
     : limit_(std::exchange(other.limit_, nullptr)),
       kind_(other.kind_),
@@ -138,6 +144,8 @@ void ConcurrencyLimit::end_of_cohort(State& state, MonotonicTime now) const {
   blend(state, cohort.sums, 1);
   state.probe = Probe::kNone;
   believe_baseline(state, now);
+  state.baseline_expires =
+      std::max(state.baseline_expires, now + kBelieved * (now - state.probe_began));
   begin_window(state, now);
 }
 
@@ -216,6 +224,7 @@ void ConcurrencyLimit::learn_baselines(State& state, MonotonicTime now) const {
   } else if (expired) {
     ++state.probes;
     state.probe = Probe::kDraining;
+    state.probe_began = now;
   } else {
     // A kind that is new under load: as much shorter without it as the others are.
     for (std::size_t kind = 0; kind < kKinds; ++kind) {

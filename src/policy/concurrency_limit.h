@@ -21,9 +21,11 @@
 // Here the baseline is a mean: of windows in which less than `probe_ratio` of the limit was used,
 // smoothed; and when there was none for `baseline_window` (and up to a quarter longer, by chance,
 // so that the nodes of a fleet do not do it together), it is measured again with the limit at
-// `probe_ratio`, by the first 2 × window_min_samples calls that began after the others had gone. At
-// one half that costs at most a few per cent of a second of work every 30 s, and takes back a
-// baseline that crept up, or one that is too low because calls really take longer now.
+// `probe_ratio`, by the first 2 × window_min_samples calls that began after the others had gone.
+// That takes back a baseline that crept up, or one that is too low because calls really take longer
+// now. With calls of 100 ms and a limit of 40 that is a tenth of a second at half of the limit;
+// with few and long ones it is minutes, and so what was measured is believed for at least kBelieved
+// times as long as that took: never more than a twentieth of the work is lost.
 //
 // Failures that say nothing about load (a 500, a client that went away, a permit that is destroyed
 // without a report) are `kIgnored`: fast errors would look like a fast callee.
@@ -51,6 +53,7 @@
 
 #include "base/clock.h"
 #include "base/guarded.h"
+#include "base/result.h"
 #include "base/rng.h"
 #include "config/table.h"
 
@@ -112,6 +115,12 @@ enum class LimitOutcome : std::uint8_t {
   kIgnored, // neither: cancelled, failed for another reason
 };
 
+// What a failed call says. One without an answer that took much longer than usual (kMuchTooLong
+// times) was dropped, whoever gave it up: the callee's timeout, or the caller's deadline. What
+// fails sooner, or with an answer, says nothing about load. `usual`: zero when that is not known.
+inline constexpr int kMuchTooLong = 3;
+LimitOutcome limit_outcome_of_failure(ErrorCode code, Duration took, Duration usual);
+
 struct ConcurrencyLimitStatus {
   std::size_t limit = 0; // what holds now: less than the limit found while the baseline is measured
   std::size_t in_flight = 0;
@@ -126,6 +135,7 @@ struct ConcurrencyLimitStatus {
 class ConcurrencyLimit {
  public:
   static constexpr std::size_t kKinds = 4;
+  static constexpr int kBelieved = 10;
 
   // A place among the calls under way, for as long as it lives. Movable; reports once.
   class Permit {
@@ -201,6 +211,7 @@ class ConcurrencyLimit {
     Probe probe = Probe::kNone;
     Cohort cohort;
     std::array<double, kKinds> baselines{}; // seconds; 0: not known
+    MonotonicTime probe_began{};
     MonotonicTime baseline_expires{};
     Window window;
     double window_latency = 0;

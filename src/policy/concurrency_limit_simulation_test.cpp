@@ -161,6 +161,18 @@ TEST(ConcurrencyLimitSimulation, CallsThatReallyTakeLongerAreBelievedAfterAMeasu
   EXPECT_GT(result.goodput, 0.9 * 133);
 }
 
+// Eight at a time for 5 s each: a measurement takes a minute, and must not take up most of the
+// time.
+TEST(ConcurrencyLimitSimulation, FewAndLongCallsAreNotKeptOutByMeasuring) {
+  ConcurrencyLimit limit({.initial_limit = 8, .max_limit = 8}, Rng(1));
+  Callee callee(8, 5, 7);
+  callee.run(limit, 8, 10min);
+  const auto result = callee.run(limit, 8, 60min);
+  report("eight at a time, 5 s each", result);
+  EXPECT_GT(result.goodput, 0.9 * 8 / 5);
+  EXPECT_GT(limit.status().probes, 2u);
+}
+
 // Ten thousand random schedules of calls, outcomes, cancellations and time:
 //   Bounded   the limit is within its bounds, while it measures too
 //   NeverMore no permit is given while as many as the limit are out

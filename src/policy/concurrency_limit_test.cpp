@@ -166,6 +166,17 @@ TEST(ConcurrencyLimit, DropsShrinkItOnceAWindowHoweverMany) {
   EXPECT_EQ(limit.status().limit, 4u);
 }
 
+TEST(ConcurrencyLimit, ACallWithoutAnAnswerWasDroppedWhenItTookMuchLongerThanUsual) {
+  using enum LimitOutcome;
+  for (const ErrorCode code : {ErrorCode::kDeadlineExceeded, ErrorCode::kUnavailable}) {
+    EXPECT_EQ(limit_outcome_of_failure(code, 300ms, 100ms), kDropped);
+    EXPECT_EQ(limit_outcome_of_failure(code, 300ms - 1ns, 100ms), kIgnored);
+    EXPECT_EQ(limit_outcome_of_failure(code, 300s, 0ms), kIgnored); // of what?
+  }
+  EXPECT_EQ(limit_outcome_of_failure(ErrorCode::kUpstream, 300ms, 100ms), kIgnored);
+  EXPECT_EQ(limit_outcome_of_failure(ErrorCode::kClientClosed, 300ms, 100ms), kIgnored);
+}
+
 TEST(ConcurrencyLimit, AChangeOfTheMixOfKindsIsNoLoad) {
   ConcurrencyLimit limit(small_windows(), Rng(1));
   auto now = warm_up(limit); // ten of kind 0 that take 100 ms

@@ -32,10 +32,7 @@ bool Hedge::allows(std::size_t waiting, MonotonicTime now) {
   return true;
 }
 
-void Hedge::answered(Duration took, bool by_hedge) {
-  took_[answers_++ % kSamples] = took;
-  counts_.won += by_hedge ? 1 : 0;
-}
+void Hedge::answered(Duration took) { took_[answers_++ % kSamples] = took; }
 
 void Hedge::look(std::size_t waiting, MonotonicTime now) {
   if (waiting > waiting_) grew_at_ = now;

@@ -18,7 +18,8 @@
 //   auto delay = hedge.begin();                  // of each request
 //   … no answer after *delay …
 //   if (hedge.allows(waiting, now)) …            // counts as made
-//   hedge.answered(took, by_hedge);
+//   hedge.answered(took);
+//   hedge.decided(by_hedge);                     // of each that was made
 #pragma once
 
 #include <array>
@@ -52,6 +53,7 @@ struct HedgeStatus {
   std::uint64_t requests = 0; // so far
   std::uint64_t hedged = 0;
   std::uint64_t won = 0;     // by the hedge
+  std::uint64_t lost = 0;    // by it: the first call was faster, or it failed
   std::uint64_t refused = 0; // they were due, and were not made
   bool queue_grows = false;
 };
@@ -65,12 +67,16 @@ class Hedge {
 
   explicit Hedge(HedgeConfig config = {}) : config_(config) {}
 
-  // A request comes. After how long its call is to be hedged; empty: not at all.
+  // A request comes. After how long its call is to be hedged; empty: not at all, as too few calls
+  // are known to say what is unusual.
   std::optional<Duration> begin();
   // Whether the hedge that is due may be made. `waiting`: those in the queue before the upstream.
   bool allows(std::size_t waiting, MonotonicTime now);
-  // A request's first call has begun to answer, or lost against its hedge, so long after it began.
-  void answered(Duration took, bool by_hedge);
+  // A request's first call has begun to answer, or lost against its hedge, so long after it began;
+  // what it waited before it was made, and its retries, are part of that.
+  void answered(Duration took);
+  // Whether the hedge that was made answered.
+  void decided(bool by_hedge) { ++(by_hedge ? counts_.won : counts_.lost); }
   // A look at the queue. Whoever can should say it with every request.
   void look(std::size_t waiting, MonotonicTime now);
 

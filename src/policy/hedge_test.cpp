@@ -16,7 +16,7 @@ constexpr HedgeConfig kOn{.enabled = true};
 Hedge experienced(double hedges, HedgeConfig config = kOn) {
   Hedge hedge(config);
   for (int i = 0; i < static_cast<int>(hedges / config.max_ratio + 0.5); ++i) (void)hedge.begin();
-  for (int i = 1; i <= 100; ++i) hedge.answered(std::chrono::milliseconds(i), false);
+  for (int i = 1; i <= 100; ++i) hedge.answered(std::chrono::milliseconds(i));
   return hedge;
 }
 
@@ -28,9 +28,9 @@ TEST(HedgeTest, IsOffUnlessItIsSwitchedOn) {
 
 TEST(HedgeTest, NothingIsUnusualBeforeTwentyCalls) {
   Hedge hedge(kOn);
-  for (int i = 0; i < 19; ++i) hedge.answered(10ms, false);
+  for (int i = 0; i < 19; ++i) hedge.answered(10ms);
   EXPECT_EQ(hedge.begin(), std::nullopt);
-  hedge.answered(10ms, false);
+  hedge.answered(10ms);
   EXPECT_EQ(hedge.begin(), 10ms);
 }
 
@@ -41,7 +41,7 @@ TEST(HedgeTest, WaitsAsLongAsTheQuantileOfTheCallsBefore) {
 
 TEST(HedgeTest, OnlyTheLastCallsCount) {
   Hedge hedge = experienced(0);
-  for (std::size_t i = 0; i < Hedge::kSamples; ++i) hedge.answered(7ms, false);
+  for (std::size_t i = 0; i < Hedge::kSamples; ++i) hedge.answered(7ms);
   EXPECT_EQ(hedge.begin(), 7ms);
 }
 
@@ -84,11 +84,13 @@ TEST(HedgeTest, AQueueThatShrinksIsNoReason) {
   EXPECT_TRUE(hedge.allows(0, now));
 }
 
-TEST(HedgeTest, CountsWhatItWon) {
+TEST(HedgeTest, CountsWhatItWonAndLost) {
   Hedge hedge(kOn);
-  hedge.answered(5ms, true);
-  hedge.answered(5ms, false);
+  hedge.decided(true);
+  hedge.decided(false);
+  hedge.decided(false);
   EXPECT_EQ(hedge.status(kStart).won, 1u);
+  EXPECT_EQ(hedge.status(kStart).lost, 2u);
 }
 
 // Ten thousand random schedules of requests, answers, queues and time:
@@ -125,7 +127,7 @@ TEST(HedgeSimulation, HoldsInEveryOrderOfEvents) {
         const auto took = std::chrono::milliseconds(1 + rng.below(500));
         shortest = std::min<Duration>(shortest, took);
         longest = std::max<Duration>(longest, took);
-        hedge.answered(took, choice == 5);
+        hedge.answered(took);
       } else {
         const std::size_t next = rng.below(4) == 0 ? rng.below(5) : waiting;
         if (next > waiting) grew = now;

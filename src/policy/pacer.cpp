@@ -50,12 +50,13 @@ std::expected<PacerSlot, PacerRefusal> Pacer::reserve(PacerCost cost, Tier tier,
   const double factor = rate_factor(now);
   requests_.book(1, factor, *start, now);
   tokens_.book(tokens, factor, *start, now);
-  return PacerSlot{*start, tokens, tier};
+  return PacerSlot{now, *start, tokens, tier};
 }
 
 std::expected<PacerSlot, PacerRefusal> Pacer::confirm(const PacerSlot& slot, Deadline deadline,
                                                       MonotonicTime now) {
-  if (now >= blocked_until_) return slot;
+  const bool before_cut = last_cut_ && slot.booked_at <= *last_cut_;
+  if (now >= blocked_until_ && !before_cut) return slot;
   cancel(slot, now);
   return reserve({slot.tokens}, slot.tier, deadline, now);
 }
@@ -65,24 +66,20 @@ void Pacer::cancel(const PacerSlot& slot, MonotonicTime now) {
   tokens_.correct(-slot.tokens, slot.start, now);
 }
 
-void Pacer::completed(const PacerSlot& slot, std::optional<double> tokens,
-                      const QuotaReport& report, MonotonicTime now) {
+void Pacer::completed(const PacerSlot& slot, std::optional<double> tokens, MonotonicTime now) {
   if (tokens) tokens_.correct(std::max(*tokens, 0.0) - slot.tokens, slot.start, now);
-  observe(report, now);
 }
 
 void Pacer::throttled(const PacerSlot& slot, std::optional<Duration> retry_after,
-                      const QuotaReport& report, MonotonicTime now) {
+                      MonotonicTime now) {
   ++throttled_;
   tokens_.correct(-slot.tokens, slot.start, now);
-  const bool known = requests_.limit() > 0 || tokens_.limit() > 0;
-  observe(report, now);
   const Duration wait = std::clamp<Duration>(retry_after.value_or(config_.default_backoff),
                                              Duration::zero(), config_.max_backoff);
   blocked_until_ = std::max(blocked_until_, now + wait);
   if (last_cut_ && slot.start <= *last_cut_) return; // known since then
   const double factor = rate_factor(now) * config_.cut_ratio;
-  if (!known && requests_.limit() <= 0 && tokens_.limit() <= 0) {
+  if (requests_.limit() <= 0 && tokens_.limit() <= 0) {
     learned_requests_limit_ = std::max(requests_.recent_peak(now), 1.0);
     apply_limits();
   }

@@ -18,16 +18,15 @@
 //                next 429, by its design, and the quota is mostly known. Growth is by time and not
 //                by answers, else an upstream that is slow would recover slowly.
 //   unknown      without any quota calls are not held back until the first 429; then the busiest
-//   second
-//                of the last ten is taken for the quota of requests. It doubles whenever twice of
-//                it has gone well, and is forgotten after `kForgetAfter` without a 429.
+//                second of the last ten is taken for the quota of requests. It doubles whenever
+//                twice of it has gone well, and is forgotten after `kForgetAfter` without a 429.
 //   priority     room in the bucket is kept for higher tiers, and a tier may book only so far ahead
 //                (vip `max_lead`, paid 1/2, free 1/4, ingest 1/10 of it): a vip waits behind at
-//                most that much of others' bookings. Whoever is refused for that waits in its
-//                queue, where priority rules.
+//                most that much of others' bookings. Whoever is refused for that asks again later.
 //
 // A reservation whose call is not made is given back. A reservation for later must be confirmed
-// when its time has come: a 429 may have come between, and then all would start at once.
+// when its time has come: a 429 may have come between, and what was booked before it was booked at
+// a rate that was too high, and all would start at once.
 //
 // Thread safety: none; one for an upstream belongs into a Guarded<Pacer>.
 //
@@ -36,7 +35,8 @@
 //   ... wait until slot->start ...
 //   slot = pacer.confirm(*slot, deadline, now);
 //   ... call ...
-//   pacer.completed(*slot, usage.total_tokens, report, now);   // or throttled, or cancel
+//   pacer.observe(report, now);
+//   pacer.completed(*slot, usage.total_tokens, now);           // or throttled, or cancel
 #pragma once
 
 #include <array>
@@ -107,6 +107,7 @@ struct PacerCost {
 
 // A call that may start.
 struct PacerSlot {
+  MonotonicTime booked_at{};
   MonotonicTime start{};
   double tokens = 0;
   Tier tier = Tier::kPaid;
@@ -151,11 +152,12 @@ class Pacer {
   // The call was not made.
   void cancel(const PacerSlot& slot, MonotonicTime now);
   // It was answered. `tokens`: what it really cost, if that is known.
-  void completed(const PacerSlot& slot, std::optional<double> tokens, const QuotaReport& report,
-                 MonotonicTime now);
+  void completed(const PacerSlot& slot, std::optional<double> tokens, MonotonicTime now);
+  // What an answer's headers say, as soon as they have come: by the time it has been read they are
+  // old.
+  void observe(const QuotaReport& report, MonotonicTime now);
   // It was answered 429, and cost no tokens.
-  void throttled(const PacerSlot& slot, std::optional<Duration> retry_after,
-                 const QuotaReport& report, MonotonicTime now);
+  void throttled(const PacerSlot& slot, std::optional<Duration> retry_after, MonotonicTime now);
 
   // Among how many nodes the quota is divided; 1 while nothing else is known.
   void set_nodes(std::size_t nodes);
@@ -164,7 +166,6 @@ class Pacer {
   const PacerConfig& config() const { return config_; }
 
  private:
-  void observe(const QuotaReport& report, MonotonicTime now);
   void apply_limits();
   double rate_factor(MonotonicTime now) const;
   void grow_learned(MonotonicTime now);

@@ -42,6 +42,7 @@ double most_in_a_minute(const std::multimap<MonotonicTime, double>& starts) {
 //            were too low by
 //   InTime   no start is before now, after the deadline, or further ahead than the tier may book
 //   Blocked  no call starts before a Retry-After is over
+//   Confirmed  nor after one was confirmed that was booked before it
 //   Returns  after a quiet quarter of an hour a call starts at once, at the full rate
 TEST(PacerSimulation, HoldsInEveryOrderOfEvents) {
   for (std::uint64_t seed = 0; seed < 10'000; ++seed) {
@@ -83,16 +84,24 @@ TEST(PacerSimulation, HoldsInEveryOrderOfEvents) {
           pacer.cancel(slot, now);
           continue;
         }
+        const auto confirmed = pacer.confirm(slot, Deadline(), now);
+        if (!confirmed) continue;
+        ASSERT_GE(confirmed->start, blocked) << "Confirmed, seed " << seed;
+        if (confirmed->start > now) {
+          slots.push_back(*confirmed);
+          continue;
+        }
+        slot = *confirmed;
         requests.emplace(slot.start, 1);
         if (choice == 6) {
           const double used = slot.tokens * (0.5 + 0.6 * rng.uniform());
           too_low += std::max(0.0, used - slot.tokens);
           tokens.emplace(slot.start, used);
-          pacer.completed(slot, used, {}, now);
+          pacer.completed(slot, used, now);
         } else {
           const Duration retry_after = std::chrono::milliseconds(rng.below(5'000));
           blocked = std::max(blocked, now + retry_after);
-          pacer.throttled(slot, retry_after, {}, now);
+          pacer.throttled(slot, retry_after, now);
         }
       }
     }
@@ -167,10 +176,10 @@ TEST(PacerSimulation, NodesThatDoNotKnowEachOtherShareAnUnknownQuota) {
       const bool counts = now > kStart + 1min;
       if (provider.try_take(1, now)) {
         if (counts) ++served[node];
-        pacers[node].completed(*slot, std::nullopt, {}, now);
+        pacers[node].completed(*slot, std::nullopt, now);
       } else {
         if (counts) ++refused;
-        pacers[node].throttled(*slot, std::nullopt, {}, now);
+        pacers[node].throttled(*slot, std::nullopt, now);
       }
     }
   }

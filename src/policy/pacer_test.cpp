@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <vector>
 
 namespace raglan::policy {
@@ -52,11 +54,11 @@ TEST(Pacer, AnEstimateThatWasTooHighIsGivenBackAndOneTooLowIsPaid) {
   Pacer pacer(quota(0, 60'000));
   const auto high = pacer.reserve({6'000}, Tier::kVip, kNever, kStart);
   ASSERT_TRUE(high);
-  pacer.completed(*high, 1'500, {}, kStart);
+  pacer.completed(*high, 1'500, kStart);
   const auto low = pacer.reserve({4'500}, Tier::kVip, kNever, kStart);
   ASSERT_TRUE(low);
   EXPECT_EQ(low->start, kStart);
-  pacer.completed(*low, 5'400, {}, kStart);
+  pacer.completed(*low, 5'400, kStart);
   EXPECT_NEAR(to_milliseconds(start_of(pacer, 900) - kStart), 2'000, 0.01);
 }
 
@@ -125,10 +127,12 @@ TEST(Pacer, ALargeCallWaitsUntilTheMinuteHasRoomForIt) {
 TEST(Pacer, HeadersSetTheQuotaAndTheSmallerOfBothCounts) {
   Pacer pacer(quota(600));
   const auto slot = pacer.reserve({}, Tier::kVip, kNever, kStart);
-  pacer.completed(*slot, std::nullopt, {{.limit = 60}, {.limit = 30'000}}, kStart);
+  pacer.observe({{.limit = 60}, {.limit = 30'000}}, kStart);
+  pacer.completed(*slot, std::nullopt, kStart);
   EXPECT_EQ(pacer.status(kStart).requests_limit, 60);
   EXPECT_EQ(pacer.status(kStart).tokens_limit, 30'000);
-  pacer.completed(*slot, std::nullopt, {{.limit = 6'000}, {}}, kStart);
+  pacer.observe({{.limit = 6'000}, {}}, kStart);
+  pacer.completed(*slot, std::nullopt, kStart);
   EXPECT_EQ(pacer.status(kStart).requests_limit, 600);
   pacer.set_nodes(4);
   EXPECT_EQ(pacer.status(kStart).requests_limit, 150);
@@ -139,7 +143,8 @@ TEST(Pacer, WhatOthersUsedOfTheQuotaIsSeen) {
   Pacer pacer(quota(600));
   const auto slot = pacer.reserve({}, Tier::kVip, kNever, kStart);
   // Three are left, and in half a minute all six hundred.
-  pacer.completed(*slot, std::nullopt, {{600, 3, 30s}, {}}, kStart);
+  pacer.observe({{600, 3, 30s}, {}}, kStart);
+  pacer.completed(*slot, std::nullopt, kStart);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(start_of(pacer), kStart);
   EXPECT_NEAR(to_milliseconds(start_of(pacer) - kStart), 1000 * 30 / 597.0, 0.1);
 }
@@ -147,7 +152,7 @@ TEST(Pacer, WhatOthersUsedOfTheQuotaIsSeen) {
 TEST(Pacer, A429HoldsBackEveryCallUntilRetryAfter) {
   Pacer pacer(quota(600));
   const auto slot = pacer.reserve({}, Tier::kVip, kNever, kStart);
-  pacer.throttled(*slot, 2s, {}, kStart + 100ms);
+  pacer.throttled(*slot, 2s, kStart + 100ms);
   EXPECT_EQ(pacer.status(kStart + 100ms).blocked, 2s);
   // Then at half of nine a second.
   EXPECT_NEAR(to_milliseconds(start_of(pacer, 0, Tier::kVip, kStart + 1s) - kStart),
@@ -163,10 +168,29 @@ TEST(Pacer, AReservationIsMadeAnewWhenA429CameBetween) {
   const MonotonicTime later = slots[6].start;
   ASSERT_GT(later, kStart);
   EXPECT_EQ(pacer.confirm(slots[6], kNever, later)->start, later);
-  pacer.throttled(slots[0], 5s, {}, later);
+  pacer.throttled(slots[0], 5s, later);
   const auto moved = pacer.confirm(slots[7], kNever, slots[7].start);
   ASSERT_TRUE(moved);
   EXPECT_GE(moved->start, later + 5s);
+}
+
+TEST(Pacer, WhatWasBookedBeforeACutIsBookedAnewAtTheLowerRate) {
+  Pacer pacer(quota(600)); // 54 at once, then nine a second
+  std::vector<PacerSlot> slots;
+  for (int i = 0; i < 100; ++i) slots.push_back(*pacer.reserve({}, Tier::kVip, kNever, kStart));
+  pacer.throttled(slots[0], 1s, kStart);
+  std::vector<MonotonicTime> starts;
+  for (std::size_t i = 60; i < 100; ++i) {
+    const MonotonicTime now = std::max(slots[i].start, kStart + 1s);
+    const auto moved = pacer.confirm(slots[i], kNever, now);
+    if (moved) starts.push_back(moved->start);
+  }
+  std::ranges::sort(starts);
+  ASSERT_GT(starts.size(), 10u);
+  // Half of nine a second, and a twentieth more each second.
+  EXPECT_GE(starts[9] - starts[0], 1s);
+  const PacerSlot anew = *pacer.reserve({}, Tier::kVip, kNever, starts.back());
+  EXPECT_EQ(pacer.confirm(anew, kNever, anew.start)->start, anew.start);
 }
 
 TEST(Pacer, ABurstOf429sCutsTheRateOnce) {
@@ -174,20 +198,20 @@ TEST(Pacer, ABurstOf429sCutsTheRateOnce) {
   Pacer pacer(config);
   std::vector<PacerSlot> slots;
   for (int i = 0; i < 105; ++i) slots.push_back(*pacer.reserve({}, Tier::kVip, kNever, kStart));
-  for (const auto& slot : slots) pacer.throttled(slot, 1s, {}, kStart + 50ms);
+  for (const auto& slot : slots) pacer.throttled(slot, 1s, kStart + 50ms);
   EXPECT_EQ(pacer.status(kStart + 50ms).throttled, 105u);
   EXPECT_EQ(pacer.status(kStart + 50ms).cuts, 1u);
   EXPECT_EQ(pacer.status(kStart + 50ms).rate_factor, 0.5);
   // A call that was started after the cut says something new.
   const auto after = pacer.reserve({}, Tier::kVip, kNever, kStart + 1050ms);
-  pacer.throttled(*after, std::nullopt, {}, kStart + 1100ms);
+  pacer.throttled(*after, std::nullopt, kStart + 1100ms);
   EXPECT_EQ(pacer.status(kStart + 1100ms).cuts, 2u);
 }
 
 TEST(Pacer, TheRateComesBackByAShareASecond) {
   Pacer pacer(quota(600));
   const auto slot = pacer.reserve({}, Tier::kVip, kNever, kStart);
-  pacer.throttled(*slot, 1s, {}, kStart);
+  pacer.throttled(*slot, 1s, kStart);
   EXPECT_DOUBLE_EQ(pacer.status(kStart + 1s).rate_factor, 0.5); // not while nothing is sent
   EXPECT_DOUBLE_EQ(pacer.status(kStart + 6s).rate_factor, 0.75);
   EXPECT_DOUBLE_EQ(pacer.status(kStart + 11s).rate_factor, 1);
@@ -199,7 +223,7 @@ TEST(Pacer, WithoutAnyQuotaA429TeachesOneThatGrowsAndIsForgotten) {
   PacerSlot slot;
   MonotonicTime now = kStart;
   for (int i = 0; i < 100; ++i, now += 100ms) slot = *pacer.reserve({}, Tier::kVip, kNever, now);
-  pacer.throttled(slot, std::nullopt, {}, now);
+  pacer.throttled(slot, std::nullopt, now);
   EXPECT_EQ(pacer.status(now).requests_limit, 600);
   EXPECT_EQ(pacer.status(now).rate_factor, 0.5);
   now += 1s + 30s; // 0.05 a second, up to twice
@@ -220,7 +244,8 @@ TEST(Pacer, ReportsFourFifthsOfAQuota) {
   // By what the provider says.
   Pacer other(quota(100));
   const auto slot = other.reserve({}, Tier::kVip, kNever, kStart);
-  other.completed(*slot, std::nullopt, {{100, 19, 60s}, {}}, kStart);
+  other.observe({{100, 19, 60s}, {}}, kStart);
+  other.completed(*slot, std::nullopt, kStart);
   EXPECT_TRUE(other.status(kStart).alert);
 }
 

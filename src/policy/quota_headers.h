@@ -1,9 +1,10 @@
 // What a provider says of our quota in the headers of each answer.
 //
-//   x-ratelimit-limit-requests: 60            OpenAI and most that follow it (Azure, Groq, vLLM's
-//   x-ratelimit-remaining-tokens: 149984      gateways); the reset is a Go duration ("6m0s",
-//   "20ms"), x-ratelimit-reset-tokens: 6m0s            with some a number of seconds, or a Unix
-//   time anthropic-ratelimit-requests-limit: 50    Anthropic; the reset is an RFC 3339 time
+//   x-ratelimit-limit-requests: 60          OpenAI and most that follow it (Azure, Groq,
+//   x-ratelimit-remaining-tokens: 149984    vLLM's gateways); the reset is a Go duration
+//   x-ratelimit-reset-tokens: 6m0s          ("6m0s", "20ms"), or seconds, or a Unix time
+//
+//   anthropic-ratelimit-requests-limit: 50  Anthropic; the reset is an RFC 3339 time:
 //   anthropic-ratelimit-tokens-reset: 2025-01-01T00:00:30Z
 //
 // Retry-After is read by http/retry_after.h. Nonsense, and the negative numbers by which Azure says

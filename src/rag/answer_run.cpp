@@ -13,18 +13,23 @@
 namespace raglan::rag {
 namespace {
 
-// Of a call that ran into its deadline: so many times the usual time is the model's fault, and less
-// the asker's.
-constexpr int kMuchTooLong = 3;
-
-// What it says about how many calls the model takes at a time; a fallback's answer says nothing.
+// What it says about how many calls the model takes at a time. A fallback's answer says nothing,
+// nor does one that waited for the provider's quota.
 policy::LimitOutcome outcome_of(const Result<model::Generation>& made, Duration took,
                                 Duration usual) {
   using policy::LimitOutcome;
-  if (made) return made->fallback ? LimitOutcome::kIgnored : LimitOutcome::kSuccess;
-  const bool timed_out = made.error().code == ErrorCode::kDeadlineExceeded;
-  const bool too_long = usual > Duration::zero() && took >= kMuchTooLong * usual;
-  return timed_out && too_long ? LimitOutcome::kDropped : LimitOutcome::kIgnored;
+  if (!made) return policy::limit_outcome_of_failure(made.error().code, took, usual);
+  const bool telling = !made->fallback && made->held == Duration::zero();
+  return telling ? LimitOutcome::kSuccess : LimitOutcome::kIgnored;
+}
+
+// What is left of a request's time when the model is given up, so that the passages are the reply
+// and not an error: a twentieth, and at most this.
+constexpr std::chrono::milliseconds kReplyTime{500};
+
+Deadline leave_time_to_reply(Deadline deadline, MonotonicTime now) {
+  if (deadline.never()) return deadline;
+  return Deadline(deadline.at() - std::min<Duration>(deadline.remaining(now) / 20, kReplyTime));
 }
 
 // Of those who wait for the language model.
@@ -149,7 +154,10 @@ Result<> AnswerRun::lose_embedder(const Error& error) {
   if (code == ErrorCode::kClientClosed || code == ErrorCode::kDeadlineExceeded) {
     return std::unexpected(error);
   }
-  log_warning("embedding failed, going on by words alone", {{"code", error_code_name(code)}});
+  if (const auto left_out = stages_.failed.admit(parts_.clock.now())) {
+    log_warning("embedding failed, going on by words alone",
+                {{"code", error_code_name(code)}, {"left_out", *left_out}});
+  }
   degrade(1, "embedder_unavailable");
   return {};
 }
@@ -224,8 +232,8 @@ net::Task<Result<>> AnswerRun::write_answer() {
   if (auto ok = begin_stage(); !ok) co_return ok;
   static const Conversation kNone;
   const Conversation& conversation = request_.conversation ? *request_.conversation : kNone;
-  const std::size_t max_tokens = conversation.max_tokens.value_or(config_.prompt.max_tokens);
-  const PromptOptions options{config_.prompt, max_tokens, parts_.generator->traits()};
+  PromptOptions options{config_.prompt, parts_.generator->traits()};
+  options.max_tokens = answer_tokens(conversation.max_tokens, options);
   Prompt prompt = build_prompt(request_.query, conversation.history, answer_.sources, options);
   if (prompt.passages == 0) {
     degrade(kPassagesAlone, "context_too_small");
@@ -245,9 +253,9 @@ net::Task<Result<>> AnswerRun::write_answer() {
   model::Generator::OnText on_text = [&](std::string_view piece) { show(citations.feed(piece)); };
   model::GenerationRequest request{
       .messages = std::move(prompt.messages),
-      .max_tokens = max_tokens,
+      .max_tokens = options.max_tokens,
       .sampling = conversation.sampling,
-      .deadline = request_.deadline,
+      .deadline = leave_time_to_reply(request_.deadline, stage_started_),
       .tier = request_.background ? policy::Tier::kIngest : request_.tier,
       .waiting = count_waiting(parts_.overload)};
   ++calls_;
@@ -286,10 +294,14 @@ Result<> AnswerRun::lose_place(const Error& error) {
 
 Result<> AnswerRun::lose_generator(const Error& error, bool interrupted) {
   const ErrorCode code = error.code;
-  if (code == ErrorCode::kClientClosed || code == ErrorCode::kDeadlineExceeded) {
-    return std::unexpected(error);
+  const bool too_late =
+      code == ErrorCode::kDeadlineExceeded && request_.deadline.expired(parts_.clock.now());
+  if (code == ErrorCode::kClientClosed || too_late) return std::unexpected(error);
+  short_of_time_ = code == ErrorCode::kDeadlineExceeded;
+  if (const auto left_out = stages_.failed.admit(parts_.clock.now())) {
+    log_warning("generation failed, the passages are the answer",
+                {{"code", error_code_name(code)}, {"left_out", *left_out}});
   }
-  log_warning("generation failed, the passages are the answer", {{"code", error_code_name(code)}});
   degrade(kPassagesAlone, interrupted                        ? "generator_interrupted"
                           : code == ErrorCode::kOverloaded   ? "generator_throttled"
                           : code == ErrorCode::kInvalidField ? "generator_refused"

@@ -14,7 +14,8 @@ class AnswerRun {
   struct Stages {
     RetrievalStage& retrieval;
     ReuseStage& reuse;
-    LiveAnswer* live; // told of the answer while it is written; may be null
+    LiveAnswer* live;    // told of the answer while it is written; may be null
+    LogThrottle& failed; // of a language model
   };
   // All must outlive the run; it owns the rest. Without a `generation` the retrieval cache is not
   // asked, nor are similar questions; with `redis_failed` only this process' is.

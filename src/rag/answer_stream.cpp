@@ -22,7 +22,7 @@ net::Task<Result<std::string>> AnswerStream::next() {
 }
 
 net::Task<Result<QueryReply>> AnswerStream::finish() {
-  auto ok = co_await run_->finish(seat_);
+  auto ok = co_await run_->finish(seat_, seen_bytes_ > 0);
   if (!ok) co_return forward_error(ok);
   co_return run_->take_reply();
 }

@@ -63,6 +63,13 @@ void CitationFilter::take(char c, std::string& out) {
 
 // Code ends at as many backquotes as it began with (CommonMark, 6.1), or is a fenced block.
 void CitationFilter::take_code_fence(char c) {
+  if (c == '\n') {
+    constexpr std::size_t kBlock = 3;
+    if (line_empty_ && fence_ < kBlock) fence_ = 0;
+    line_empty_ = true;
+  } else if (c != ' ' && c != '\t' && c != '\r') {
+    line_empty_ = false;
+  }
   if (c == '`') {
     ++backquotes_;
     return;

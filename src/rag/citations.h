@@ -7,7 +7,8 @@
 // Numbers that no passage has are taken out, so that every citation that a reader sees leads
 // somewhere; several in one pair of brackets get one each: "[1, 3]" is shown as "[1][3]". Blanks in
 // front of a citation of which nothing is left go with it. In code, between backquotes, brackets
-// are none of our business. Whatever else stands in brackets is shown as it is.
+// are none of our business; a paragraph ends what stray backquotes began (a fenced block has three
+// or more, and goes on). Whatever else stands in brackets is shown as it is.
 //
 // What is shown does not depend on where the pieces are cut. At most kMaxHeldBytes are held back.
 //
@@ -45,6 +46,7 @@ class CitationFilter {
   std::string held_;                        // blanks, and then perhaps the beginning of a citation
   std::size_t bracket_ = std::string::npos; // where it begins in `held_`
   std::size_t backquotes_ = 0;              // in a row, just now
+  bool line_empty_ = false;                 // so far
   std::size_t fence_ = 0;                   // that opened the code that this is in; 0: no code
   std::size_t removed_ = 0;
 };

@@ -41,6 +41,12 @@ TEST(CitationFilter, LeavesCodeAlone) {
   EXPECT_EQ(shown("```\nx[7]\n```\nsee [7] [1]", 1), "```\nx[7]\n```\nsee [1]");
 }
 
+TEST(CitationFilter, StrayBackquotesEndWithTheirParagraph) {
+  EXPECT_EQ(shown("``quoted'' [7] [1]\n\nsee [7] [1]", 1), "``quoted'' [7] [1]\n\nsee [1]");
+  EXPECT_EQ(shown("a ` b\n \nsee [7].", 1), "a ` b\n \nsee.");
+  EXPECT_EQ(shown("```\nx[7]\n\ny[7]\n```\n[7]", 1), "```\nx[7]\n\ny[7]\n```\n");
+}
+
 TEST(CitationFilter, WhatIsShownDoesNotDependOnThePieces) {
   constexpr std::string_view kText =
       "First [1], `x[9]` second [2, 9], [word], [3] [[2]] \n```\n[8]\n``` end [1";

@@ -102,9 +102,17 @@ TEST_F(GenerationTest, AnOldAnswerIsServedRatherThanThePassagesAlone) {
   EXPECT_EQ(ask(question())->answer->degraded_level, 2U);
 }
 
-TEST_F(GenerationTest, TheRequestsOwnDeadlineIsAnError) {
+TEST_F(GenerationTest, AModelThatIsTooSlowLeavesTimeForThePassages) {
+  QueryRequest request = question();
+  const Deadline deadline = Deadline::after(std::chrono::seconds(4), clock_.now());
+  request.deadline = deadline;
+  writer_.pieces.clear();
   writer_.failure = Error{ErrorCode::kDeadlineExceeded, "late", ""};
-  EXPECT_EQ(code_of(ask(question())), ErrorCode::kDeadlineExceeded);
+  const auto reply = ask(request);
+  EXPECT_EQ(reply->answer->degraded_level, 2U);
+  EXPECT_THAT(reply->answer->degraded_reasons, ElementsAre("generator_unavailable"));
+  const auto given = writer_.last_request.with([](auto& last) { return last.deadline; });
+  EXPECT_EQ(deadline.at() - given.at(), std::chrono::milliseconds(200));
 }
 
 TEST_F(GenerationTest, NoModelIsAskedForPassagesNorWhenThereAreNone) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "model/token_estimate.h"
 #include "net/detach.h"
 #include "rag/answer_run.h"
 #include "rag/answer_stream.h"
@@ -41,12 +42,23 @@ net::Task<Result<StreamedReply>> Pipeline::stream(QueryRequest request) {
   co_return AnswerStream(std::move(run), std::move(**seat));
 }
 
+std::size_t Pipeline::most_tokens(const QueryRequest& request) const {
+  const std::size_t question = model::estimate_tokens(request.query);
+  if (parts_.generator == nullptr || request.mode != QueryMode::kAnswer) return question;
+  static const Conversation kNone;
+  const Conversation& conversation = request.conversation ? *request.conversation : kNone;
+  const PromptOptions options{config_.prompt, parts_.generator->traits()};
+  return question + answer_tokens(conversation.max_tokens, options) +
+         most_prompt_tokens(request.query, conversation.history, request.top_k,
+                            config_.passage_tokens, options);
+}
+
 net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
                                                     std::optional<store::Generation> generation,
                                                     AnswerCache::Turn turn, LiveAnswer* live) {
   const MonotonicTime began = parts_.clock.now();
   const std::uint64_t purges = query_cache().local().purges();
-  AnswerRun run(config_, parts_, {retrieval_, reuse_, live}, request, generation,
+  AnswerRun run(config_, parts_, {retrieval_, reuse_, live, failed_}, request, generation,
                 turn.redis_failed);
   auto computed = co_await run.run();
   const bool keep = computed && request.cache != CacheMode::kBypass && !computed->reuse &&

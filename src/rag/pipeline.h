@@ -38,6 +38,7 @@
 #include <variant>
 
 #include "base/clock.h"
+#include "base/log_throttle.h"
 #include "cache/local_cache.h"
 #include "cache/purge_message.h"
 #include "cache/refreshes.h"
@@ -71,6 +72,7 @@ struct PipelineConfig {
   std::size_t hot_queries = 0;       // how many of them are counted
   cache::LocalCacheConfig retrieval_cache{.ttl = std::chrono::minutes(10)};
   SimilarQuestionsConfig similar_questions;
+  std::size_t passage_tokens = 300; // of the longest passage, as a language model counts
 };
 
 // An answer just computed, and what it took.
@@ -104,6 +106,8 @@ class Pipeline {
     Overload* overload = nullptr;          // null: everything is answered at once, and in full
     // Called once for each stage that ran, for histograms; may be empty.
     std::function<void(std::string_view stage, Duration)> on_stage;
+    // Of each reply, or refusal, that is less than it should be, for each reason; may be empty.
+    std::function<void(int level, std::string_view reason)> on_degraded;
   };
 
   Pipeline(PipelineConfig config, Parts parts);
@@ -115,6 +119,9 @@ class Pipeline {
   // The same, as soon as the answer begins to be written (rag/answer_stream.h); whole, when it is
   // there at once.
   net::Task<Result<StreamedReply>> stream(QueryRequest request);
+
+  // Of models, that answering it may take at most; estimated.
+  std::size_t most_tokens(const QueryRequest& request) const;
 
   // Sees to it that the answer is cached and will be for so long. False when it is already, or
   // somebody is at it. For work that nobody waits for, which has kRefreshTimeout at most. Errors:
@@ -180,6 +187,7 @@ class Pipeline {
   ReuseStage reuse_;
   Flights answers_;
   cache::Refreshes refreshes_{kMaxRefreshes};
+  LogThrottle failed_; // of a language model
   std::atomic<std::uint64_t> stale_answers_ = 0;
   HotQueries hot_queries_;
 };

@@ -59,6 +59,10 @@ net::Task<Result<>> Pipeline::Run::find_or_compute() {
   auto found = co_await find();
   if (!found) co_return forward_error(found);
   if (*found) co_return Result<>();
+  co_return co_await board_until_done();
+}
+
+net::Task<Result<>> Pipeline::Run::board_until_done() {
   while (true) {
     Seat seat = board();
     auto computed = co_await seat.result(request_.deadline, clock_);
@@ -87,14 +91,27 @@ net::Task<Result<std::optional<Pipeline::Run::Seat>>> Pipeline::Run::open() {
   }
 }
 
-net::Task<Result<>> Pipeline::Run::finish(Seat& seat) {
+net::Task<Result<>> Pipeline::Run::finish(Seat& seat, bool begun) {
   auto computed = co_await seat.result(request_.deadline, clock_);
-  co_return settle(std::move(computed), seat.joined());
+  if (begun || !is_others_deadline(computed, seat)) {
+    co_return settle(std::move(computed), seat.joined());
+  }
+  reply_.cache = status_of(request_.cache); // it was another's until here
+  co_return co_await board_until_done();
 }
 
 QueryReply Pipeline::Run::take_reply() {
   reply_.total = clock_.now() - started_;
+  count_degraded();
   return std::move(reply_);
+}
+
+void Pipeline::Run::count_degraded() const {
+  const auto level = static_cast<int>(reply_.degraded_level());
+  const auto& count = pipeline_.parts_.on_degraded;
+  if (level == 0 || !count) return;
+  if (!reply_.service_reason.empty()) count(level, reply_.service_reason);
+  for (const std::string& reason : reply_.answer->degraded_reasons) count(level, reason);
 }
 
 void Pipeline::Run::take_outline(const Seat& seat, std::shared_ptr<const Answer> outline) {
@@ -142,6 +159,7 @@ net::Task<Result<bool>> Pipeline::Run::find_at_last_level(Overload::Service serv
   }
   Error error{ErrorCode::kOverloaded, "only what is cached is answered at the moment", {}};
   error.retry_after = pipeline_.parts_.overload->retry_after();
+  if (pipeline_.parts_.on_degraded) pipeline_.parts_.on_degraded(service.level, service.reason);
   co_return std::unexpected(std::move(error));
 }
 

@@ -23,8 +23,8 @@ class Pipeline::Run {
   // As find_or_compute, until the answer begins to be written: then its seat. Nothing: the reply is
   // there.
   net::Task<Result<std::optional<Seat>>> open();
-  // The rest of an answer that was opened.
-  net::Task<Result<>> finish(Seat& seat);
+  // The rest of an answer that was opened; `begun`: some of its text was shown.
+  net::Task<Result<>> finish(Seat& seat, bool begun);
 
   QueryReply take_reply();
   const QueryReply& reply() const { return reply_; }
@@ -50,6 +50,8 @@ class Pipeline::Run {
   // As much less of the question as that: whether this process' cache has the answer.
   bool take_less(const policy::ServicePlan& plan, std::string_view reason);
   Seat board();
+  // With those who have more time than whoever started the work, until that has ended.
+  net::Task<Result<>> board_until_done();
   // Whether to board again: whoever started the work had less time.
   bool is_others_deadline(const Result<ComputedAnswer>& computed, const Seat& seat) const;
   Result<> settle(Result<ComputedAnswer> computed, bool joined);
@@ -62,6 +64,7 @@ class Pipeline::Run {
   Result<> take(ComputedAnswer computed);
   void take_timings(const ComputedAnswer& computed);
   void end_stage(std::string_view stage, MonotonicTime began);
+  void count_degraded() const;
 
   Pipeline& pipeline_;
   const Clock& clock_;

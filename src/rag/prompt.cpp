@@ -48,11 +48,19 @@ std::string_view title_of(const Source& source) {
   return source.title_path.empty() ? source.title : source.title_path;
 }
 
-// The same passages have the same tag, so that a provider's own prompt cache can work.
+// The same passages have the same tag, so that a provider's own prompt cache can work. None of them
+// has it in it, not even one that was made for that.
 std::string tag_of(std::span<const Source> sources) {
-  Hasher hasher;
-  for (const Source& source : sources) hasher.add(source.text);
-  return hasher.finish().hex().substr(0, 8);
+  for (std::uint64_t salt = 0;; ++salt) {
+    Hasher hasher;
+    for (const Source& source : sources) hasher.add(source.text);
+    if (salt > 0) hasher.add(salt);
+    std::string tag = hasher.finish().hex().substr(0, 8);
+    const bool forged = std::ranges::any_of(sources, [&](const Source& source) {
+      return source.text.contains(tag) || title_of(source).contains(tag);
+    });
+    if (!forged) return tag;
+  }
 }
 
 // With an empty tag there are no delimiters.
@@ -62,6 +70,10 @@ std::string passage_text(const Source& source, std::string_view text, std::strin
   const std::string passage = fmt::format("[{}] {}\n{}\n", source.n, title, text);
   if (tag.empty()) return passage + "\n";
   return fmt::format("<passage-{0}>\n{1}</passage-{0}>\n\n", tag, passage);
+}
+
+std::size_t window_of(const PromptOptions& options) {
+  return std::min(options.config.context_tokens, options.model.max_context_tokens);
 }
 
 // What stands before the conversation.
@@ -111,11 +123,22 @@ void describe(config::Table<PromptConfig>& table) {
              [](const C& config) { return config.max_tokens <= config.context_tokens / 2; });
 }
 
+std::size_t answer_tokens(std::optional<std::size_t> asked, const PromptOptions& options) {
+  return std::min(asked.value_or(options.config.max_tokens), window_of(options) / 2);
+}
+
+std::size_t most_prompt_tokens(std::string_view question,
+                               std::span<const model::ChatMessage> history, std::size_t passages,
+                               std::size_t passage_tokens, const PromptOptions& options) {
+  const std::size_t texts = cost_of(opening(options)) + cost_of(history) + cost(question);
+  const std::size_t quoted = passages * (passage_tokens + kDelimiterTokens);
+  return std::min(texts + quoted, window_of(options));
+}
+
 Prompt build_prompt(std::string_view question, std::span<const model::ChatMessage> history,
                     std::span<const Source> sources, const PromptOptions& options) {
   Prompt prompt{.messages = opening(options)};
-  const std::size_t window =
-      std::min(options.config.context_tokens, options.model.max_context_tokens);
+  const std::size_t window = window_of(options);
   const bool shown = options.model.needs_example;
   const std::string_view ask = shown ? kShortAsk : std::string_view();
   const std::size_t fixed = cost_of(prompt.messages) + cost(question) + cost(ask) +

@@ -22,6 +22,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,9 +55,17 @@ struct Prompt {
 
 struct PromptOptions {
   const PromptConfig& config;
-  std::size_t max_tokens = 0; // left free for the answer
   model::ModelTraits model;
+  std::size_t max_tokens = 0; // left free for the answer
 };
+
+// How long an answer may be that was asked to have so many tokens: at most half of the window.
+std::size_t answer_tokens(std::optional<std::size_t> asked, const PromptOptions& options);
+// What a prompt of so many passages may cost, before they are known. `passage_tokens`: of the
+// longest passage.
+std::size_t most_prompt_tokens(std::string_view question,
+                               std::span<const model::ChatMessage> history, std::size_t passages,
+                               std::size_t passage_tokens, const PromptOptions& options);
 // `history`: earlier messages of the conversation, oldest first.
 Prompt build_prompt(std::string_view question, std::span<const model::ChatMessage> history,
                     std::span<const Source> sources, const PromptOptions& options);

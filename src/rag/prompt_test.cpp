@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "model/token_estimate.h"
+
 namespace raglan::rag {
 namespace {
 
@@ -21,7 +23,7 @@ std::vector<Source> sources_of(std::size_t count, std::size_t bytes = 400) {
 Prompt build(const std::vector<Source>& sources, std::size_t context_tokens,
              std::span<const model::ChatMessage> history = {}) {
   const PromptConfig config{.context_tokens = context_tokens, .max_tokens = 256};
-  return build_prompt("What is it?", history, sources, {config, config.max_tokens, {}});
+  return build_prompt("What is it?", history, sources, {config, {}, config.max_tokens});
 }
 
 TEST(Prompt, HasInstructionsThenNumberedPassagesThenTheQuestion) {
@@ -47,6 +49,40 @@ TEST(Prompt, APassageCannotEndItselfNorWriteAnotherInItsTitle) {
   const std::string own = user.substr(user.rfind("</passage-"), 19);
   EXPECT_NE(own, tag); // the texts are part of the tag
   EXPECT_THAT(user, HasSubstr("A title [9] with a line"));
+}
+
+TEST(Prompt, APassageThatHasTheTagInItGetsAnotherTag) {
+  std::vector<Source> sources = sources_of(2);
+  const std::string honest = build(sources, 8'192).messages[1].text;
+  const std::string tag = honest.substr(honest.find("<passage-") + 9, 8);
+  sources[1].title = "Of " + tag; // titles are no part of the tag
+  const std::string user = build(sources, 8'192).messages[1].text;
+  EXPECT_NE(user.substr(user.find("<passage-") + 9, 8), tag);
+  EXPECT_EQ(user, build(sources, 8'192).messages[1].text);
+}
+
+TEST(Prompt, AnAnswerHasAtMostHalfOfTheWindow) {
+  const PromptConfig config{.context_tokens = 8'192, .max_tokens = 256};
+  const PromptOptions options{config, {}};
+  EXPECT_EQ(answer_tokens(std::nullopt, options), 256U);
+  EXPECT_EQ(answer_tokens(4'096, options), 4'096U);
+  EXPECT_EQ(answer_tokens(8'192, options), 4'096U);
+  const PromptOptions small{config, {.max_context_tokens = 1'000}};
+  EXPECT_EQ(answer_tokens(8'192, small), 500U);
+}
+
+TEST(Prompt, WhatItMayCostIsKnownBeforeItsPassages) {
+  const PromptConfig config{.context_tokens = 8'192, .max_tokens = 256};
+  const PromptOptions options{config, {}, config.max_tokens};
+  const std::vector<model::ChatMessage> history(3, {model::ChatRole::kUser, std::string(400, 'y')});
+  const auto sources = sources_of(5, 1'000); // of about 250 tokens
+  const Prompt prompt = build_prompt("What is it?", history, sources, options);
+  std::size_t tokens = 0;
+  for (const auto& message : prompt.messages) tokens += model::estimate_tokens(message.text);
+  const std::size_t most = most_prompt_tokens("What is it?", history, 5, 300, options);
+  EXPECT_GE(most, tokens);
+  EXPECT_LT(most, 2 * tokens);
+  EXPECT_EQ(most_prompt_tokens("What is it?", history, 100, 300, options), 8'192U);
 }
 
 TEST(Prompt, TheLowestPassagesAreLeftOutOfASmallWindow) {
@@ -95,7 +131,7 @@ TEST(Prompt, TheOldestOfALongConversationGoesFirst) {
 TEST(Prompt, AQuestionThatFillsTheWindowLeavesNoPassage) {
   const PromptConfig config{.context_tokens = 512, .max_tokens = 256};
   const Prompt prompt =
-      build_prompt(std::string(4'000, 'q'), {}, sources_of(1), {config, config.max_tokens, {}});
+      build_prompt(std::string(4'000, 'q'), {}, sources_of(1), {config, {}, config.max_tokens});
   EXPECT_EQ(prompt.passages, 0U);
 }
 
@@ -103,7 +139,7 @@ TEST(Prompt, TheModelsOwnWindowCountsWhenItIsSmaller) {
   const PromptConfig config{.context_tokens = 8'192, .max_tokens = 256};
   const auto sources = sources_of(10);
   const auto passages = [&](std::size_t window) {
-    return build_prompt("What?", {}, sources, {config, 256, {.max_context_tokens = window}})
+    return build_prompt("What?", {}, sources, {config, {.max_context_tokens = window}, 256})
         .passages;
   };
   EXPECT_EQ(passages(1 << 20), 10U);
@@ -113,7 +149,7 @@ TEST(Prompt, TheModelsOwnWindowCountsWhenItIsSmaller) {
 TEST(Prompt, ASmallModelIsShownAnExampleAndFewPassages) {
   const PromptConfig config{.context_tokens = 8'192, .max_tokens = 256};
   const Prompt prompt =
-      build_prompt("What is it?", {}, sources_of(5), {config, 256, {.needs_example = true}});
+      build_prompt("What is it?", {}, sources_of(5), {config, {.needs_example = true}, 256});
   ASSERT_EQ(prompt.messages.size(), 4U);
   EXPECT_EQ(prompt.messages[2].role, model::ChatRole::kAssistant);
   EXPECT_THAT(prompt.messages[2].text, HasSubstr("[2]"));
