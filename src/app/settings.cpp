@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "config/environment.h"
+#include "http/message_fields.h"
 
 namespace raglan::app {
 namespace {
@@ -54,9 +55,12 @@ void describe(config::Table<ServingConfig>& table) {
             [](const std::string& text) { return parse_host_port(text).has_value(); });
   table.field("hosts", &ServingConfig::hosts,
               "names under which clients may ask for the node, besides localhost and 127.0.0.1");
-  table.field("tier_header", &ServingConfig::tier_header,
-              "header in which a proxy that you trust names a question's tier: vip, paid or free; "
-              "without it all are paid");
+  table
+      .field("tier_header", &ServingConfig::tier_header,
+             "header in which a proxy that you trust names a question's tier: vip, paid or free; "
+             "without it all are paid")
+      .must("be the name of a header",
+            [](const std::string& name) { return name.empty() || http::is_token(name); });
   table
       .field("request_timeout", &ServingConfig::request_timeout,
              "the longest a question may take; x-request-timeout-ms can only shorten it")

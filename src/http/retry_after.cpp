@@ -3,18 +3,22 @@
 #include <algorithm>
 #include <charconv>
 #include <ctime>
+#include <limits>
 
 namespace raglan::http {
 namespace {
 
-constexpr std::int64_t kMaxSeconds = 366LL * 24 * 3600; // a longer wait is no wait but nonsense
+constexpr std::int64_t kMaxSeconds = 366LL * 24 * 3600; // a longer wait is as good as that
 
 std::optional<std::int64_t> whole_number(std::string_view text) {
   std::int64_t number = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || stop != end || number < 0) return std::nullopt;
-  return number;
+  if (stop != end || number < 0) return std::nullopt;
+  if (error == std::errc::result_out_of_range && !text.starts_with('-')) {
+    return std::numeric_limits<std::int64_t>::max();
+  }
+  return error == std::errc() ? std::optional(number) : std::nullopt;
 }
 
 // "Sun, 06 Nov 1994 08:49:37 GMT", in seconds since 1970; the two obsolete forms are not read.
@@ -25,9 +29,8 @@ std::optional<std::int64_t> http_date(const std::string& text) {
   return ::timegm(&time);
 }
 
-std::optional<Duration> whole_seconds(std::int64_t seconds) {
-  if (seconds > kMaxSeconds) return std::nullopt;
-  return std::chrono::seconds(std::max<std::int64_t>(seconds, 0));
+Duration whole_seconds(std::int64_t seconds) {
+  return std::chrono::seconds(std::clamp<std::int64_t>(seconds, 0, kMaxSeconds));
 }
 
 } // namespace

@@ -51,7 +51,10 @@ struct GenerationRequest {
   policy::Tier tier = policy::Tier::kPaid; // who goes first when the provider's quota is scarce
   // False: another model is asked when this one fails, so one attempt is enough, and no waiting.
   bool last_resort = true;
-  std::function<std::size_t()> waiting; // how many others wait for their turn; empty: nobody
+  std::function<std::size_t()> waiting; // how many others wait for a place; empty: nobody
+  // How to wait for a turn in the provider's quota, giving one's place to others; empty: by a
+  // pause.
+  std::function<net::Task<Result<>>(Duration)> wait_for_turn;
 };
 
 enum class FinishReason : std::uint8_t { kStop, kLength, kContentFilter };
@@ -69,8 +72,10 @@ struct Generation {
   bool fallback = false; // and is not the one that was meant to
   FinishReason finish = FinishReason::kStop;
   GenerationUsage usage;
-  Duration held{}; // that it waited before it was asked for, for the provider's quota
 };
+
+// As the request says.
+net::Task<Result<>> wait_for_turn(const GenerationRequest& request, Duration wait);
 
 // What a prompt has to heed.
 struct ModelTraits {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "net/completion.h"
+#include "net/pause.h"
 
 namespace raglan::model {
 namespace asio = boost::asio;
@@ -27,8 +28,9 @@ struct HedgedGenerator::Race : std::enable_shared_from_this<Race> {
   using Done = net::Completion<Generation>;
 
   Race(HedgedGenerator& owner, const asio::any_io_executor& loop, GenerationRequest asked,
-       OnText reader)
+       OnText reader, Duration hedge_delay)
       : generator(owner),
+        delay(hedge_delay),
         timer(loop),
         request(std::move(asked)),
         on_text(std::move(reader)),
@@ -43,23 +45,34 @@ struct HedgedGenerator::Race : std::enable_shared_from_this<Race> {
       if (thrown) made = fail(ErrorCode::kInternal, "internal error");
       race->ended(which, std::move(made), done);
     };
-    asio::co_spawn(timer.get_executor(), call(shared_from_this(), which),
+    asio::co_spawn(timer.get_executor(), call(shared_from_this(), which, done),
                    asio::bind_cancellation_slot(cancel[which].slot(), std::move(over)));
   }
 
-  static net::Task<Result<Generation>> call(std::shared_ptr<Race> race, Which which) {
+  static net::Task<Result<Generation>> call(std::shared_ptr<Race> race, Which which, Done done) {
     GenerationRequest request = race->request;
     if (which == kHedge) request.last_resort = false;
+    request.wait_for_turn = [&race, &done](Duration wait) { return race->hold(wait, done); };
     OnText show = [&race, which](std::string_view piece) { race->text(which, piece); };
     co_return co_await race->generator.inner_->generate(std::move(request), std::move(show));
   }
 
-  void hedge_after(Duration delay, const Done& done) {
-    timer.expires_after(delay);
+  void hedge_after(Duration wait, const Done& done) {
+    timer.expires_after(wait);
     timer.async_wait([race = shared_from_this(), done](const boost::system::error_code& stopped) {
       const bool due = !stopped && !race->ahead && race->running[kFirst];
       if (due && race->generator.may_hedge(race->request)) race->start(kHedge, done);
     });
+  }
+
+  // The first call waits for the provider's quota: that is not unusual, and no second call would be
+  // faster. (In its place, as what gives it to others may be gone before this has heard of it.)
+  net::Task<Result<>> hold(Duration wait, Done done) {
+    timer.cancel();
+    auto ok = co_await net::pause(wait);
+    began = generator.clock_.now();
+    if (ok && !ahead && !hedged) hedge_after(delay, done);
+    co_return ok;
   }
 
   void text(Which which, std::string_view piece) {
@@ -96,10 +109,11 @@ struct HedgedGenerator::Race : std::enable_shared_from_this<Race> {
   }
 
   HedgedGenerator& generator;
+  const Duration delay;
   asio::steady_timer timer;
   const GenerationRequest request;
   OnText on_text; // empty once nobody reads
-  const MonotonicTime began;
+  MonotonicTime began;
   std::array<asio::cancellation_signal, 2> cancel;
   std::array<bool, 2> running{};
   bool hedged = false;
@@ -124,7 +138,8 @@ net::Task<Result<Generation>> HedgedGenerator::generate(GenerationRequest reques
 net::Task<Result<Generation>> HedgedGenerator::race(GenerationRequest request, OnText on_text,
                                                     Duration delay) {
   const auto loop = co_await asio::this_coro::executor;
-  const auto calls = std::make_shared<Race>(*this, loop, std::move(request), std::move(on_text));
+  const auto calls =
+      std::make_shared<Race>(*this, loop, std::move(request), std::move(on_text), delay);
   auto begin = [&calls, delay](const net::Completion<Generation>& done) {
     calls->start(Race::kFirst, done);
     calls->hedge_after(delay, done);

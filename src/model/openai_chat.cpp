@@ -1,5 +1,6 @@
 #include "model/openai_chat.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/json/array.hpp>
@@ -54,8 +55,9 @@ std::optional<FinishReason> finish_of(const json::value& choice) {
 
 std::size_t count_of(const json::value& usage, std::string_view name) {
   const json::value* count = member(usage, name);
-  const bool counted = count && count->is_int64() && count->get_int64() >= 0;
-  return counted ? static_cast<std::size_t>(count->get_int64()) : 0;
+  constexpr std::int64_t kMost = 100'000'000; // more is nonsense
+  if (!count || !count->is_int64()) return 0;
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(count->get_int64(), 0, kMost));
 }
 
 void add_sampling(json::object& body, const Sampling& sampling) {

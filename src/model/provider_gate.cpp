@@ -113,7 +113,8 @@ Result<Duration> ProviderCall::hold() {
   if (slot && slot->start <= now) return Duration::zero();
   if (!limits_.last_resort) return provider_throttled(gate_.kind_);
   if (slot) return slot->start - now;
-  // Nobody may book so far ahead: it asks again later, if there is time.
+  // Nobody may book so far ahead. A document asks again later, if there is time; for a customer
+  // something else is done at once, as so many others wait already.
   const policy::PacerRefusal& refusal = slot.error();
   const bool never =
       refusal.reason == policy::PacerReason::kTooLarge && refusal.retry_after == Duration::zero();
@@ -124,7 +125,8 @@ Result<Duration> ProviderCall::hold() {
   const bool later =
       refusal.reason != policy::PacerReason::kDeadline && refusal.retry_after > Duration::zero();
   const Duration wait = backoff_.next(rng_, refusal.retry_after);
-  if (later && limits_.deadline.allows(wait, now)) return wait;
+  if (later && limits_.tier == policy::Tier::kIngest && limits_.deadline.allows(wait, now))
+    return wait;
   return provider_throttled(gate_.kind_);
 }
 

@@ -97,38 +97,39 @@ net::Task<Result<Generation>> RemoteGenerator::generate(GenerationRequest reques
                      .tokens = static_cast<double>(request.max_tokens + prompt_tokens(request)),
                      .tier = request.tier});
   std::optional<Result<Generation>> last;
-  Duration held{};
+  std::optional<Deadline> until; // of all attempts together
   while (true) {
     auto hold = call.hold();
     if (!hold) co_return forward_error(hold);
     if (*hold > Duration::zero()) {
-      held += *hold;
-      if (auto ok = co_await net::pause(*hold); !ok) co_return forward_error(ok);
+      if (auto ok = co_await wait_for_turn(request, *hold); !ok) co_return forward_error(ok);
       continue;
     }
     auto attempt = call.begin();
     // What the provider did says more than that it is left alone from here on.
     if (!attempt) co_return last ? std::move(*last) : forward_error(attempt);
+    if (!until) until = request.deadline.capped(config_.timeout, clock_.now());
     std::string code;
-    ProviderOutcome<Generation> came = co_await ask(body, request.deadline, on_text, code);
+    ProviderOutcome<Generation> came =
+        co_await ask(body, {request.deadline, *until}, on_text, code);
     if (came.made) came.answer.tokens = count_usage(request, *came.made);
     attempt->report(code, came.answer);
     last = std::move(came.made);
-    if (*last) (*last)->held = held;
     const auto wait = call.retry_after(came.next);
-    if (!wait) co_return std::move(*last);
+    const bool in_time = wait && until->allows(*wait + config_.stall_timeout, clock_.now());
+    if (!in_time) co_return std::move(*last);
     if (auto ok = co_await net::pause(*wait); !ok) co_return forward_error(ok);
   }
 }
 
 net::Task<ProviderOutcome<Generation>> RemoteGenerator::ask(const std::string& body,
-                                                            Deadline deadline,
+                                                            Deadlines deadlines,
                                                             const OnText& on_text,
                                                             std::string& code) {
+  const Deadline deadline = deadlines.of_request;
   auto request = provider_request(config_.base_url, "/chat/completions", config_.api_key, body);
   request.headers.set("accept", http::kEventStreamType);
-  auto stream =
-      co_await client_.open(std::move(request), deadline.capped(config_.timeout, clock_.now()));
+  auto stream = co_await client_.open(std::move(request), deadlines.of_answer);
   if (!stream) {
     code = error_code_name(stream.error().code);
     co_return judge_failure(stream.error().code, deadline, false);

@@ -71,8 +71,12 @@ class RemoteGenerator final : public Generator {
  private:
   using Outcome = ProviderOutcome<Generation>;
 
+  struct Deadlines {
+    Deadline of_request; // what passes it is not the provider's fault
+    Deadline of_answer;  // by the provider's timeout
+  };
   // One attempt, its answer read to the end, and the status or error that it is counted under.
-  net::Task<Outcome> ask(const std::string& body, Deadline deadline, const OnText& on_text,
+  net::Task<Outcome> ask(const std::string& body, Deadlines deadlines, const OnText& on_text,
                          std::string& code);
   double count_usage(const GenerationRequest& request, Generation& made) const;
   Outcome judge_failure(ErrorCode code, Deadline deadline, bool begun) const;

@@ -68,7 +68,7 @@ void JsonFields::reject_with(Error error) {
 }
 
 const json::value* JsonFields::take(std::string_view name) {
-  known_.push_back(name);
+  if (std::ranges::find(known_, name) == known_.end()) known_.push_back(name);
   if (!object_) return nullptr;
   const json::value* found = object_->if_contains(name);
   return found && !found->is_null() ? found : nullptr;
@@ -148,7 +148,9 @@ std::size_t JsonFields::choice(std::string_view name,
     const auto at = std::find(choices.begin(), choices.end(), std::string_view(*text));
     if (at != choices.end()) return static_cast<std::size_t>(at - choices.begin());
   }
-  reject(name, fmt::format("'{}' must be one of: {}", name, fmt::join(choices, ", ")));
+  std::vector<std::string_view> named(choices);
+  std::erase(named, ""); // stands for an absent one
+  reject(name, fmt::format("'{}' must be one of: {}", name, fmt::join(named, ", ")));
   return fallback;
 }
 

@@ -91,7 +91,8 @@ void append_degraded(std::string& text, const rag::QueryReply& reply) {
     return;
   }
   auto reasons = json::value_from(reply.answer->degraded_reasons).as_array();
-  if (!reply.service_reason.empty()) reasons.emplace_back(reply.service_reason);
+  const bool said = reply.answer->has_reason(reply.service_reason);
+  if (!reply.service_reason.empty() && !said) reasons.emplace_back(reply.service_reason);
   const json::object degraded{{"level", reply.degraded_level()}, {"reasons", std::move(reasons)}};
   text += R"("degraded":)";
   append_json_text(text, degraded);

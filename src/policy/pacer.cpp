@@ -9,6 +9,10 @@ namespace {
 // share of max_lead.
 constexpr std::array<double, kTiers> kSpare{0, 0.1, 0.25, 0.5};
 constexpr std::array<double, kTiers> kLead{1, 0.5, 0.25, 0.1};
+// Of requests a minute: a node that is quiet when it meets its first 429 learns nothing of use.
+constexpr double kLeastLearned = 300;
+// After a 429 a burst of so much of the bucket may follow.
+constexpr double kSpareAfterCut = kSpare[index_of(Tier::kPaid)];
 // A learned quota doubles when so much of it went well.
 constexpr double kGrowFactor = 2;
 
@@ -55,39 +59,43 @@ std::expected<PacerSlot, PacerRefusal> Pacer::reserve(PacerCost cost, Tier tier,
 
 std::expected<PacerSlot, PacerRefusal> Pacer::confirm(const PacerSlot& slot, Deadline deadline,
                                                       MonotonicTime now) {
-  const bool before_cut = last_cut_ && slot.booked_at <= *last_cut_;
-  if (now >= blocked_until_ && !before_cut) return slot;
+  if (now >= blocked_until_ && !before_cut(slot)) return slot;
   cancel(slot, now);
   return reserve({slot.tokens}, slot.tier, deadline, now);
 }
 
 void Pacer::cancel(const PacerSlot& slot, MonotonicTime now) {
-  requests_.correct(-1, slot.start, now);
-  tokens_.correct(-slot.tokens, slot.start, now);
+  requests_.correct(-1, slot.start, !before_cut(slot), now);
+  tokens_.correct(-slot.tokens, slot.start, !before_cut(slot), now);
+}
+
+bool Pacer::before_cut(const PacerSlot& slot) const {
+  return last_cut_ && slot.booked_at <= *last_cut_;
 }
 
 void Pacer::completed(const PacerSlot& slot, std::optional<double> tokens, MonotonicTime now) {
-  if (tokens) tokens_.correct(std::max(*tokens, 0.0) - slot.tokens, slot.start, now);
+  if (!tokens) return;
+  tokens_.correct(std::max(*tokens, 0.0) - slot.tokens, slot.start, !before_cut(slot), now);
 }
 
 void Pacer::throttled(const PacerSlot& slot, std::optional<Duration> retry_after,
                       MonotonicTime now) {
   ++throttled_;
-  tokens_.correct(-slot.tokens, slot.start, now);
+  tokens_.correct(-slot.tokens, slot.start, !before_cut(slot), now);
   const Duration wait = std::clamp<Duration>(retry_after.value_or(config_.default_backoff),
                                              Duration::zero(), config_.max_backoff);
   blocked_until_ = std::max(blocked_until_, now + wait);
   if (last_cut_ && slot.start <= *last_cut_) return; // known since then
   const double factor = rate_factor(now) * config_.cut_ratio;
   if (requests_.limit() <= 0 && tokens_.limit() <= 0) {
-    learned_requests_limit_ = std::max(requests_.recent_peak(now), 1.0);
+    learned_requests_limit_ = std::max(requests_.recent_peak(now), kLeastLearned);
     apply_limits();
   }
   factor_ = std::max(config_.min_rate, factor);
   // It grows from when calls go out again.
   factor_at_ = blocked_until_;
-  requests_.fill(factor_, blocked_until_);
-  tokens_.fill(factor_, blocked_until_);
+  requests_.fill(kSpareAfterCut, factor_, blocked_until_, now);
+  tokens_.fill(kSpareAfterCut, factor_, blocked_until_, now);
   last_cut_ = now;
   ++cuts_;
 }

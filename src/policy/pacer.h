@@ -11,14 +11,16 @@
 //   429          holds back every call until Retry-After is over (or `default_backoff`), and halves
 //                (`cut_ratio`) the rate, once for all calls that were started before the last cut,
 //                as TCP does once a round trip: 105 refusals of one burst say one thing, once. What
-//                was not sent meanwhile is not made up for by a burst.
+//                was not sent meanwhile is not made up for by a burst, but for what is kept for
+//                vips.
 //   ramp         after that the rate grows by `ramp_per_second` of the full one: additive increase,
 //                multiplicative decrease (Chiu and Jain, 1989) lets nodes that know nothing of each
 //                other converge to equal shares. Slow start (doubling) was rejected: it ends in the
 //                next 429, by its design, and the quota is mostly known. Growth is by time and not
 //                by answers, else an upstream that is slow would recover slowly.
 //   unknown      without any quota calls are not held back until the first 429; then the busiest
-//                second of the last ten is taken for the quota of requests. It doubles whenever
+//                second of the last ten (or five calls a second, if that is more) is taken for
+//                the quota of requests. It doubles whenever
 //                twice of it has gone well, and is forgotten after `kForgetAfter` without a 429.
 //   priority     room in the bucket is kept for higher tiers, and a tier may book only so far ahead
 //                (vip `max_lead`, paid 1/2, free 1/4, ingest 1/10 of it): a vip waits behind at
@@ -166,6 +168,7 @@ class Pacer {
   const PacerConfig& config() const { return config_; }
 
  private:
+  bool before_cut(const PacerSlot& slot) const;
   void apply_limits();
   double rate_factor(MonotonicTime now) const;
   void grow_learned(MonotonicTime now);

@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdio>
 #include <map>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include "base/rng.h"
@@ -159,6 +161,55 @@ TEST(PacerSimulation, UsesNearlyAllOfAQuotaWithoutA429AndVipsWaitLess) {
   EXPECT_EQ(refused, 0u);
   EXPECT_GT(share, 0.88);
   EXPECT_LT(mean(Tier::kVip), 10);
+}
+
+// Twenty customers a second, a provider without any limit that answers 429 for four seconds, and a
+// quiet node that meets a single 429.
+TEST(PacerSimulation, AShortSpellOf429sIsOverSoonAfterIt) {
+  for (const Duration gap : {50ms, 1'000ms}) {
+    const double offered = 1 / std::chrono::duration<double>(gap).count();
+    Pacer pacer;
+    std::vector<PacerSlot> booked;
+    std::array<double, 90> served{};
+    const MonotonicTime ill = kStart + 5s;
+    const MonotonicTime well = ill + (gap < 1s ? 4s : 1s);
+    MonotonicTime comes = kStart;
+    for (MonotonicTime now = kStart; now < kStart + 90s; now += 10ms) {
+      if (now >= comes) {
+        comes += gap;
+        const auto slot = pacer.reserve({}, Tier::kPaid, Deadline(now + 5s), now);
+        if (slot) booked.push_back(*slot);
+      }
+      std::vector<PacerSlot> later;
+      for (const PacerSlot& slot : std::exchange(booked, {})) {
+        if (slot.start > now) {
+          later.push_back(slot);
+          continue;
+        }
+        const auto confirmed = pacer.confirm(slot, Deadline(now + 5s), now);
+        if (!confirmed) continue;
+        if (confirmed->start > now) {
+          later.push_back(*confirmed);
+        } else if (now >= ill && now < well) {
+          pacer.throttled(*confirmed, std::nullopt, now);
+        } else {
+          served[static_cast<std::size_t>((now - kStart) / 1s)] += 1 / offered;
+          pacer.completed(*confirmed, std::nullopt, now);
+        }
+      }
+      booked = std::move(later);
+    }
+    const auto mean = [&](std::size_t from, std::size_t until) {
+      return std::accumulate(served.begin() + static_cast<long>(from),
+                             served.begin() + static_cast<long>(until), 0.0) /
+             static_cast<double>(until - from);
+    };
+    std::printf("  %.0f a second: %.2f after 5 s, %.2f after 15 s, %.2f in the end\n", offered,
+                mean(14, 19), mean(24, 30), mean(60, 90));
+    EXPECT_GT(mean(14, 19), 0.15);
+    EXPECT_GT(mean(24, 30), 0.7);
+    EXPECT_GT(mean(60, 90), 0.99);
+  }
 }
 
 // Nodes that know nothing of each other share a provider that says nothing but 429.

@@ -33,12 +33,12 @@ std::optional<MonotonicTime> QuotaMeter::earliest(double amount, double spare_ra
                                                   double rate_factor, MonotonicTime from,
                                                   MonotonicTime now) {
   advance(now);
+  change_rate(rate_factor, now);
   if (observed_ && now >= observed_->until) observed_.reset();
   MonotonicTime start = std::max(from, now);
   if (limit_ > 0) {
-    const double rate = per_second() * rate_factor;
     const double room = std::min(amount + spare_ratio * burst(), burst());
-    const Duration full = wait_of((burst() - room) / rate);
+    const Duration full = wait_of((burst() - room) / rate_);
     start = std::max(start, empty_at_ - full - kGrain);
   }
   if (observed_) {
@@ -60,23 +60,26 @@ std::optional<MonotonicTime> QuotaMeter::earliest(double amount, double spare_ra
 
 void QuotaMeter::book(double amount, double rate_factor, MonotonicTime start, MonotonicTime now) {
   advance(now);
+  change_rate(rate_factor, now);
   start = std::clamp(start, now, now + kHorizon);
   slot(index_of_slot(start)) += amount;
   if (limit_ > 0) {
-    empty_at_ = std::max(empty_at_, start) + wait_of(amount / (per_second() * rate_factor));
+    if (empty_at_ < start) busy_since_ = empty_at_ = start;
+    empty_at_ += wait_of(amount / rate_);
   }
   if (observed_) observed_->booked += amount;
 }
 
-void QuotaMeter::correct(double difference, MonotonicTime start, MonotonicTime now) {
+void QuotaMeter::correct(double difference, MonotonicTime start, bool in_bucket,
+                         MonotonicTime now) {
   advance(now);
   // One that is out of the window by now matters no more to it.
   const std::int64_t index = index_of_slot(start);
   if (index > newest_ - kWindowSlots && index <= newest_ + kHorizon / kSlot) {
     slot(index) = std::max(0.0, slot(index) + difference);
   }
-  if (limit_ > 0) {
-    const Duration change = wait_of(std::abs(difference) / per_second());
+  if (limit_ > 0 && rate_ > 0 && in_bucket) {
+    const Duration change = wait_of(std::abs(difference) / rate_);
     empty_at_ = difference > 0 ? std::max(empty_at_, now) + change : empty_at_ - change;
   }
   if (observed_ && start >= observed_->at) {
@@ -84,9 +87,23 @@ void QuotaMeter::correct(double difference, MonotonicTime start, MonotonicTime n
   }
 }
 
-void QuotaMeter::fill(double rate_factor, MonotonicTime at) {
+void QuotaMeter::fill(double spare_ratio, double rate_factor, MonotonicTime at, MonotonicTime now) {
   if (limit_ <= 0) return;
-  empty_at_ = std::max(empty_at_, at + wait_of(burst() / (per_second() * rate_factor)));
+  change_rate(rate_factor, now);
+  busy_since_ = at;
+  const double level = std::max(0.0, (1 - spare_ratio) * burst() - 1);
+  empty_at_ = at + wait_of(level / rate_);
+}
+
+void QuotaMeter::change_rate(double rate_factor, MonotonicTime now) {
+  if (limit_ <= 0) return;
+  const double rate = per_second() * rate_factor;
+  if (rate == rate_) return; // else roundings would add up
+  const MonotonicTime base = std::max(now, busy_since_);
+  if (rate_ > 0 && empty_at_ > base) {
+    empty_at_ = base + wait_of(Seconds(empty_at_ - base).count() * rate_ / rate);
+  }
+  rate_ = rate;
 }
 
 void QuotaMeter::observe(const QuotaReading& reading, MonotonicTime now) {

@@ -10,6 +10,9 @@
 //   - What the provider says. Others may use the same quota. From `remaining` at the time of the
 //     answer it grows as the provider says (to all of it at `reset`); what was booked since is off.
 //
+// The rate may change at any time: what is in the bucket then takes as much longer, or shorter, to
+// leave it.
+//
 // A use may be booked for a time to come; times need not be in order. Without a limit every use may
 // begin at once; it is counted all the same.
 //
@@ -45,11 +48,14 @@ class QuotaMeter {
   std::optional<MonotonicTime> earliest(double amount, double spare_ratio, double rate_factor,
                                         MonotonicTime from, MonotonicTime now);
   void book(double amount, double rate_factor, MonotonicTime start, MonotonicTime now);
-  // A use that was booked for `start` was larger by `difference`, or smaller.
-  void correct(double difference, MonotonicTime start, MonotonicTime now);
+  // A use that was booked for `start` was larger by `difference`, or smaller. `in_bucket`: false
+  // for one that was booked before `fill`.
+  void correct(double difference, MonotonicTime start, bool in_bucket, MonotonicTime now);
 
-  // What was not used until then is not made up for: no burst follows.
-  void fill(double rate_factor, MonotonicTime at);
+  // What was not used until then is not made up for: no burst follows, but for the share
+  // `spare_ratio` of the bucket. What is booked for later is out of the bucket: it is to be booked
+  // anew.
+  void fill(double spare_ratio, double rate_factor, MonotonicTime at, MonotonicTime now);
 
   // A provider's answer.
   void observe(const QuotaReading& reading, MonotonicTime now);
@@ -73,13 +79,16 @@ class QuotaMeter {
 
   double burst() const;
   double per_second() const;
+  void change_rate(double rate_factor, MonotonicTime now);
   double& slot(std::int64_t index) { return slots_[static_cast<std::size_t>(index % kSlots)]; }
   void advance(MonotonicTime now);
   bool fits(double amount, std::int64_t index);
   double sum(std::int64_t first, std::int64_t last);
 
   double limit_ = 0;
-  MonotonicTime empty_at_{}; // of the bucket
+  MonotonicTime empty_at_{};   // of the bucket
+  MonotonicTime busy_since_{}; // it drains from then on, until it is empty
+  double rate_ = 0;            // a second, by which that was reckoned; 0: never yet
   std::array<double, kSlots> slots_{};
   std::int64_t newest_ = 0; // the slot of the latest `now`
   std::optional<Observation> observed_;

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "model/await_embedding.h"
+#include "net/pause.h"
 #include "rag/citations.h"
 #include "rag/prompt.h"
 #include "rag/query_key.h"
@@ -13,14 +14,12 @@
 namespace raglan::rag {
 namespace {
 
-// What it says about how many calls the model takes at a time. A fallback's answer says nothing,
-// nor does one that waited for the provider's quota.
+// What it says about how many calls the model takes at a time. A fallback's answer says nothing.
 policy::LimitOutcome outcome_of(const Result<model::Generation>& made, Duration took,
                                 Duration usual) {
   using policy::LimitOutcome;
   if (!made) return policy::limit_outcome_of_failure(made.error().code, took, usual);
-  const bool telling = !made->fallback && made->held == Duration::zero();
-  return telling ? LimitOutcome::kSuccess : LimitOutcome::kIgnored;
+  return made->fallback ? LimitOutcome::kIgnored : LimitOutcome::kSuccess;
 }
 
 // What is left of a request's time when the model is given up, so that the passages are the reply
@@ -240,8 +239,10 @@ net::Task<Result<>> AnswerRun::write_answer() {
     co_return Result<>();
   }
   if (stages_.live != nullptr) stages_.live->begin(std::make_shared<const Answer>(answer_));
-  auto place = co_await enter(Overload::Work::kGeneration, "generation_queue");
-  if (!place) co_return lose_place(place.error());
+  auto entered = co_await enter(Overload::Work::kGeneration, "generation_queue");
+  if (!entered) co_return lose_place(entered.error());
+  std::optional<Place> place(std::move(*entered));
+  std::optional<Error> lost; // the place, while it waited for the provider's quota
   stage_started_ = parts_.clock.now();
   CitationFilter citations(prompt.passages);
   std::string text;
@@ -257,14 +258,16 @@ net::Task<Result<>> AnswerRun::write_answer() {
       .sampling = conversation.sampling,
       .deadline = leave_time_to_reply(request_.deadline, stage_started_),
       .tier = request_.background ? policy::Tier::kIngest : request_.tier,
-      .waiting = count_waiting(parts_.overload)};
+      .waiting = count_waiting(parts_.overload),
+      .wait_for_turn = [&](Duration wait) { return wait_without(place, wait, lost); }};
   ++calls_;
   auto made = co_await parts_.generator->generate(std::move(request), on_text);
   if (made) show(citations.finish());
   end_stage("generate");
-  place->report(outcome_of(made, timings_.back().second, place->usual()));
+  if (lost) co_return lose_place(*lost);
+  if (place) place->report(outcome_of(made, timings_.back().second, place->usual()));
   if (!made) co_return lose_generator(made.error(), !text.empty());
-  if (text.empty()) {
+  if (text.find_first_not_of(" \t\r\n") == text.npos) {
     degrade(kPassagesAlone, "generator_empty");
     co_return Result<>();
   }
@@ -277,6 +280,22 @@ net::Task<Result<>> AnswerRun::write_answer() {
                               .truncated = prompt.truncated,
                               .citations_removed = citations.removed()};
   co_return Result<>();
+}
+
+// Whoever waits for the provider's quota works on nothing: others have the place meanwhile, and the
+// wait says nothing about how busy this node is.
+net::Task<Result<>> AnswerRun::wait_without(std::optional<Place>& place, Duration wait,
+                                            std::optional<Error>& lost) {
+  place.reset();
+  if (auto ok = co_await net::pause(wait); !ok) co_return forward_error(ok);
+  auto entered = co_await enter(Overload::Work::kGeneration, "generation_queue");
+  if (entered) {
+    place.emplace(std::move(*entered));
+    stage_started_ = parts_.clock.now();
+    co_return Result<>();
+  }
+  lost = entered.error();
+  co_return forward_error(entered);
 }
 
 // It has waited in vain, or there is too little time left; while somebody waits, the passages are

@@ -51,6 +51,8 @@ class AnswerRun {
   // By the language model. When that fails the passages are the answer, at level 2.
   net::Task<Result<>> write_answer();
   Result<> lose_place(const Error& error);
+  net::Task<Result<>> wait_without(std::optional<Place>& place, Duration wait,
+                                   std::optional<Error>& lost);
   Result<> lose_generator(const Error& error, bool interrupted);
   // The best sentences of the passages: milliseconds for many of them, so on the search executor.
   net::Task<Result<std::vector<SentenceCandidate>>> choose_sentences();

@@ -44,9 +44,6 @@ Pipeline::Run::Run(Pipeline& pipeline, QueryRequest request, boost::asio::any_io
       started_(clock_.now()) {
   reply_.id = make_uuid7(clock_.wall_now());
   reply_.cache = status_of(request_.cache);
-  if (request_.cache == CacheMode::kUse && !request_.conversation) {
-    pipeline_.hot_queries_.count(request_);
-  }
 }
 
 bool Pipeline::Run::find_here() {
@@ -103,6 +100,11 @@ net::Task<Result<>> Pipeline::Run::finish(Seat& seat, bool begun) {
 QueryReply Pipeline::Run::take_reply() {
   reply_.total = clock_.now() - started_;
   count_degraded();
+  // What was not answered in full, or not waited for, is not worth keeping warm.
+  const bool full = reply_.service_level == 0 && reply_.answer->is_full_quality();
+  if (full && request_.cache == CacheMode::kUse && !request_.conversation) {
+    pipeline_.hot_queries_.count(request_);
+  }
   return std::move(reply_);
 }
 
@@ -110,7 +112,8 @@ void Pipeline::Run::count_degraded() const {
   const auto level = static_cast<int>(reply_.degraded_level());
   const auto& count = pipeline_.parts_.on_degraded;
   if (level == 0 || !count) return;
-  if (!reply_.service_reason.empty()) count(level, reply_.service_reason);
+  const bool said = reply_.answer->has_reason(reply_.service_reason);
+  if (!reply_.service_reason.empty() && !said) count(level, reply_.service_reason);
   for (const std::string& reason : reply_.answer->degraded_reasons) count(level, reason);
 }
 

@@ -101,6 +101,9 @@ struct Answer {
 
   // What is not, no cache keeps.
   bool is_full_quality() const { return degraded_level == 0 && degraded_reasons.empty(); }
+  bool has_reason(std::string_view reason) const {
+    return std::ranges::find(degraded_reasons, reason) != degraded_reasons.end();
+  }
 };
 
 // The answer of another question that was reused (rag/similar_questions.h).
