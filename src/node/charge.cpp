@@ -55,6 +55,11 @@ http::Response Charge::settled(http::Response response, std::size_t tokens) {
   return described(std::move(response));
 }
 
+http::Response Charge::settled(http::Response response, const rag::QueryReply& reply) {
+  if (!reply.answer->has_reason(rag::kInterrupted)) settle(tokens_of(reply.usage()));
+  return described(std::move(response));
+}
+
 http::Response Charge::described(http::Response response) const {
   if (limits_ == nullptr) return response;
   add_usage(response.headers, "requests", taken_.decision.requests);

@@ -45,6 +45,8 @@ class Charge {
   http::Response failed(const Error& error, http::Response response);
   // The response, settled, with its headers.
   http::Response settled(http::Response response, std::size_t tokens);
+  // Of an answer: what it used; of one that the language model broke off the estimate stands.
+  http::Response settled(http::Response response, const rag::QueryReply& reply);
   // With its headers alone: what a stream uses is known at its end.
   http::Response described(http::Response response) const;
 

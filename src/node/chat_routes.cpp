@@ -83,7 +83,7 @@ net::Task<http::Response> complete(const QueryRouteParts& parts, std::string_vie
   const ChatIdentity identity = chat_identity(*reply, parts.clock.wall_now());
   http::Response response = http::json_response(200, chat_completion_text(identity, *reply));
   response.headers.set("cache-status", cache_status_header(*reply));
-  co_return charge.settled(std::move(response), tokens_of(reply->usage()));
+  co_return charge.settled(std::move(response), *reply);
 }
 
 } // namespace

@@ -75,7 +75,7 @@ net::Task<http::Response> answer_query(const QueryRouteParts& parts, http::Reque
   }
   auto reply = co_await parts.pipeline.run(std::move(query));
   if (!reply) co_return charge.failed(reply.error(), query_error(reply.error(), request));
-  co_return charge.settled(reply_response(*reply, explain, request), tokens_of(reply->usage()));
+  co_return charge.settled(reply_response(*reply, explain, request), *reply);
 }
 
 std::size_t text_bytes(const rag::QueryReply& reply) {
@@ -125,7 +125,7 @@ net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Requ
   if (!parsed->was_array) {
     auto reply = co_await parts.pipeline.run(std::move(parsed->requests.front()));
     if (!reply) co_return charge.failed(reply.error(), query_error(reply.error(), request));
-    co_return charge.settled(reply_response(*reply, explain, request), tokens_of(reply->usage()));
+    co_return charge.settled(reply_response(*reply, explain, request), *reply);
   }
   auto replies = co_await run_together(parts.pipeline, parsed->requests);
   if (!replies) co_return charge.failed(replies.error(), query_error(replies.error(), request));

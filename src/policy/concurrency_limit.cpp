@@ -13,6 +13,8 @@ constexpr double kUsedRatio = 0.8;
 constexpr double kBaselineWeight = 0.2;
 // The most that one window's latency may say against the limit: outliers are no reason to halve it.
 constexpr double kSmallestGradient = 0.5;
+// Of √limit: the calls that may always wait at the callee.
+constexpr double kQueue = 0.6;
 // How much longer than `baseline_window` a baseline may be believed, by chance.
 constexpr double kBaselineJitter = 0.25;
 
@@ -237,7 +239,7 @@ void ConcurrencyLimit::learn_baselines(State& state, MonotonicTime now) const {
 void ConcurrencyLimit::adjust(State& state, double ratio) const {
   const double gradient =
       ratio > 0 ? std::clamp(config_.tolerance / ratio, kSmallestGradient, 1.0) : 1.0;
-  const double target = state.limit * gradient + std::sqrt(state.limit);
+  const double target = state.limit * gradient + kQueue * std::sqrt(state.limit);
   double next = state.limit;
   if (target < state.limit) {
     next += config_.smoothing * (target - state.limit);

@@ -75,13 +75,13 @@ TEST(ConcurrencyLimit, APermitCountsOnceHoweverItEnds) {
   EXPECT_EQ(limit.status().in_flight, 1u);
 }
 
-TEST(ConcurrencyLimit, GrowsByTheRootOfItselfWhileItIsUsedAndLatencyStands) {
+TEST(ConcurrencyLimit, GrowsByAShareOfItsRootWhileItIsUsedAndLatencyStands) {
   ConcurrencyLimit limit(small_windows(), Rng(1));
   const auto now = round(limit, 20, 100ms, warm_up(limit));
-  EXPECT_EQ(limit.status().limit, 24u); // 20 + 4.47
+  EXPECT_EQ(limit.status().limit, 22u); // 20 + 0.6 × 4.47
   EXPECT_EQ(limit.status().baseline, 100ms);
-  round(limit, 24, 100ms, now);
-  EXPECT_EQ(limit.status().limit, 29u);
+  round(limit, 22, 100ms, now);
+  EXPECT_EQ(limit.status().limit, 25u);
 }
 
 TEST(ConcurrencyLimit, DoesNotGrowWhileItIsNotUsed) {
@@ -90,7 +90,7 @@ TEST(ConcurrencyLimit, DoesNotGrowWhileItIsNotUsed) {
   for (int i = 0; i < 50; ++i) now = round(limit, 15, 100ms, now); // less than 4/5 of 20
   EXPECT_EQ(limit.status().limit, 20u);
   now = round(limit, 16, 100ms, now);
-  EXPECT_EQ(limit.status().limit, 24u);
+  EXPECT_EQ(limit.status().limit, 22u);
 }
 
 TEST(ConcurrencyLimit, AWindowNeedsItsTimeAndItsSamples) {
@@ -103,28 +103,28 @@ TEST(ConcurrencyLimit, AWindowNeedsItsTimeAndItsSamples) {
   permits[9].report(LimitOutcome::kSuccess, kStart + 199ms); // enough, but too early
   EXPECT_EQ(limit.status().limit, 20u);
   permits[10].report(LimitOutcome::kSuccess, kStart + 200ms);
-  EXPECT_EQ(limit.status().limit, 24u);
+  EXPECT_EQ(limit.status().limit, 22u);
 }
 
 TEST(ConcurrencyLimit, ShrinksWhenCallsTakeLongerThanTolerated) {
   ConcurrencyLimit limit(small_windows(), Rng(1));
   auto now = round(limit, 20, 100ms, warm_up(limit));
   // The first of these ends a window that is mostly the last ones', with gradient 0.98.
-  now = round(limit, 24, 400ms, now);
-  EXPECT_EQ(limit.status().limit, 28u);
-  // The gradient is 0.5 at least: half of the way from 28.98 to 14.49 + 5.38.
-  now = round(limit, 28, 400ms, now);
-  EXPECT_EQ(limit.status().limit, 24u);
+  now = round(limit, 22, 400ms, now);
+  EXPECT_EQ(limit.status().limit, 25u);
+  // The gradient is 0.5 at least: half of the way from 25.1 to 12.5 + 3.0.
+  now = round(limit, 25, 400ms, now);
+  EXPECT_EQ(limit.status().limit, 20u);
   for (int i = 0; i < 27; ++i) now = round(limit, limit.status().limit, 400ms, now);
-  EXPECT_EQ(limit.status().limit, 4u); // where √limit is as much as the gradient takes
+  EXPECT_EQ(limit.status().limit, 4u);
 }
 
 TEST(ConcurrencyLimit, CancelledAndFailedCallsSayNothing) {
   ConcurrencyLimit limit(small_windows(), Rng(1));
   auto now = round(limit, 20, 100ms, warm_up(limit));
   const auto before = limit.status();
-  for (int i = 0; i < 50; ++i) now = round(limit, 24, 1ms, now + 1s, LimitOutcome::kIgnored);
-  for (int i = 0; i < 50; ++i) acquire(limit, 24, now + 1s);
+  for (int i = 0; i < 50; ++i) now = round(limit, 22, 1ms, now + 1s, LimitOutcome::kIgnored);
+  for (int i = 0; i < 50; ++i) acquire(limit, 22, now + 1s);
   EXPECT_EQ(limit.status().limit, before.limit);
   EXPECT_EQ(limit.status().baseline, before.baseline);
 }
@@ -132,15 +132,15 @@ TEST(ConcurrencyLimit, CancelledAndFailedCallsSayNothing) {
 TEST(ConcurrencyLimit, MeasuresTheBaselineWithHalfOfTheLimitWhenItIsNotKnownWithoutAQueue) {
   ConcurrencyLimit limit(small_windows(), Rng(1));
   auto now = round(limit, 20, 100ms, kStart);
-  EXPECT_EQ(limit.status().limit, 24u);
-  now = round(limit, 24, 100ms, now); // the second window: a baseline under load is not believed
+  EXPECT_EQ(limit.status().limit, 22u);
+  now = round(limit, 22, 100ms, now); // the second window: a baseline under load is not believed
   EXPECT_TRUE(limit.status().probing);
-  EXPECT_EQ(limit.status().limit, 12u);
-  // 20 calls that begin now; of the second dozen, eight.
-  now = round(limit, 12, 40ms, now);
-  now = round(limit, 12, 40ms, now);
+  EXPECT_EQ(limit.status().limit, 11u);
+  // 20 calls that begin now; of the second eleven, nine.
+  now = round(limit, 11, 40ms, now);
+  now = round(limit, 11, 40ms, now);
   EXPECT_FALSE(limit.status().probing);
-  EXPECT_EQ(limit.status().limit, 24u);
+  EXPECT_EQ(limit.status().limit, 22u);
   EXPECT_EQ(limit.status().baseline, 40ms);
 }
 
@@ -187,7 +187,7 @@ TEST(ConcurrencyLimit, AChangeOfTheMixOfKindsIsNoLoad) {
     for (auto& permit : quick) permit.report(LimitOutcome::kSuccess, now - 90ms);
   }
   for (int i = 0; i < 10; ++i) now = round(limit, 16, 100ms, now);
-  EXPECT_GE(limit.status().limit, 24u);
+  EXPECT_GE(limit.status().limit, 22u);
   EXPECT_EQ(limit.status().baseline, 100ms);
 }
 

@@ -321,7 +321,7 @@ Result<> AnswerRun::lose_generator(const Error& error, bool interrupted) {
     log_warning("generation failed, the passages are the answer",
                 {{"code", error_code_name(code)}, {"left_out", *left_out}});
   }
-  degrade(kPassagesAlone, interrupted                        ? "generator_interrupted"
+  degrade(kPassagesAlone, interrupted                        ? kInterrupted
                           : code == ErrorCode::kOverloaded   ? "generator_throttled"
                           : code == ErrorCode::kInvalidField ? "generator_refused"
                                                              : "generator_unavailable");

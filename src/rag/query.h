@@ -20,6 +20,9 @@
 
 namespace raglan::rag {
 
+// A reason of degraded answers: the language model failed after it had begun to write.
+inline constexpr std::string_view kInterrupted = "generator_interrupted";
+
 enum class QueryMode : std::uint8_t { kAnswer, kRetrieve };
 enum class CacheMode : std::uint8_t { kUse, kRefresh, kBypass, kOnly };
 enum class CacheStatus : std::uint8_t { kHit, kStale, kMiss, kCoalesced, kRefresh, kBypass };

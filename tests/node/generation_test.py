@@ -2,8 +2,8 @@
 """Answers by a language model behind an API: streams, caches, every way in which it can fail, cancellation."""
 
 import concurrent.futures
+import http.server
 import json
-import socket
 import sys
 import threading
 import time
@@ -156,10 +156,7 @@ class Works(GenerationTest):
         node = self.start_node(provider)
 
         def open_stream():
-            connection = socket.create_connection((node.host, node.port))
-            body = json.dumps({"query": QUESTION, "stream": True, "cache": "use"}).encode()
-            head = f"POST /v1/query HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-            connection.sendall(head.encode() + body)
+            connection = self.send(node, stream=True, cache="use")
             seen = b""
             while b"event: delta" not in seen:
                 seen += connection.recv(65536)
@@ -168,11 +165,52 @@ class Works(GenerationTest):
         first, second = open_stream(), open_stream()
         self.assertEqual(provider.stats()["under_way"], 1)
         first.close()
-        time.sleep(1)  # the server notices within half a second
+        time.sleep(1)  # the server would have noticed
         self.assertEqual(provider.stats()["under_way"], 1)
-        second.close()
-        wait_until(lambda: provider.stats()["under_way"] == 0, "the call is cancelled", seconds=5)
+        self.assert_leaving_ends_calls(second, provider)
         self.assertEqual(self.calls(provider), 1)
+
+    def test_a_client_that_goes_away_from_an_answer_in_one_piece_cancels_the_call(self):
+        provider = self.start_provider()
+        node = self.start_node(provider)
+        # The model has not begun to write, and is in the middle of it.
+        for slow in ({"latency": "60s"}, {"token_delay": "400ms"}):
+            with self.subTest(**slow):
+                provider.set(**{**WELL, **slow})
+                provider.reset_stats()
+                connection = self.send(node, cache="bypass")
+                wait_until(lambda: provider.stats()["under_way"] == 1, "the model is asked")
+                time.sleep(1)  # two words
+                self.assertEqual(provider.stats()["under_way"], 1)
+                self.assert_leaving_ends_calls(connection, provider)
+                self.assertEqual(self.calls(provider), 1)
+
+    def test_a_client_that_goes_away_cancels_both_calls_that_were_made_for_it(self):
+        provider = self.start_provider()
+        node = self.start_node(provider, "generation.hedge.enabled=true", "generation.hedge.max_ratio=10%")
+        for _ in range(25):  # what is usual, and two hedges
+            node.query(QUESTION, cache="bypass")
+        provider.set(fault="hang")
+        for stream in (False, True):
+            with self.subTest(stream=stream):
+                provider.reset_stats()
+                connection = self.send(node, stream=stream, cache="bypass")
+                wait_until(lambda: provider.stats()["under_way"] == 2, "the model is asked twice")
+                self.assert_leaving_ends_calls(connection, provider)
+                self.assertEqual(self.calls(provider), 2)
+
+    def send(self, node, **fields):
+        """A connection on which a question was asked."""
+        connection = node.connect()
+        self.addCleanup(connection.close)
+        body = json.dumps({"query": QUESTION, **fields}).encode()
+        head = "POST /v1/query HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        connection.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        return connection
+
+    def assert_leaving_ends_calls(self, connection, provider):
+        connection.close()
+        wait_until(lambda: provider.stats()["under_way"] == 0, "the provider sees that its calls are gone", seconds=1)
 
 
 class Fails(GenerationTest):
@@ -239,41 +277,73 @@ class Fails(GenerationTest):
 
     def test_a_dead_provider_is_left_alone_and_found_again_by_one_probe(self):
         provider = self.start_provider(error_every=1)
+        # Nothing but the breaker stands between 200 questions and the provider.
+        places = [f"{name}=256" for name in (
+            "generation.max_connections", "admission.limit.initial_limit", "admission.limit.max_limit",
+            "admission.max_computing", "admission.max_waiting")]
         node = self.start_node(
-            provider, *QUICK, "generation.breaker.recovery_timeout=1s", "generation.retry.retry_ratio=0",
-            "generation.retry.min_retries=0", "server.request_timeout=60s", "generation.stall_timeout=20s",
+            provider, *QUICK, *places, "generation.breaker.recovery_timeout=3s", "generation.retry.retry_ratio=0",
+            "generation.retry.min_retries=0", "server.request_timeout=90s", "generation.stall_timeout=60s",
+            "generation.timeout=60s",
         )
+        ask = lambda _=None: node.query(QUESTION, cache="bypass").json["degraded"]
+        passages = {"level": 2, "reasons": ["generator_unavailable"]}
+        full = {"level": 0, "reasons": []}
         for _ in range(5):
             self.assertEqual(self.breaker(node), 0)
-            self.assertEqual(node.query(QUESTION).json["degraded"]["level"], 2)
+            self.assertEqual(ask(), passages)
         self.assertEqual(self.breaker(node), 1)
         self.assertEqual(self.calls(provider), 5)
         ready = node.get("/ready")
         self.assertEqual((ready.status, ready.json["checks"]["generator"]), (200, "degraded"))
+        self.assert_left_alone(node, provider, ask, passages, calls=5)
+
+        with concurrent.futures.ThreadPoolExecutor(200) as pool:
+            # The probe hangs: nobody else is let through to the provider, and nobody waits for it.
+            provider.set(**{**WELL, "fault": "hang"})
+            provider.reset_stats()
+            self.wait_for_probe_time(node)
+            asked = [pool.submit(ask) for _ in range(200)]
+            wait_until(lambda: sum(each.done() for each in asked) >= 199, "all have an answer but the probe")
+            self.assertEqual((self.calls(provider), provider.stats()["under_way"]), (1, 1))
+            self.assertEqual(self.shown_breaker(node)["state"], "half_open")
+            (probe,) = [each for each in asked if not each.done()]
+            self.assertEqual([each.result() for each in asked if each is not probe], 199 * [passages])
+            provider.set(fault="refuse")  # which ends the probe, too
+            self.assertEqual(probe.result(), passages)
+            provider.set(**WELL)
+            self.assert_left_alone(node, provider, ask, passages, calls=1)
+
+            # It is well again: one probe, and all who come behind its answer are let through.
+            provider.set(latency="3s")
+            provider.reset_stats()
+            self.wait_for_probe_time(node)
+            probe = pool.submit(ask)
+            wait_until(lambda: self.calls(provider) == 1, "the probe is sent")
+            others = list(pool.map(ask, range(20)))
+            self.assertFalse(probe.done())
+            self.assertEqual((others, self.calls(provider)), (20 * [passages], 1))
+            self.assertEqual(probe.result(), full)
+            self.assertEqual(self.breaker(node), 0)
+            provider.set(**WELL)
+            self.assertEqual(list(pool.map(ask, range(20))), 20 * [full])
+            self.assertEqual(self.calls(provider), 21)
+        self.assertEqual(node.get("/ready").json["checks"]["generator"], "ok")
+
+    def shown_breaker(self, node):
         (shown,) = node.get("/admin/breakers").json["breakers"]
-        self.assertEqual((shown["upstream"], shown["state"]), ("generation", "open"))
+        self.assertEqual(shown["upstream"], "generation")
+        return shown
+
+    def wait_for_probe_time(self, node):
+        wait_until(lambda: self.shown_breaker(node)["next_probe_ms"] == 0, "the breaker would let one through")
+
+    def assert_left_alone(self, node, provider, ask, passages, calls):
+        shown = self.shown_breaker(node)
+        self.assertEqual(shown["state"], "open")
         self.assertGreater(shown["next_probe_ms"], 0)
-        for _ in range(20):
-            body = node.query(QUESTION).json
-            self.assertEqual(body["degraded"], {"level": 2, "reasons": ["generator_unavailable"]})
-        self.assertEqual(self.calls(provider), 5)
-        provider.set(**{**WELL, "latency": "150ms"})
-        provider.reset_stats()
-        time.sleep(1)
-        levels = []
-
-        def ask(number):
-            levels.append(node.query(QUESTION, cache="bypass").json["degraded"]["level"])
-
-        threads = [threading.Thread(target=ask, args=(number,)) for number in range(200)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual(self.calls(provider), levels.count(0))
-        self.assertGreaterEqual(levels.count(0), 1)
-        self.assertEqual(self.breaker(node), 0)
-        self.assertEqual(node.query(QUESTION, cache="bypass").json["degraded"]["level"], 0)
+        self.assertEqual([ask() for _ in range(20)], 20 * [passages])
+        self.assertEqual(self.calls(provider), calls)
 
     def test_a_burst_of_the_providers_429s_is_no_customers(self):
         customers = 105
@@ -323,6 +393,84 @@ class Fails(GenerationTest):
         for _ in range(10):
             self.assertEqual(node.query(QUESTION).json["degraded"]["level"], 2)
         self.assertEqual(self.breaker(node), 0)
+
+
+class WritesOneText:
+    """A language model behind an API of OpenAI's shape that always writes the same, and keeps what it was asked."""
+
+    def __init__(self, text):
+        self.asked = asked = []  # the bodies of the calls
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                self.send_response(200)
+                self.send_header("content-type", "text/event-stream")
+                self.end_headers()  # of HTTP/1.0: the end of the connection is the end of the body
+                for piece in (text[start : start + 2] for start in range(0, len(text), 2)):
+                    self.event({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
+                self.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+                self.event({"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 10}})
+                self.wfile.write(b"data: [DONE]\n\n")
+
+            def event(self, value):
+                self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def prompt(self):
+        """All that the model read for its last answer."""
+        return "\n".join(message["content"] for message in self.asked[-1]["messages"])
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Prompts(GenerationTest):
+    def start_writer(self, text):
+        writer = WritesOneText(text)
+        self.addCleanup(writer.stop)
+        return writer
+
+    def test_what_does_not_fit_into_the_models_window_is_left_out_from_the_lowest_rank(self):
+        writer = self.start_writer("It was built in 1847 [1].")
+        node = self.start_node(writer)
+        whole = node.query(QUESTION).json
+        self.assertFalse(whole["generation"]["truncated"])
+        self.assertEqual(self.quoted(whole, writer), 5 * [True])
+        node.stop()
+        node = self.start_node(writer, "generation.context_tokens=512", "generation.max_tokens=100")
+        cut = node.query(QUESTION).json
+        self.assertEqual(cut["sources"], whole["sources"])
+        self.assertTrue(cut["generation"]["truncated"])
+        self.assertEqual(cut["answer"], "It was built in 1847 [1].")
+        quoted = self.quoted(cut, writer)
+        self.assertIn(quoted.count(True), range(1, 5))
+        self.assertEqual(quoted, sorted(quoted, reverse=True))  # the highest, and none behind a gap
+        events = read_events(self.stream(node, cache="refresh"))
+        self.assertTrue(events[-1][1]["generation"]["truncated"])
+        node.stop()
+
+    def quoted(self, reply, writer):
+        return [source["text"] in writer.prompt() for source in reply["sources"]]
+
+    def test_a_citation_of_a_passage_that_there_is_not_is_taken_out(self):
+        writer = self.start_writer("It was built in 1847 [1]. Its lamp is red [99].")
+        node = self.start_node(writer)
+        reply = node.query(QUESTION).json
+        self.assertEqual(reply["answer"], "It was built in 1847 [1]. Its lamp is red.")
+        self.assertEqual(reply["generation"]["citations_removed"], 1)
+        self.assertEqual(node.query(QUESTION).json["generation"], reply["generation"])  # from the cache
+        events = read_events(self.stream(node, cache="bypass"))
+        self.assertEqual("".join(data["text"] for name, data in events if name == "delta"), reply["answer"])
+        self.assertEqual(events[-1][1]["generation"]["citations_removed"], 1)
+        node.stop()
 
 
 class Commands(GenerationTest):

@@ -2,13 +2,17 @@
 """More is asked than can be done: who waits, who gets less, who is refused; and what the operator sees and sets."""
 
 import json
+import re
 import threading
 import time
 import unittest
 
-from generation_test import KEY, QUESTION, GenerationTest
+from generation_test import KEY, QUESTION, QUICK, GenerationTest
 from handbook import HANDBOOK
 from harness import wait_until
+from health_test import parse_metrics
+from query_test import read_events
+from shared_cache_test import metric
 
 # One question is written at a time.
 ONE_PLACE = [f"admission.limit.{name}=1" for name in ("initial_limit", "min_limit", "max_limit")]
@@ -22,6 +26,11 @@ class OverloadTest(GenerationTest):
         reply = node.put("/admin/degradation", body) if body else node.get("/admin/degradation")
         self.assertEqual(reply.status, 200, reply.text)
         return reply.json
+
+    def changes(self, node):
+        """Of the level, as the log has them: from, to, reason."""
+        lines = re.findall(r"degradation level changed from=(\d) to=(\d) reason=(\w+) queue_delay_ms=", node.log())
+        return [(int(before), int(after), reason) for before, after, reason in lines]
 
     def waiting(self, node):
         return sum(self.level(node)["admission"]["generation"]["waiting"].values())
@@ -39,14 +48,18 @@ class Ladder(OverloadTest):
         full = self.ask(node, 0, "free").json
         self.assertEqual(full["degraded"], {"level": 0, "reasons": []})
         self.assertEqual(len(full["sources"]), 5)
+        self.assertEqual((self.levels(node), self.changes(node)), ({"vip": 0, "paid": 0, "free": 0}, []))
         for level, sources, text in ((1, 3, True), (2, 3, False)):
             self.assertEqual(self.level(node, mode="manual", level=level)["tiers"]["free"], level)
             reply = self.ask(node, level, "free").json
             self.assertEqual(reply["degraded"], {"level": level, "reasons": ["manual"]})
             self.assertEqual((len(reply["sources"]), reply["answer"] is not None), (sources, text))
-            self.assertEqual(node.metric("raglan_degradation_level", tier="free"), level)
+            self.assertEqual(self.levels(node), {"vip": 0, "paid": level - 1, "free": level})
+            self.assertEqual(self.changes(node)[-1], (level - 1, level, "manual"))
         calls = self.calls(provider)
         self.level(node, mode="manual", level=3)
+        self.assertEqual(self.levels(node), {"vip": 1, "paid": 2, "free": 3})
+        self.assertEqual(self.changes(node)[-1], (2, 3, "manual"))
         refused = self.ask(node, 3, "free")
         self.assertEqual((refused.status, refused.json["error"]["code"]), (503, "overloaded"))
         self.assertEqual(refused.headers["retry-after"], "5")
@@ -54,8 +67,47 @@ class Ladder(OverloadTest):
             reply = self.ask(node, number, "free").json
             self.assertEqual((reply["cache"]["status"], reply["degraded"]["level"]), ("hit", number))
         self.assertEqual(self.calls(provider), calls)
+        self.assertEqual(len(self.changes(node)), 3)  # one line for each
         self.level(node, mode="auto")
-        self.assertIn("degradation level changed", node.log())
+
+    def levels(self, node):
+        return {tier: node.metric("raglan_degradation_level", tier=tier) for tier in ("vip", "paid", "free")}
+
+    def test_degraded_replies_are_counted_by_level_and_reason(self):
+        provider = self.start_provider()
+        node = self.start_node(provider, TIERS, *QUICK, "generation.breaker.failure_threshold=1000")
+        expected = {}
+        self.assertEqual(self.ask(node, 0, "free").json["degraded"]["level"], 0)
+        self.assertEqual(self.degraded_replies(node), expected)
+        for level, replies in ((1, 3), (2, 2)):
+            self.level(node, mode="manual", level=level)
+            for _ in range(replies):  # the first, and the others from the cache
+                self.assertEqual(self.ask(node, level, "free").json["degraded"]["level"], level)
+            expected[str(level), "manual"] = replies
+            self.assertEqual(self.degraded_replies(node), expected)
+        self.assertEqual(self.ask(node, 2, "paid").json["degraded"], {"level": 1, "reasons": ["manual"]})
+        self.assertEqual(self.ask(node, 2, "vip").json["degraded"]["level"], 0)
+        expected["1", "manual"] += 1
+        self.level(node, mode="manual", level=3)
+        self.assertEqual(self.ask(node, 3, "free").status, 503)
+        expected["3", "manual"] = 1
+        self.assertEqual(self.degraded_replies(node), expected)
+        self.level(node, mode="manual", level=0)
+        provider.set(error_every=1)
+        body = {"level": 2, "reasons": ["generator_unavailable"]}
+        self.assertEqual(self.ask(node, 4, "free").json["degraded"], body)
+        streamed = self.ask(node, 5, "free", stream=True)
+        self.assertEqual(read_events(streamed)[-1][1]["degraded"], body)
+        expected["2", "generator_unavailable"] = 2
+        self.assertEqual(self.degraded_replies(node), expected)
+
+    def degraded_replies(self, node):
+        """What was counted, by level and reason."""
+        found = {}
+        for (name, labels), count in parse_metrics(node.get("/metrics").text).items():
+            if name == "raglan_degraded_replies_total":
+                found[dict(labels)["level"], dict(labels)["reason"]] = count
+        return found
 
     def put(self, node, count):
         documents = [{"id": f"more{n}", "text": f"{HANDBOOK[0]['text']} Edition {n}."} for n in range(count)]
@@ -240,16 +292,24 @@ class Queue(OverloadTest):
             return [reply.json["degraded"] for reply in list(replies) if reply.status == 200 and reply.json["degraded"]["level"]]
 
         wait_until(degraded, "there is less service")
+        shown = wait_until(lambda: node.metric("raglan_degradation_level", tier="free"), "the metric says so")
         stop.set()
         for thread in threads:
             thread.join()
         wait_until(lambda: self.level(node)["level"] == 0, "there is full service again")
         for each in degraded():
             self.assertEqual(each["reasons"], ["overload"])
-        self.assertIn("reason=overload", node.log())
+        changes = self.changes(node)
+        self.assertEqual(changes[0], (0, 1, "overload"))
+        self.assertEqual((changes[-1][1], {reason for _, _, reason in changes}), (0, {"overload"}))
+        self.assertIn(shown, {min(after, 3) for _, after, _ in changes})
+        reached = max(after for _, after, _ in changes)
+        counted = sum(metric(node, "raglan_degraded_replies_total", level=str(level), reason="overload") for level in (1, 2, 3))
+        self.assertGreaterEqual(counted, len(degraded()))
+        self.assertGreaterEqual(node.metric("raglan_degradation_steps_total", direction="up"), reached)
+        self.assertEqual(node.metric("raglan_degradation_level", tier="free"), 0)
         for reply in replies:
             self.assertIn(reply.status, (200, 503))
-        self.assertGreaterEqual(node.metric("raglan_degradation_steps_total", direction="up"), 1)
 
     def test_switched_off_everybody_is_let_in(self):
         provider = self.start_provider(latency="500ms")

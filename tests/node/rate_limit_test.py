@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """A tenant's limits: on requests and on tokens, by tier, over two nodes with a Redis and without."""
 
+import math
 import sys
+import time
 import unittest
 
 from handbook import HANDBOOK
 from harness import ROOT, TemporaryFolderTest, wait_until
+from query_test import read_events
 from redis_server import RedisServer
 from shared_cache_test import metric
 
@@ -13,6 +16,10 @@ sys.path.insert(0, str(ROOT / "tests/support"))
 from provider import Provider  # noqa: E402
 
 QUESTION = "When was the lighthouse built?"
+TOKENS = 1_200  # a minute: 20 come back in a second, a minute passes before all have
+LONGEST_ANSWER = 100
+# What a question reserves is at most the window, and an answer.
+SMALL_WINDOW = ("generation.context_tokens=512", f"generation.max_tokens={LONGEST_ANSWER}")
 
 
 def limits_of(reply, what):
@@ -23,6 +30,47 @@ def limits_of(reply, what):
     limit, remaining, reset = values
     assert reset.endswith("s"), reset
     return int(limit), int(remaining), float(reset[:-1])
+
+
+class Purse:
+    """What a tier's tenant has left of its tokens. Between two looks comes back what the clock says, and no more."""
+
+    def __init__(self, node, tier):
+        self.node = node
+        self.tier = tier
+        self.left = TOKENS
+        self.seen = None  # the time of that, between two; all is there: none comes back before the first is taken
+
+    def ask(self, path, body):
+        began = time.monotonic()
+        reply = self.node.post(path, body, headers={"x-tier": self.tier})
+        self.seen = self.seen or (began, time.monotonic())
+        return reply
+
+    def assert_used(self, tokens):
+        """So many of them, exactly, since the last time; settled behind the reply."""
+
+        def settled():
+            # Who asks for more than is left is told how much that is, and takes nothing.
+            began = time.monotonic()
+            reply = self.node.post("/v1/embeddings", {"input": TOKENS * "much "}, headers={"x-tier": self.tier})
+            ended = time.monotonic()
+            assert reply.status == 429, reply.text
+            looks.append(limits_of(reply, "tokens")[1])
+            # What is shown is rounded down.
+            least = self.left - tokens + math.floor((began - self.seen[1]) * TOKENS / 60)
+            most = self.left - tokens + math.floor((ended - self.seen[0]) * TOKENS / 60 + 1)
+            expected.append((least, most))
+            if not least <= looks[-1] <= most:
+                return False
+            self.left, self.seen = looks[-1], (began, ended)
+            return True
+
+        looks, expected = [], []
+        try:
+            wait_until(settled, "it is settled", seconds=5)
+        except AssertionError:
+            raise AssertionError(f"{looks[-1]} are left, and not {expected[-1]}") from None
 
 
 class RateLimits(TemporaryFolderTest):
@@ -83,23 +131,71 @@ class RateLimits(TemporaryFolderTest):
     def test_tokens_are_those_that_models_used(self):
         provider = Provider()
         self.addCleanup(provider.stop)
-        node = self.start_limited("limits.paid.tokens_per_minute=100000", "generation.provider=openai",
-                                  f"generation.base_url={provider.url}/v1", "generation.max_tokens=500")
-        left = 100_000
-        for _ in range(2):  # computed, and from the cache
-            reply = node.query(QUESTION)
-            self.assertLessEqual(limits_of(reply, "tokens")[1], left - 500, "its longest answer is reserved")
+        node = self.start_limited(
+            *[f"limits.{tier}.tokens_per_minute={TOKENS}" for tier in ("vip", "paid", "free")], *SMALL_WINDOW,
+            "generation.provider=openai", f"generation.base_url={provider.url}/v1", "generation.retry.min_retries=0",
+            "generation.retry.retry_ratio=0")
+        question = {"query": QUESTION}
+
+        with self.subTest("in one piece, and from the cache"):
+            purse = Purse(node, "paid")
+            for status in ("miss", "hit"):
+                left = purse.left
+                reply = purse.ask("/v1/query", question)
+                self.assertEqual(reply.json["cache"]["status"], status)
+                self.assertLess(limits_of(reply, "tokens")[1], left - LONGEST_ANSWER, "that is reserved")
+                used = reply.json["usage"]
+                self.assertEqual(used["prompt_tokens"], provider.stats()["tokens"])
+                purse.assert_used(sum(used.values()))
+                provider.reset_stats()
+            self.assertEqual(set(used.values()), {0})
+        with self.subTest("a chat"):
+            messages = [{"role": "user", "content": f"{QUESTION} Please."}]
+            reply = purse.ask("/v1/chat/completions", {"model": "raglan", "messages": messages})
+            self.assertEqual(reply.status, 200, reply.text)
+            used = reply.json["raglan"]["usage"]
+            self.assertEqual(reply.json["usage"]["total_tokens"], used["prompt_tokens"] + used["completion_tokens"])
+            purse.assert_used(sum(used.values()))
+        with self.subTest("streamed, and from the cache"):
+            purse = Purse(node, "vip")
+            for status in ("refresh", "hit"):
+                mode = {"cache": "refresh"} if status == "refresh" else {}
+                reply = purse.ask("/v1/query", {**question, **mode, "stream": True})
+                name, whole = read_events(reply)[-1]
+                self.assertEqual((name, whole["cache"]["status"]), ("done", status))
+                used = sum(whole["usage"].values())
+                self.assertEqual(used > LONGEST_ANSWER, status == "refresh")
+                purse.assert_used(used)
+        with self.subTest("no answer: the model fails"):
+            provider.set(error_every=1)
+            reply = purse.ask("/v1/query", {**question, "cache": "bypass"})
+            self.assertEqual(reply.json["degraded"]["level"], 2)
             used = sum(reply.json["usage"].values())
-            # Settled behind the reply; some hundred tokens come back in the meantime.
-            after = lambda: limits_of(node.post("/v1/embeddings", {"input": "the very same text"}), "tokens")[1]
-            wait_until(lambda: left - used - 50 <= after() <= 100_000, "it is settled")
-        self.assertEqual(used, 0)
-        stream = node.post("/v1/query", {"query": QUESTION, "stream": True, "cache": "refresh"})
-        self.assertLessEqual(limits_of(stream, "tokens")[1], 100_000 - 500)
-        wait_until(lambda: after() > 100_000 - 500, "the stream is settled, too")
-        chat = node.post("/v1/chat/completions", {"model": "raglan", "messages": [{"role": "user", "content": QUESTION}]})
-        self.assertEqual(chat.status, 200)
-        self.assertIsNotNone(limits_of(chat, "tokens"))
+            self.assertLess(used, LONGEST_ANSWER)
+            purse.assert_used(used)
+        with self.subTest("a stream that ends in the middle costs what was reserved"):
+            provider.set(error_every=0, fault="truncated")
+            purse = Purse(node, "free")
+            reply = purse.ask("/v1/query", {**question, "stream": True, "cache": "bypass"})
+            names = [name for name, _ in read_events(reply)]
+            self.assertEqual((names[1], names[-1]), ("delta", "error"))
+            reserved = TOKENS - limits_of(reply, "tokens")[1]
+            self.assertGreater(reserved, LONGEST_ANSWER)
+            purse.assert_used(reserved)
+            purse.ask("/v1/query", question)  # cached; and what would have been given back were there by now
+            purse.assert_used(0)
+        node.stop()
+
+    def test_an_answer_that_the_model_breaks_off_costs_what_was_reserved(self):
+        provider = Provider(fault="truncated")
+        self.addCleanup(provider.stop)
+        node = self.start_limited(
+            f"limits.paid.tokens_per_minute={TOKENS}", *SMALL_WINDOW, "generation.provider=openai",
+            f"generation.base_url={provider.url}/v1")
+        purse = Purse(node, "paid")
+        reply = purse.ask("/v1/query", {"query": QUESTION})
+        self.assertEqual(reply.json["degraded"]["reasons"], ["generator_interrupted"])
+        purse.assert_used(TOKENS - limits_of(reply, "tokens")[1])
         node.stop()
 
     def test_an_answer_that_was_too_long_is_waited_for(self):

