@@ -216,7 +216,7 @@ TEST_F(AwaitEmbeddingTest, ManyRequestsForTheSameTextsAtOnceEmbedEachOnce) {
   embedder_.await_calls(1);
   for (int i = 0; i < 100; ++i) replies.push_back(embed({"second", "third"}, i % 2));
   while (cache_.flights().in_flight() < 3) settle(0);
-  for (int i = 0; i < 4; ++i) settle(i % 2);
+  for (int i = 0; i < 4; ++i) settle(static_cast<std::size_t>(i % 2));
   embedder_.set_open(true);
   expect_vectors(replies.front().get(), {"first", "second"});
   std::size_t computed = 0;
@@ -256,8 +256,7 @@ TEST_F(AwaitEmbeddingTest, WhenNobodyWaitsAnyMoreTheTextsLeaveTheQueue) {
   auto waiting = embed({"waiting"});
   auto also = embed({"waiting"}, 1);
   while (queue_.stats().queued_texts == 0) settle();
-  settle(1);
-  settle(1);
+  for (int i = 0; i < 20; ++i) settle(static_cast<std::size_t>(i % 2)); // both ask by now
   waiting.cancel();
   also.cancel();
   EXPECT_EQ(waiting.error(), ErrorCode::kClientClosed);
