@@ -115,7 +115,7 @@ TEST(ConcurrencyLimit, ShrinksWhenCallsTakeLongerThanTolerated) {
   // The gradient is 0.5 at least: half of the way from 25.1 to 12.5 + 3.0.
   now = round(limit, 25, 400ms, now);
   EXPECT_EQ(limit.status().limit, 20u);
-  for (int i = 0; i < 27; ++i) now = round(limit, limit.status().limit, 400ms, now);
+  for (int i = 0; i < 60; ++i) now = round(limit, limit.status().limit, 400ms, now);
   EXPECT_EQ(limit.status().limit, 4u);
 }
 
