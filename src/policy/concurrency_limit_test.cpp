@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <atomic>
 #include <deque>
 #include <thread>
@@ -115,8 +117,12 @@ TEST(ConcurrencyLimit, ShrinksWhenCallsTakeLongerThanTolerated) {
   // The gradient is 0.5 at least: half of the way from 25.1 to 12.5 + 3.0.
   now = round(limit, 25, 400ms, now);
   EXPECT_EQ(limit.status().limit, 20u);
-  for (int i = 0; i < 60; ++i) now = round(limit, limit.status().limit, 400ms, now);
-  EXPECT_EQ(limit.status().limit, 4u);
+  std::size_t smallest = 20;
+  for (int i = 0; i < 60; ++i) {
+    now = round(limit, limit.status().limit, 400ms, now);
+    smallest = std::min(smallest, limit.status().limit);
+  }
+  EXPECT_EQ(smallest, 4u); // from where on the latency of so few is the baseline
 }
 
 TEST(ConcurrencyLimit, CancelledAndFailedCallsSayNothing) {
