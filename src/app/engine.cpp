@@ -24,14 +24,12 @@ Duration request_timeout(const Settings& settings) {
 // An answer of a small model on two cores, beside another one.
 constexpr std::chrono::seconds kUsualLocalAnswer{20};
 
-// Equals share the calls; in order, whoever stands in must be able to take them all.
+// Equals share the calls. In order the first is asked for nearly all of them; while a smaller one
+// stands in, calls wait for its connections.
 std::size_t generator_connections(const Settings& settings) {
   std::size_t connections = settings.generator.max_connections;
-  for (const model::RemoteGeneratorConfig& fallback : settings.fallbacks) {
-    connections = settings.generation.order == model::ChainOrder::kByWeight
-                      ? connections + fallback.max_connections
-                      : std::min(connections, fallback.max_connections);
-  }
+  if (settings.generation.order != model::ChainOrder::kByWeight) return connections;
+  for (const auto& equal : settings.fallbacks) connections += equal.max_connections;
   return connections;
 }
 

@@ -113,8 +113,6 @@ Result<Duration> ProviderCall::hold() {
   if (slot && slot->start <= now) return Duration::zero();
   if (!limits_.last_resort) return provider_throttled(gate_.kind_);
   if (slot) return slot->start - now;
-  // Nobody may book so far ahead. A document asks again later, if there is time; for a customer
-  // something else is done at once, as so many others wait already.
   const policy::PacerRefusal& refusal = slot.error();
   const bool never =
       refusal.reason == policy::PacerReason::kTooLarge && refusal.retry_after == Duration::zero();
@@ -122,11 +120,10 @@ Result<Duration> ProviderCall::hold() {
     log_warning("a call needs more tokens than the provider's quota has in a minute",
                 {{"provider", gate_.kind_}, {"tokens", limits_.tokens}});
   }
-  const bool later =
-      refusal.reason != policy::PacerReason::kDeadline && refusal.retry_after > Duration::zero();
-  const Duration wait = backoff_.next(rng_, refusal.retry_after);
-  if (later && limits_.tier == policy::Tier::kIngest && limits_.deadline.allows(wait, now))
-    return wait;
+  if (refusal.ask_again) {
+    const Duration wait = backoff_.next(rng_, refusal.retry_after);
+    if (limits_.deadline.allows(wait, now)) return wait;
+  }
   return provider_throttled(gate_.kind_);
 }
 

@@ -36,7 +36,7 @@ class AnswerEvents {
       co_return co_await write_live(out, *stream);
     }
     const auto& reply = std::get<rag::QueryReply>(reply_);
-    charge_.settle(tokens_of(reply.usage()));
+    charge_.settle(reply);
     co_return co_await out.write(beginning + format_->end(reply, false));
   }
 
@@ -52,8 +52,8 @@ class AnswerEvents {
     }
     auto reply = co_await stream.finish();
     if (!reply) co_return co_await write_error(out, reply.error(), begun);
+    charge_.settle(*reply);
     if (begun && !reply->answer->text) co_return co_await write_error(out, interrupted(), begun);
-    charge_.settle(tokens_of(reply->usage()));
     co_return co_await out.write(format_->end(*reply, begun));
   }
 

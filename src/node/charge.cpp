@@ -45,6 +45,12 @@ void Charge::settle(std::size_t tokens) {
   net::detach(loop_, limits_->settle(customer_, taken_, static_cast<std::int64_t>(tokens)));
 }
 
+void Charge::settle(const rag::QueryReply& reply) {
+  const bool own = reply.cache != rag::CacheStatus::kCoalesced;
+  if (own && reply.answer->has_reason(rag::kInterrupted)) return;
+  settle(tokens_of(reply.usage()));
+}
+
 http::Response Charge::failed(const Error& error, http::Response response) {
   if (error.code != ErrorCode::kDeadlineExceeded) settle(0);
   return described(std::move(response));
@@ -56,7 +62,7 @@ http::Response Charge::settled(http::Response response, std::size_t tokens) {
 }
 
 http::Response Charge::settled(http::Response response, const rag::QueryReply& reply) {
-  if (!reply.answer->has_reason(rag::kInterrupted)) settle(tokens_of(reply.usage()));
+  settle(reply);
   return described(std::move(response));
 }
 

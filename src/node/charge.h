@@ -40,12 +40,14 @@ class Charge {
 
   // What was used in fact. Only the first call counts; without one the estimate stands.
   void settle(std::size_t tokens);
+  // What an answer used. The estimate stands for one that the language model broke off, unless it
+  // was writing it for somebody else.
+  void settle(const rag::QueryReply& reply);
   // Of a reply that is an error: nothing was used, but when its time was over in the middle of it;
   // then the estimate stands, as it does for a client that goes away.
   http::Response failed(const Error& error, http::Response response);
   // The response, settled, with its headers.
   http::Response settled(http::Response response, std::size_t tokens);
-  // Of an answer: what it used; of one that the language model broke off the estimate stands.
   http::Response settled(http::Response response, const rag::QueryReply& reply);
   // With its headers alone: what a stream uses is known at its end.
   http::Response described(http::Response response) const;

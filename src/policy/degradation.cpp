@@ -14,6 +14,11 @@ constexpr double kBesideSeconds = 0.5e-6;
 
 } // namespace
 
+Deadline generation_deadline(Deadline deadline, MonotonicTime now) {
+  if (deadline.never()) return deadline;
+  return Deadline(deadline.at() - std::min<Duration>(deadline.remaining(now) / 20, kReplyTime));
+}
+
 int effective_level(int controller_level, Tier tier) {
   const int relief = tier == Tier::kVip ? 2 : tier == Tier::kPaid ? 1 : 0;
   return std::clamp(controller_level - relief, 0, kMaxServiceLevel);

@@ -48,6 +48,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "base/guarded.h"
 #include "config/table.h"
 #include "policy/tier.h"
@@ -99,6 +100,11 @@ inline void describe(config::Table<DegradationConfig>& table) {
   table.rule("lower_below must be less than raise_above",
              [](const C& config) { return config.lower_below < config.raise_above; });
 }
+
+// Until when a request's text may be written: a twentieth of the time that it has left, and at most
+// kReplyTime, remains after that, so that the passages can be the reply (level 2) and not an error.
+inline constexpr std::chrono::milliseconds kReplyTime{500};
+Deadline generation_deadline(Deadline deadline, MonotonicTime now);
 
 // What a request of this effective level gets.
 struct ServicePlan {

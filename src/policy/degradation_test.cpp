@@ -19,6 +19,19 @@ void keep_sampling(Degradation& degradation, Duration delay, MonotonicTime from,
   for (MonotonicTime now = from; now <= until; now += 100ms) degradation.sample(delay, now);
 }
 
+TEST(Degradation, ATwentiethOfTheTimeIsLeftForThePassagesAndAtMostHalfASecond) {
+  const auto left = [](Duration time) {
+    const Deadline deadline = Deadline::after(time, kStart);
+    return deadline.at() - generation_deadline(deadline, kStart).at();
+  };
+  EXPECT_EQ(left(1s), 50ms);
+  EXPECT_EQ(left(10s - 20ms), 499ms);
+  EXPECT_EQ(left(10s), 500ms);
+  EXPECT_EQ(left(10min), 500ms);
+  EXPECT_EQ(left(0s), 0s);
+  EXPECT_TRUE(generation_deadline(Deadline(), kStart).never());
+}
+
 TEST(Degradation, EachLevelTakesMoreAway) {
   const DegradationConfig config;
   const auto full = service_plan(config, 0, 5);

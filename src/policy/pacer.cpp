@@ -39,18 +39,21 @@ std::expected<PacerSlot, PacerRefusal> Pacer::reserve(PacerCost cost, Tier tier,
   grow_learned(now);
   const double tokens = std::max(cost.tokens, 0.0);
   const auto start = first_start(tokens, tier, now);
+  const bool has_time = tier == Tier::kIngest;
   if (!start) {
     // Of no use ever, or not in the next two minutes.
     const bool never = tokens_.limit() > 0 && tokens > tokens_.limit();
     const Duration later = never ? Duration::zero() : Duration(QuotaMeter::kPeriod);
-    return std::unexpected(PacerRefusal{PacerReason::kTooLarge, later});
+    return std::unexpected(PacerRefusal{PacerReason::kTooLarge, later, !never && has_time});
   }
   const Duration wait = *start - now;
   if (!deadline.allows(wait, now)) {
     return std::unexpected(PacerRefusal{PacerReason::kDeadline, wait});
   }
   const auto lead = std::chrono::duration_cast<Duration>(config_.max_lead * kLead[index_of(tier)]);
-  if (wait > lead) return std::unexpected(PacerRefusal{PacerReason::kAhead, wait - lead});
+  if (wait > lead) {
+    return std::unexpected(PacerRefusal{PacerReason::kAhead, wait - lead, has_time});
+  }
   const double factor = rate_factor(now);
   requests_.book(1, factor, *start, now);
   tokens_.book(tokens, factor, *start, now);

@@ -11,8 +11,7 @@
 //   429          holds back every call until Retry-After is over (or `default_backoff`), and halves
 //                (`cut_ratio`) the rate, once for all calls that were started before the last cut,
 //                as TCP does once a round trip: 105 refusals of one burst say one thing, once. What
-//                was not sent meanwhile is not made up for by a burst, but for what is kept for
-//                vips.
+//                was not sent meanwhile is not made up for by a burst.
 //   ramp         after that the rate grows by `ramp_per_second` of the full one: additive increase,
 //                multiplicative decrease (Chiu and Jain, 1989) lets nodes that know nothing of each
 //                other converge to equal shares. Slow start (doubling) was rejected: it ends in the
@@ -20,11 +19,13 @@
 //                by answers, else an upstream that is slow would recover slowly.
 //   unknown      without any quota calls are not held back until the first 429; then the busiest
 //                second of the last ten (or five calls a second, if that is more) is taken for
-//                the quota of requests. It doubles whenever
-//                twice of it has gone well, and is forgotten after `kForgetAfter` without a 429.
+//                the quota of requests. It doubles whenever twice of it has gone well, and is
+//                forgotten after `kForgetAfter` without a 429.
 //   priority     room in the bucket is kept for higher tiers, and a tier may book only so far ahead
 //                (vip `max_lead`, paid 1/2, free 1/4, ingest 1/10 of it): a vip waits behind at
-//                most that much of others' bookings. Whoever is refused for that asks again later.
+//                most that much of others' bookings. A document that is refused for that asks
+//                again later; for a customer something else is done at once, since so many others
+//                wait already.
 //
 // A reservation whose call is not made is given back. A reservation for later must be confirmed
 // when its time has come: a 429 may have come between, and what was booked before it was booked at
@@ -125,6 +126,7 @@ std::string_view pacer_reason_name(PacerReason reason); // "deadline", "ahead", 
 struct PacerRefusal {
   PacerReason reason = PacerReason::kAhead;
   Duration retry_after{}; // zero when it is of no use
+  bool ask_again = false; // then: this tier waits that long
 };
 
 struct PacerStatus {

@@ -98,10 +98,19 @@ TEST(Pacer, LowerTiersLeaveRoomAndMayBookLessFarAhead) {
   std::expected<PacerSlot, PacerRefusal> slot;
   while ((slot = other.reserve({}, Tier::kIngest, kNever, kStart))) last = slot->start;
   EXPECT_EQ(slot.error().reason, PacerReason::kAhead);
+  EXPECT_TRUE(slot.error().ask_again);
   EXPECT_GT(last, kStart + 5800ms);
   EXPECT_LE(last, kStart + 6s);
   // So a vip waits for what is booked, but not for its room.
   EXPECT_LE(start_of(other), kStart + 3s);
+}
+
+TEST(Pacer, ACustomerThatIsRefusedIsNotToAskAgain) {
+  Pacer pacer(quota(600));
+  std::expected<PacerSlot, PacerRefusal> slot;
+  while ((slot = pacer.reserve({}, Tier::kVip, kNever, kStart))) continue;
+  EXPECT_EQ(slot.error().reason, PacerReason::kAhead);
+  EXPECT_FALSE(slot.error().ask_again);
 }
 
 TEST(Pacer, MoreThanAMinutesTokensNeverStart) {
@@ -110,6 +119,7 @@ TEST(Pacer, MoreThanAMinutesTokensNeverStart) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().reason, PacerReason::kTooLarge);
   EXPECT_EQ(refused.error().retry_after, Duration::zero());
+  EXPECT_FALSE(pacer.reserve({1'001}, Tier::kIngest, kNever, kStart).error().ask_again);
   EXPECT_TRUE(pacer.reserve({1'000}, Tier::kVip, kNever, kStart));
 }
 

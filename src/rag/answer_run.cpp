@@ -22,15 +22,6 @@ policy::LimitOutcome outcome_of(const Result<model::Generation>& made, Duration 
   return made->fallback ? LimitOutcome::kIgnored : LimitOutcome::kSuccess;
 }
 
-// What is left of a request's time when the model is given up, so that the passages are the reply
-// and not an error: a twentieth, and at most this.
-constexpr std::chrono::milliseconds kReplyTime{500};
-
-Deadline leave_time_to_reply(Deadline deadline, MonotonicTime now) {
-  if (deadline.never()) return deadline;
-  return Deadline(deadline.at() - std::min<Duration>(deadline.remaining(now) / 20, kReplyTime));
-}
-
 // Of those who wait for the language model.
 std::function<std::size_t()> count_waiting(const Overload* overload) {
   if (overload == nullptr) return {};
@@ -130,7 +121,12 @@ void AnswerRun::end_stage(std::string_view stage) {
 }
 
 void AnswerRun::note_stage(std::string_view stage, Duration took) {
-  timings_.emplace_back(stage, took);
+  const auto before = std::ranges::find(timings_, stage, &StageTimings::value_type::first);
+  if (before != timings_.end()) {
+    before->second += took; // it has waited more than once
+  } else {
+    timings_.emplace_back(stage, took);
+  }
   if (parts_.on_stage) parts_.on_stage(stage, took);
 }
 
@@ -153,7 +149,7 @@ Result<> AnswerRun::lose_embedder(const Error& error) {
   if (code == ErrorCode::kClientClosed || code == ErrorCode::kDeadlineExceeded) {
     return std::unexpected(error);
   }
-  if (const auto left_out = stages_.failed.admit(parts_.clock.now())) {
+  if (const auto left_out = stages_.failures.embedder.admit(parts_.clock.now())) {
     log_warning("embedding failed, going on by words alone",
                 {{"code", error_code_name(code)}, {"left_out", *left_out}});
   }
@@ -256,7 +252,7 @@ net::Task<Result<>> AnswerRun::write_answer() {
       .messages = std::move(prompt.messages),
       .max_tokens = options.max_tokens,
       .sampling = conversation.sampling,
-      .deadline = leave_time_to_reply(request_.deadline, stage_started_),
+      .deadline = policy::generation_deadline(request_.deadline, stage_started_),
       .tier = request_.background ? policy::Tier::kIngest : request_.tier,
       .waiting = count_waiting(parts_.overload),
       .wait_for_turn = [&](Duration wait) { return wait_without(place, wait, lost); }};
@@ -287,7 +283,9 @@ net::Task<Result<>> AnswerRun::write_answer() {
 net::Task<Result<>> AnswerRun::wait_without(std::optional<Place>& place, Duration wait,
                                             std::optional<Error>& lost) {
   place.reset();
+  const MonotonicTime began = parts_.clock.now();
   if (auto ok = co_await net::pause(wait); !ok) co_return forward_error(ok);
+  note_stage("quota", parts_.clock.now() - began);
   auto entered = co_await enter(Overload::Work::kGeneration, "generation_queue");
   if (entered) {
     place.emplace(std::move(*entered));
@@ -317,7 +315,7 @@ Result<> AnswerRun::lose_generator(const Error& error, bool interrupted) {
       code == ErrorCode::kDeadlineExceeded && request_.deadline.expired(parts_.clock.now());
   if (code == ErrorCode::kClientClosed || too_late) return std::unexpected(error);
   short_of_time_ = code == ErrorCode::kDeadlineExceeded;
-  if (const auto left_out = stages_.failed.admit(parts_.clock.now())) {
+  if (const auto left_out = stages_.failures.generator.admit(parts_.clock.now())) {
     log_warning("generation failed, the passages are the answer",
                 {{"code", error_code_name(code)}, {"left_out", *left_out}});
   }

@@ -14,8 +14,8 @@ class AnswerRun {
   struct Stages {
     RetrievalStage& retrieval;
     ReuseStage& reuse;
-    LiveAnswer* live;    // told of the answer while it is written; may be null
-    LogThrottle& failed; // of a language model
+    LiveAnswer* live; // told of the answer while it is written; may be null
+    FailureLog& failures;
   };
   // All must outlive the run; it owns the rest. Without a `generation` the retrieval cache is not
   // asked, nor are similar questions; with `redis_failed` only this process' is.
@@ -51,6 +51,7 @@ class AnswerRun {
   // By the language model. When that fails the passages are the answer, at level 2.
   net::Task<Result<>> write_answer();
   Result<> lose_place(const Error& error);
+  // For the provider's quota. `lost`: why there was no place afterwards.
   net::Task<Result<>> wait_without(std::optional<Place>& place, Duration wait,
                                    std::optional<Error>& lost);
   Result<> lose_generator(const Error& error, bool interrupted);

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,6 +26,9 @@ class FakeGenerator final : public model::Generator {
     last_request.with([&](auto& last) { last = request; });
     const Leaving leaving{under_way};
     ++under_way;
+    if (const auto wait = turns.with([](auto& left) { return std::exchange(left, {}); })) {
+      if (auto ok = co_await model::wait_for_turn(request, *wait); !ok) co_return forward_error(ok);
+    }
     model::Generation made{.model = std::string(name()), .fallback = is_fallback};
     for (const std::string& piece : pieces) {
       if (holding) {
@@ -60,6 +64,9 @@ class FakeGenerator final : public model::Generator {
   std::optional<Error> failure; // after the pieces
   bool holding = false;
   bool is_fallback = false;
+
+  // How long the next call waits for the provider's quota, before it writes.
+  Guarded<std::optional<Duration>> turns;
 
   std::atomic<int> calls = 0;
   std::atomic<int> under_way = 0;

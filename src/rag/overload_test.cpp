@@ -71,6 +71,50 @@ class OverloadTest : public PipelineTest {
   std::unique_ptr<Overload> own_;
 };
 
+TEST_F(OverloadTest, WhoWaitsForTheProvidersQuotaKeepsNobodyFromTheModel) {
+  overload();
+  writer_.turns.with([](auto& wait) { wait = 300ms; });
+  auto first = start(pipeline().run(question()));
+  while (writer_.calls < 1) std::this_thread::yield();
+  const auto other = ask(other_question()); // there is one place
+  ASSERT_TRUE(other);
+  EXPECT_EQ(other->service_level, 0);
+  EXPECT_EQ(other->answer->degraded_level, 0u);
+  EXPECT_EQ(writer_.under_way, 1);
+  const auto reply = first.get();
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->answer->degraded_level, 0u);
+  std::vector<std::string_view> stages;
+  for (const auto& [stage, took] : reply->timings) stages.push_back(stage);
+  EXPECT_EQ(std::ranges::count(stages, "quota"), 1);
+  EXPECT_EQ(std::ranges::count(stages, "generate"), 1);
+}
+
+TEST_F(OverloadTest, WhoFindsNoPlaceAfterTheProvidersQuotaHasThePassages) {
+  overload();
+  writer_.turns.with([](auto& wait) { wait = 500ms; });
+  auto first = start(pipeline().run(question()));
+  while (writer_.calls < 1) std::this_thread::yield();
+  writer_.holding = true;
+  auto second = start(pipeline().run(other_question()));
+  while (writer_.calls < 2) std::this_thread::yield();
+  QueryRequest another = question();
+  another.query = "and what besides?";
+  auto third = start(pipeline().run(another)); // the queue has room for one
+  await_waiting(1);
+  const auto reply = first.get();
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->answer->degraded_level, 2u);
+  EXPECT_TRUE(reply->answer->has_reason("overload"));
+  while (writer_.calls < 3) {
+    writer_.await_held();
+    writer_.let_go_on();
+  }
+  writer_.let_all_end();
+  EXPECT_TRUE(second.get());
+  EXPECT_TRUE(third.get());
+}
+
 TEST_F(OverloadTest, WithoutLoadThereIsFullService) {
   overload();
   const auto reply = ask(question());

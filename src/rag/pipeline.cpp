@@ -58,7 +58,7 @@ net::Task<Result<ComputedAnswer>> Pipeline::compute(QueryRequest request,
                                                     AnswerCache::Turn turn, LiveAnswer* live) {
   const MonotonicTime began = parts_.clock.now();
   const std::uint64_t purges = query_cache().local().purges();
-  AnswerRun run(config_, parts_, {retrieval_, reuse_, live, failed_}, request, generation,
+  AnswerRun run(config_, parts_, {retrieval_, reuse_, live, failures_}, request, generation,
                 turn.redis_failed);
   auto computed = co_await run.run();
   const bool keep = computed && request.cache != CacheMode::kBypass && !computed->reuse &&

@@ -88,6 +88,12 @@ struct ComputedAnswer {
   std::optional<Reuse> reuse; // it is another question's answer; `layer` is kQuery
 };
 
+// Of models: an outage must not write a line for every question.
+struct FailureLog {
+  LogThrottle embedder;
+  LogThrottle generator;
+};
+
 class AnswerStream;
 using StreamedReply = std::variant<QueryReply, AnswerStream>;
 
@@ -187,7 +193,7 @@ class Pipeline {
   ReuseStage reuse_;
   Flights answers_;
   cache::Refreshes refreshes_{kMaxRefreshes};
-  LogThrottle failed_; // of a language model
+  FailureLog failures_;
   std::atomic<std::uint64_t> stale_answers_ = 0;
   HotQueries hot_queries_;
 };
