@@ -22,13 +22,13 @@ RANKS = {
     "net": 3,
     "http": 4, "redis": 4, "postgres": 4,
     "cache": 5, "store": 5, "auth": 5, "supervisor": 5,
-    "model": 6,
+    "model": 6, "postgres_store": 6,
     "ingest": 7, "rag": 7,
     "node": 8, "balancer": 8, "autoscaler": 8, "loadtest": 8, "simulator": 8,
     "export": 8, "advisor": 8, "web": 8, "evaluation": 8,
     "app": 9,
 }
-ASIO = {"net", "http", "supervisor", "redis", "postgres", "store", "model", "app"}
+ASIO = {"net", "http", "supervisor", "redis", "postgres", "store", "postgres_store", "model", "app"}
 CLOCK_FILE = "base/clock.cpp"
 MAX_LINES = 500
 MAX_TEST_LINES = 800

@@ -4,7 +4,6 @@
 #include <array>
 
 #include "app/embedder.h"
-#include "telemetry/resource_usage.h"
 
 namespace raglan::app {
 namespace {
@@ -61,7 +60,6 @@ std::size_t passage_tokens(const ingest::ChunkerConfig& chunker) {
 node::ServiceConfig service_config(const Settings& settings) {
   return {.request_timeout = request_timeout(settings),
           .write_timeout = settings.serving.document_timeout,
-          .cores = static_cast<std::size_t>(telemetry::ResourceReader().available_cores()),
           .tier_header = settings.serving.tier_header,
           .overload = overload_config(settings),
           .rate_limits = settings.rate_limits,
@@ -111,11 +109,16 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
       {std::string(engine->embedder_->id()), engine->embedder_->dimension()}, settings.store,
       clock);
   if (!store) return forward_error(store);
-  engine->store_ = std::move(*store);
-  auto loaded = engine->store_->load_indexes([&](store::LoadProgress chunks) {
+  engine->embedded_ = std::move(*store);
+  auto loaded = engine->embedded_->load_indexes([&](store::LoadProgress chunks) {
     if (progress) progress("index", chunks.chunks_loaded, chunks.chunks_total);
   });
   if (!loaded) return forward_error(loaded);
+  engine->store_ = std::make_unique<store::OffloadedStore>(
+      store::OffloadedStore::Parts{.store = *engine->embedded_,
+                                   .search = engine->executors_.search(),
+                                   .storage = engine->executors_.storage(),
+                                   .clock = clock});
 
   telemetry::MetricRegistry& metrics = instruments.metrics;
   engine->observe_batches(metrics, settings, clock);
@@ -130,6 +133,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
   engine->register_metrics(metrics);
   engine->service_ = std::make_unique<node::Service>(
       service_config(settings), node::Service::Parts{.store = *engine->store_,
+                                                     .executors = engine->executors_,
                                                      .embeddings = *engine->embeddings_,
                                                      .model = *engine->embedder_,
                                                      .metrics = metrics,
@@ -150,7 +154,7 @@ void Engine::stop() {
   if (embeddings_) embeddings_->stop();
   if (queue_) queue_->stop();
   if (shelf_) shelf_->close();
-  if (store_) store_->close();
+  if (embedded_) embedded_->close();
 }
 
 void Engine::observe_batches(telemetry::MetricRegistry& metrics, const Settings& settings,
@@ -185,11 +189,11 @@ void Engine::register_metrics(telemetry::MetricRegistry& metrics) {
   constexpr std::string_view kStatements = "raglan_store_statements_total";
   constexpr std::string_view kStatementsHelp = "SQL statements executed.";
   add(MetricKind::kCounter, kStatements, kStatementsHelp, {{"kind", "read"}},
-      [this] { return static_cast<double>(store_->statements().reads); });
+      [this] { return static_cast<double>(embedded_->statements().reads); });
   add(MetricKind::kCounter, kStatements, kStatementsHelp, {{"kind", "write"}},
-      [this] { return static_cast<double>(store_->statements().writes); });
+      [this] { return static_cast<double>(embedded_->statements().writes); });
   add(MetricKind::kGauge, kDepth, kDepthHelp, {{"executor", "store"}},
-      [this] { return static_cast<double>(store_->write_queue_depth()); });
+      [this] { return static_cast<double>(embedded_->write_queue_depth()); });
   add(MetricKind::kGauge, kDepth, kDepthHelp, {{"executor", "inference"}},
       [this] { return static_cast<double>(queue_->stats().queued_texts); });
   add(MetricKind::kCounter, "raglan_queue_rejected_total",

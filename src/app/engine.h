@@ -16,8 +16,11 @@
 #include "app/instruments.h"
 #include "app/settings.h"
 #include "app/stored_shelf.h"
+#include "node/executors.h"
 #include "node/service.h"
 #include "store/embedded_store.h"
+#include "store/offloaded_store.h"
+#include "telemetry/resource_usage.h"
 
 namespace raglan::app {
 
@@ -63,7 +66,10 @@ class Engine {
   std::unique_ptr<model::Embedder> embedder_;
   node::BreakerBoard::Place embedder_breaker_;
   std::vector<telemetry::Registration> embedder_quota_;
-  std::unique_ptr<store::EmbeddedStore> store_;
+  std::unique_ptr<store::EmbeddedStore> embedded_;
+  node::Executors executors_{
+      static_cast<std::size_t>(telemetry::ResourceReader().available_cores())};
+  std::unique_ptr<store::Store> store_;
   std::unique_ptr<model::EmbeddingQueue> queue_;
   std::unique_ptr<StoredShelf> shelf_; // may be null
   std::unique_ptr<model::EmbeddingCache> embeddings_;

@@ -8,7 +8,8 @@
 #include "app/embedder.h"
 #include "base/temporary_folder.h"
 #include "evaluation/report.h"
-#include "store/embedded_store.h"
+#include "net/event_loops.h"
+#include "store/offloaded_store.h"
 
 namespace raglan::app {
 namespace {
@@ -38,11 +39,18 @@ Result<evaluation::Evaluation> measure(const EvalOptions& options, const Setting
   if (!folder) return forward_error(folder);
   store::StoreConfig config = settings.store;
   config.snapshot_at_close_chunks = std::numeric_limits<std::uint64_t>::max(); // it is thrown away
-  auto store =
+  auto embedded =
       store::EmbeddedStore::open(folder->path() / "eval.db",
                                  {std::string(embedder.id()), embedder.dimension()}, config, clock);
-  if (!store) return forward_error(store);
-  return evaluation::evaluate(*collection, **store, embedder, clock,
+  if (!embedded) return forward_error(embedded);
+  const net::Submit in_place = [](const std::function<void()>& work) {
+    work();
+    return true;
+  };
+  store::OffloadedStore store({**embedded, in_place, in_place, clock});
+  net::EventLoops loops({.threads = 1}); // on which nothing else happens
+  loops.start();
+  return evaluation::evaluate(*collection, {store, loops.executor(0), embedder, clock},
                               {settings.chunker, settings.retrieval, show_progress});
 }
 

@@ -65,29 +65,36 @@ Result<std::vector<float>> embed_all(const std::vector<std::string>& texts,
   return vectors;
 }
 
-Result<> write_all(store::Store& store, const store::CollectionKey& key,
-                   std::vector<store::PreparedDocument>& documents,
-                   const std::vector<float>& vectors, std::size_t dimension) {
+Result<> write_all(const EvaluationParts& parts, const store::CollectionKey& key,
+                   std::vector<store::PreparedDocument> documents,
+                   const std::vector<float>& vectors) {
+  const std::size_t dimension = parts.embedder.dimension();
   std::span<const float> rest = vectors;
   for (store::PreparedDocument& document : documents) {
     const std::size_t count = document.chunks.size() * dimension;
     ingest::attach_vectors(document, rest.first(count));
     rest = rest.subspan(count);
   }
-  const auto states = store.put_many(key, documents);
-  for (std::size_t i = 0; i < states.size(); ++i) {
-    if (states[i]) continue;
-    return fail(states[i].error().code, fmt::format("document {}: {}", documents[i].document.id,
-                                                    states[i].error().message));
+  std::vector<std::string> ids;
+  for (const store::PreparedDocument& document : documents) ids.push_back(document.document.id);
+  auto states =
+      net::run_on(parts.loop, parts.store.put_many(key, std::move(documents), Deadline()));
+  if (!states) return forward_error(states);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const Result<store::WriteState>& state = (*states)[i];
+    if (state) continue;
+    return fail(state.error().code, fmt::format("document {}: {}", ids[i], state.error().message));
   }
   return {};
 }
 
 } // namespace
 
-Result<IndexedCorpus> index_corpus(const BeirCollection& collection, store::Store& store,
-                                   const store::CollectionKey& key, model::Embedder& embedder,
-                                   const Clock& clock, const EvaluationConfig& config) {
+Result<IndexedCorpus> index_corpus(const BeirCollection& collection, const EvaluationParts& parts,
+                                   const store::CollectionKey& key,
+                                   const EvaluationConfig& config) {
+  const Clock& clock = parts.clock;
+  model::Embedder& embedder = parts.embedder;
   IndexedCorpus indexed;
   MonotonicTime started = clock.now();
   const auto lap = [&] { return clock.now() - std::exchange(started, clock.now()); };
@@ -104,7 +111,7 @@ Result<IndexedCorpus> index_corpus(const BeirCollection& collection, store::Stor
   auto vectors = embed_all(texts, embedder, config.on_progress);
   if (!vectors) return forward_error(vectors);
   indexed.embed = lap();
-  auto written = write_all(store, key, *documents, *vectors, embedder.dimension());
+  auto written = write_all(parts, key, std::move(*documents), *vectors);
   if (!written) return forward_error(written);
   indexed.write = lap();
   return indexed;

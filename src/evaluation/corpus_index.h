@@ -22,8 +22,7 @@ struct IndexedCorpus {
 };
 
 // Into `key`'s collection.
-Result<IndexedCorpus> index_corpus(const BeirCollection& collection, store::Store& store,
-                                   const store::CollectionKey& key, model::Embedder& embedder,
-                                   const Clock& clock, const EvaluationConfig& config);
+Result<IndexedCorpus> index_corpus(const BeirCollection& collection, const EvaluationParts& parts,
+                                   const store::CollectionKey& key, const EvaluationConfig& config);
 
 } // namespace raglan::evaluation

@@ -32,9 +32,9 @@ struct Rankings {
 
 class Ranker {
  public:
-  Ranker(store::Store& store, store::CollectionKey key, const rag::RetrievalConfig& config,
+  Ranker(const EvaluationParts& parts, store::CollectionKey key, const rag::RetrievalConfig& config,
          std::size_t chunks)
-      : store_(store), key_(std::move(key)), config_(config), chunks_(chunks) {}
+      : parts_(parts), key_(std::move(key)), config_(config), chunks_(chunks) {}
 
   // Deepens the search until each side has ten documents, or has given all it has.
   Result<Rankings> rank(std::string_view question, std::span<const float> vector) {
@@ -44,16 +44,20 @@ class Ranker {
     request.query_vector.assign(vector.begin(), vector.end());
     for (std::uint32_t candidates = config_.candidates;; candidates *= 4) {
       request.candidates = candidates;
-      auto found = store_.search(request);
+      const auto choose = [this](const store::SearchResult& result) { return unknown(result); };
+      auto found = net::run_on(parts_.loop, parts_.store.search(request, choose, Deadline()));
       if (!found) return forward_error(found);
-      auto rankings = rank_sides(*found);
+      for (store::Passage& passage : found->passages) {
+        document_of_[passage.chunk.id] = std::move(passage.chunk.document_id);
+      }
+      auto rankings = rank_sides(found->result);
       const bool all = candidates >= std::min<std::size_t>(chunks_, kMaxCandidates);
-      if (!rankings || all || rankings->deep_enough()) return rankings;
+      if (all || rankings.deep_enough()) return rankings;
     }
   }
 
  private:
-  Result<Rankings> rank_sides(const store::SearchResult& found) {
+  Rankings rank_sides(const store::SearchResult& found) {
     std::map<std::uint32_t, std::uint64_t> dense;
     std::map<std::uint32_t, std::uint64_t> bm25;
     for (const store::Candidate& candidate : found.candidates) {
@@ -62,7 +66,6 @@ class Ranker {
     }
     std::vector<std::uint64_t> hybrid;
     for (const rag::Ranked& ranked : rag::fuse(found, config_)) hybrid.push_back(ranked.chunk_id);
-    if (auto ok = learn_documents(hybrid); !ok) return forward_error(ok);
     const auto values = [](const auto& by_rank) {
       std::vector<std::uint64_t> ids;
       ids.reserve(by_rank.size());
@@ -72,18 +75,13 @@ class Ranker {
     return Rankings{documents_of(values(dense)), documents_of(values(bm25)), documents_of(hybrid)};
   }
 
-  Result<> learn_documents(const std::vector<std::uint64_t>& chunk_ids) {
-    std::vector<std::uint64_t> unknown;
-    for (const std::uint64_t id : chunk_ids) {
-      if (!document_of_.contains(id)) unknown.push_back(id);
+  // The chunks whose documents are not known yet.
+  std::vector<std::uint64_t> unknown(const store::SearchResult& found) const {
+    std::vector<std::uint64_t> ids;
+    for (const store::Candidate& candidate : found.candidates) {
+      if (!document_of_.contains(candidate.chunk_id)) ids.push_back(candidate.chunk_id);
     }
-    if (unknown.empty()) return {};
-    auto passages = store_.passages(key_, unknown);
-    if (!passages) return forward_error(passages);
-    for (store::Passage& passage : *passages) {
-      document_of_[passage.chunk.id] = std::move(passage.chunk.document_id);
-    }
-    return {};
+    return ids;
   }
 
   DocumentRanking documents_of(const std::vector<std::uint64_t>& chunk_ids) const {
@@ -96,7 +94,7 @@ class Ranker {
     return documents;
   }
 
-  store::Store& store_;
+  const EvaluationParts& parts_;
   const store::CollectionKey key_;
   const rag::RetrievalConfig& config_;
   const std::size_t chunks_;
@@ -113,21 +111,21 @@ Result<model::Embeddings> embed_questions(const BeirCollection& collection,
 
 } // namespace
 
-Result<Evaluation> evaluate(const BeirCollection& collection, store::Store& store,
-                            model::Embedder& embedder, const Clock& clock,
+Result<Evaluation> evaluate(const BeirCollection& collection, const EvaluationParts& parts,
                             const EvaluationConfig& config) {
+  const Clock& clock = parts.clock;
   const MonotonicTime started = clock.now();
   const store::CollectionKey key;
-  auto indexed = index_corpus(collection, store, key, embedder, clock, config);
+  auto indexed = index_corpus(collection, parts, key, config);
   if (!indexed) return forward_error(indexed);
 
   MonotonicTime stage_started = clock.now();
-  auto vectors = embed_questions(collection, embedder);
+  auto vectors = embed_questions(collection, parts.embedder);
   if (!vectors) return forward_error(vectors);
   const Duration questions = clock.now() - stage_started;
 
   stage_started = clock.now();
-  Ranker ranker(store, key, config.retrieval, indexed->chunks);
+  Ranker ranker(parts, key, config.retrieval, indexed->chunks);
   MeanMetrics dense, bm25, hybrid;
   for (std::size_t i = 0; i < collection.queries.size(); ++i) {
     const BeirQuery& query = collection.queries[i];

@@ -1,14 +1,14 @@
 // Retrieval quality on a labelled collection: dense, BM25, and both fused, each by itself.
 //
-//   auto evaluation = evaluate(*load_beir(folder), store, embedder, clock, {});
+//   auto evaluation = evaluate(*load_beir(folder), {store, loop, embedder, clock}, {});
 //
 // Nothing is modelled: documents go through the chunker and into a store as in an ingest, questions
 // through the store's search and the pipeline's fusion, with the settings that a node would use. A
 // document's rank is that of its best chunk. Where the best chunks belong to fewer than ten
 // documents, the search is repeated deeper.
 //
-// Thread safety: one evaluation at a time for a store; it blocks for as long as it takes to embed
-// the collection.
+// Thread safety: one evaluation at a time for a store, on a thread that is no event loop's; it
+// blocks for as long as it takes to embed the collection.
 #pragma once
 
 #include <cstddef>
@@ -21,6 +21,7 @@
 #include "evaluation/ranking_metrics.h"
 #include "ingest/chunker_config.h"
 #include "model/embedder.h"
+#include "net/detach.h"
 #include "rag/retrieval_config.h"
 #include "store/store.h"
 
@@ -57,10 +58,15 @@ struct Evaluation {
   EvaluationTimes times;
 };
 
-// `store` must hold nothing in its default collection, and be of the embedder's space. Errors:
-// those of preparing a document (named by its id), of the embedder and of the store.
-Result<Evaluation> evaluate(const BeirCollection& collection, store::Store& store,
-                            model::Embedder& embedder, const Clock& clock,
+struct EvaluationParts {
+  store::Store& store; // of the embedder's space; its default collection must be empty
+  boost::asio::any_io_executor loop; // on which the store is asked
+  model::Embedder& embedder;
+  const Clock& clock;
+};
+
+// Errors: those of preparing a document (named by its id), of the embedder and of the store.
+Result<Evaluation> evaluate(const BeirCollection& collection, const EvaluationParts& parts,
                             const EvaluationConfig& config);
 
 } // namespace raglan::evaluation

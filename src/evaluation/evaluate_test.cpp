@@ -8,7 +8,8 @@
 #include <filesystem>
 
 #include "evaluation/report.h"
-#include "store/embedded_store.h"
+#include "net/event_loops.h"
+#include "store/offloaded_store.h"
 
 namespace raglan::evaluation {
 namespace {
@@ -47,21 +48,36 @@ class EvaluateTest : public testing::Test {
               fmt::format("raglan-evaluate-test-{}", ::getpid()); // tests run side by side
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
-    store_ = std::move(*store::EmbeddedStore::open(folder_ / "store.db", {"letters", kDimension},
-                                                   {}, SystemClock::instance()));
+    loops_.start();
+    embedded_ = std::move(*store::EmbeddedStore::open(folder_ / "store.db", {"letters", kDimension},
+                                                      {}, SystemClock::instance()));
+    store_.emplace(
+        store::OffloadedStore::Parts{*embedded_, in_place_, in_place_, SystemClock::instance()});
   }
   ~EvaluateTest() override {
+    loops_.stop();
     store_.reset();
+    embedded_.reset();
     std::filesystem::remove_all(folder_);
   }
 
   Result<Evaluation> run(const BeirCollection& collection, EvaluationConfig config = {}) {
-    return evaluate(collection, *store_, embedder_, SystemClock::instance(), config);
+    const EvaluationParts parts{.store = *store_,
+                                .loop = loops_.executor(0),
+                                .embedder = embedder_,
+                                .clock = SystemClock::instance()};
+    return evaluate(collection, parts, config);
   }
 
   LetterEmbedder embedder_;
   std::filesystem::path folder_;
-  std::unique_ptr<store::EmbeddedStore> store_;
+  std::unique_ptr<store::EmbeddedStore> embedded_;
+  net::Submit in_place_ = [](const std::function<void()>& work) {
+    work();
+    return true;
+  };
+  std::optional<store::OffloadedStore> store_;
+  net::EventLoops loops_{{.threads = 1}};
 };
 
 TEST_F(EvaluateTest, APerfectRankingOnEverySideIsOne) {

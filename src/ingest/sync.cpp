@@ -11,7 +11,7 @@
 #include "base/json_escape.h"
 #include "base/utf8.h"
 #include "ingest/file_walk.h"
-#include "store/store.h"
+#include "store/rules.h"
 
 namespace raglan::ingest {
 namespace {

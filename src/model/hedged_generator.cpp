@@ -16,6 +16,14 @@ namespace asio = boost::asio;
 
 namespace {
 
+// Waits for the quota as `wait` does; the call begins after that.
+net::Task<Result<>> wait_and_begin(const GenerationRequest& request, Duration wait,
+                                   const Clock& clock, MonotonicTime& began) {
+  auto ok = co_await wait_for_turn(request, wait);
+  began = clock.now();
+  co_return ok;
+}
+
 std::size_t waiting(const GenerationRequest& request) {
   return request.waiting ? request.waiting() : 0;
 }
@@ -60,7 +68,7 @@ struct HedgedGenerator::Race : std::enable_shared_from_this<Race> {
   void hedge_after(Duration wait, const Done& done) {
     timer.expires_after(wait);
     timer.async_wait([race = shared_from_this(), done](const boost::system::error_code& stopped) {
-      const bool due = !stopped && !race->ahead && race->running[kFirst];
+      const bool due = !stopped && !race->left && !race->ahead && race->running[kFirst];
       if (due && race->generator.may_hedge(race->request)) race->start(kHedge, done);
     });
   }
@@ -71,7 +79,7 @@ struct HedgedGenerator::Race : std::enable_shared_from_this<Race> {
     timer.cancel();
     auto ok = co_await net::pause(wait);
     began = generator.clock_.now();
-    if (ok && !ahead && !hedged) hedge_after(delay, done);
+    if (ok && !left && !ahead && !hedged) hedge_after(delay, done);
     co_return ok;
   }
 
@@ -97,6 +105,7 @@ struct HedgedGenerator::Race : std::enable_shared_from_this<Race> {
 
   // Nobody reads any more.
   void leave() {
+    left = true;
     on_text = nullptr;
     if (hedged) generator.decided(ahead == kHedge);
     stop(kFirst);
@@ -117,6 +126,7 @@ struct HedgedGenerator::Race : std::enable_shared_from_this<Race> {
   std::array<asio::cancellation_signal, 2> cancel;
   std::array<bool, 2> running{};
   bool hedged = false;
+  bool left = false;
   std::optional<Which> ahead;              // whose text is read
   std::optional<Result<Generation>> first; // what the first call came to
 };
@@ -128,11 +138,14 @@ net::Task<Result<Generation>> HedgedGenerator::generate(GenerationRequest reques
   });
   if (delay) co_return co_await race(std::move(request), std::move(on_text), *delay);
   bool begun = false;
-  OnText watched = [&, began = clock_.now()](std::string_view piece) {
+  MonotonicTime began = clock_.now();
+  OnText watched = [&](std::string_view piece) {
     if (!std::exchange(begun, true)) answered(began);
     on_text(piece);
   };
-  co_return co_await inner_->generate(std::move(request), std::move(watched));
+  GenerationRequest inner = request;
+  inner.wait_for_turn = [&](Duration wait) { return wait_and_begin(request, wait, clock_, began); };
+  co_return co_await inner_->generate(std::move(inner), std::move(watched));
 }
 
 net::Task<Result<Generation>> HedgedGenerator::race(GenerationRequest request, OnText on_text,

@@ -108,6 +108,11 @@ ProviderCall::~ProviderCall() {
 Result<Duration> ProviderCall::hold() {
   const MonotonicTime now = gate_.clock_.now();
   if (limits_.deadline.expired(now)) return provider_deadline_passed(gate_.kind_);
+  // Nobody waits for the quota of a provider that is left alone then.
+  const policy::BreakerStatus breaker = gate_.breaker_.status(now);
+  const bool left_alone =
+      breaker.state == policy::BreakerState::kOpen && breaker.time_to_next_probe > Duration::zero();
+  if (left_alone) return provider_left_alone(gate_.kind_);
   const auto slot = gate_.reserve(slot_, limits_.tokens, limits_.tier, limits_.deadline, now);
   slot_ = slot ? std::optional(*slot) : std::nullopt;
   if (slot && slot->start <= now) return Duration::zero();

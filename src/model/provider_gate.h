@@ -145,7 +145,8 @@ class ProviderCall {
   ProviderCall& operator=(const ProviderCall&) = delete;
 
   // Before each attempt. How long to wait before it, and then ask again; zero: it may be made.
-  // Errors: kOverloaded (its turn would come too late, or it may not wait), kDeadlineExceeded.
+  // Errors: kOverloaded (its turn would come too late, or it may not wait), kDeadlineExceeded,
+  // kUnavailable (the breaker is open, and no probe is due).
   Result<Duration> hold();
   // Errors: kDeadlineExceeded; kUnavailable (the breaker is open).
   Result<Attempt> begin();

@@ -195,6 +195,20 @@ TEST_F(ProviderGateTest, AnOpenBreakerAndAPassedDeadlineBeginNothing) {
   EXPECT_EQ(observed_.size(), policies_.breaker.failure_threshold);
 }
 
+TEST_F(ProviderGateTest, NobodyWaitsForTheQuotaOfAProviderThatIsLeftAlone) {
+  policies_.breaker.failure_threshold = 1;
+  auto under_way = call(10min);
+  auto attempt = begin(under_way);
+  throttle(4s);
+  attempt->report("", {.outcome = Outcome::kFailure}); // the breaker opens
+  auto next = call(10min);
+  const auto hold = next.hold();
+  ASSERT_FALSE(hold);
+  EXPECT_EQ(hold.error().code, ErrorCode::kUnavailable);
+  clock_.advance(policies_.breaker.recovery_timeout);
+  EXPECT_TRUE(next.hold()); // a probe is due
+}
+
 TEST_F(ProviderGateTest, ARefusalIsOfAllCallsUntilOneSucceeds) {
   for (const int status : {401, 403, 404}) {
     gate().note(status);

@@ -165,13 +165,14 @@ Result<Embeddings> RemoteEmbedder::embed_once(const std::vector<std::string_view
   std::optional<Result<Embeddings>> last;
   while (true) {
     auto hold = call.hold();
-    if (!hold) return forward_error(hold);
+    // What the provider did says more than that it is left alone from here on.
+    const bool left_alone = !hold && hold.error().code == ErrorCode::kUnavailable;
+    if (!hold) return left_alone && last ? std::move(*last) : forward_error(hold);
     if (*hold > Duration::zero()) {
       if (!pause(*hold)) return draining();
       continue;
     }
     auto attempt = call.begin();
-    // What the provider did says more than that it is left alone from here on.
     if (!attempt) return last ? std::move(*last) : forward_error(attempt);
     std::string code;
     ProviderOutcome<Embeddings> came = ask(body, texts.size(), asked.deadline, code);

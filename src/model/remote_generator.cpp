@@ -100,13 +100,18 @@ net::Task<Result<Generation>> RemoteGenerator::generate(GenerationRequest reques
   std::optional<Deadline> until; // of all attempts together
   while (true) {
     auto hold = call.hold();
-    if (!hold) co_return forward_error(hold);
+    // What the provider did says more than that it is left alone from here on.
+    const bool left_alone = !hold && hold.error().code == ErrorCode::kUnavailable;
+    if (!hold) co_return left_alone&& last ? std::move(*last) : forward_error(hold);
     if (*hold > Duration::zero()) {
+      const MonotonicTime began = clock_.now();
       if (auto ok = co_await wait_for_turn(request, *hold); !ok) co_return forward_error(ok);
+      // The provider's time is not what its quota costs.
+      if (until)
+        until = Deadline(std::min(request.deadline.at(), until->at() + (clock_.now() - began)));
       continue;
     }
     auto attempt = call.begin();
-    // What the provider did says more than that it is left alone from here on.
     if (!attempt) co_return last ? std::move(*last) : forward_error(attempt);
     if (!until) until = request.deadline.capped(config_.timeout, clock_.now());
     std::string code;

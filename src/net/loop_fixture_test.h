@@ -7,6 +7,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
 #include <future>
 #include <memory>
 #include <optional>
@@ -27,7 +28,7 @@ class Running {
     // The signal outlives the coroutine, should the test not wait for it.
     auto deliver = [promise, signal = signal_](const std::exception_ptr& thrown,
                                                std::optional<Result<T>> result) {
-      if (thrown) result = fail(ErrorCode::kInternal, "thrown");
+      if (thrown) result = error_of(thrown);
       promise->set_value(std::move(*result));
     };
     boost::asio::co_spawn(loops.executor(loop), as_optional(std::move(task)),
@@ -51,6 +52,19 @@ class Running {
   }
 
  private:
+  // A coroutine that is cancelled between two waits throws at the next.
+  static std::unexpected<Error> error_of(const std::exception_ptr& thrown) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const boost::system::system_error& error) {
+      if (error.code() == boost::asio::error::operation_aborted) {
+        return fail(ErrorCode::kClientClosed, "cancelled");
+      }
+    } catch (...) {
+    }
+    return fail(ErrorCode::kInternal, "thrown");
+  }
+
   static Task<std::optional<Result<T>>> as_optional(Task<Result<T>> task) {
     co_return co_await std::move(task);
   }

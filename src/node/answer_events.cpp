@@ -45,21 +45,20 @@ class AnswerEvents {
     bool begun = false;
     while (true) {
       auto text = co_await stream.next();
-      if (!text) co_return co_await write_error(out, text.error(), begun);
+      if (!text) co_return co_await write_error(out, text.error());
       if (text->empty()) break;
       begun = true;
       if (auto ok = co_await out.write(format_->text(*text)); !ok) co_return ok;
     }
     auto reply = co_await stream.finish();
-    if (!reply) co_return co_await write_error(out, reply.error(), begun);
+    if (!reply) co_return co_await write_error(out, reply.error());
     charge_.settle(*reply);
-    if (begun && !reply->answer->text) co_return co_await write_error(out, interrupted(), begun);
+    if (begun && !reply->answer->text) co_return co_await write_error(out, interrupted());
     co_return co_await out.write(format_->end(*reply, begun));
   }
 
-  // What was read of an answer has cost what it was estimated to.
-  net::Task<Result<>> write_error(http::StreamWriter& out, const Error& error, bool begun) {
-    if (!begun && error.code != ErrorCode::kDeadlineExceeded) charge_.settle(0);
+  net::Task<Result<>> write_error(http::StreamWriter& out, const Error& error) {
+    charge_.fail();
     const std::string event = format_->error(http::error_body(error, request_id_));
     co_return co_await out.write(event);
   }

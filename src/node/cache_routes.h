@@ -11,7 +11,7 @@
 #include "model/embedding_cache.h"
 #include "net/offload.h"
 #include "rag/pipeline.h"
-#include "store/store.h"
+#include "store/types.h"
 
 namespace raglan::node {
 

@@ -51,9 +51,18 @@ void Charge::settle(const rag::QueryReply& reply) {
   settle(tokens_of(reply.usage()));
 }
 
-http::Response Charge::failed(const Error& error, http::Response response) {
-  if (error.code != ErrorCode::kDeadlineExceeded) settle(0);
+void Charge::fail() {
+  if (!model_asked_ || !*model_asked_) settle(0);
+}
+
+http::Response Charge::failed(http::Response response) {
+  fail();
   return described(std::move(response));
+}
+
+void Charge::watch(rag::QueryRequest& question) {
+  if (!model_asked_) model_asked_ = std::make_shared<std::atomic<bool>>(false);
+  question.model_asked = model_asked_;
 }
 
 http::Response Charge::settled(http::Response response, std::size_t tokens) {

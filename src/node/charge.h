@@ -19,7 +19,9 @@
 // Thread safety: belongs to its request.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <memory>
 #include <utility>
 
 #include "auth/rate_limits.h"
@@ -43,9 +45,12 @@ class Charge {
   // What an answer used. The estimate stands for one that the language model broke off, unless it
   // was writing it for somebody else.
   void settle(const rag::QueryReply& reply);
-  // Of a reply that is an error: nothing was used, but when its time was over in the middle of it;
+  // Of a reply that is an error: nothing was used, unless a language model had been asked for it;
   // then the estimate stands, as it does for a client that goes away.
-  http::Response failed(const Error& error, http::Response response);
+  void fail();
+  http::Response failed(http::Response response);
+  // Has the question tell whether a language model was asked for it.
+  void watch(rag::QueryRequest& question);
   // The response, settled, with its headers.
   http::Response settled(http::Response response, std::size_t tokens);
   http::Response settled(http::Response response, const rag::QueryReply& reply);
@@ -61,6 +66,7 @@ class Charge {
   auth::Customer customer_;
   auth::RateLimits::Taken taken_;
   bool settled_ = false;
+  std::shared_ptr<std::atomic<bool>> model_asked_; // for one of those watched; null: none is
 };
 
 net::Task<Charge> charge_for(auth::RateLimits& limits, auth::Customer customer,

@@ -71,7 +71,7 @@ net::Task<http::Response> complete(const QueryRouteParts& parts, std::string_vie
   }
   if (parsed->stream) {
     auto reply = co_await parts.pipeline.stream(std::move(parsed->request));
-    if (!reply) co_return charge.failed(reply.error(), query_error(reply.error(), request));
+    if (!reply) co_return charge.failed(query_error(reply.error(), request));
     const bool live = std::holds_alternative<rag::AnswerStream>(*reply);
     auto format = std::make_unique<ChatFormat>(
         parsed->stream_usage, live ? generator : std::string_view(), parts.clock.wall_now());
@@ -79,7 +79,7 @@ net::Task<http::Response> complete(const QueryRouteParts& parts, std::string_vie
                             std::move(charge));
   }
   auto reply = co_await parts.pipeline.run(std::move(parsed->request));
-  if (!reply) co_return charge.failed(reply.error(), query_error(reply.error(), request));
+  if (!reply) co_return charge.failed(query_error(reply.error(), request));
   const ChatIdentity identity = chat_identity(*reply, parts.clock.wall_now());
   http::Response response = http::json_response(200, chat_completion_text(identity, *reply));
   response.headers.set("cache-status", cache_status_header(*reply));

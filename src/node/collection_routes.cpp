@@ -28,8 +28,8 @@ store::CollectionKey key_of(std::string name) {
 net::Task<http::Response> list(CollectionRouteParts parts, http::Request& request) {
   const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
-  auto read = [&store = parts.store] { return store.list_collections(store::kDefaultTenant); };
-  auto collections = co_await net::offload(parts.storage, std::move(read), *deadline, parts.clock);
+  auto collections =
+      co_await parts.store.list_collections(std::string(store::kDefaultTenant), *deadline);
   if (!collections) co_return error_reply(collections.error(), request);
   json::array array;
   for (const store::CollectionStats& stats : *collections) array.push_back(collection_json(stats));
@@ -49,22 +49,18 @@ net::Task<http::Response> create(CollectionRouteParts parts, http::Request& requ
                   "a name is 1 to 128 letters, digits, '.', '_' or '-', and starts with no '.'");
   }
   if (auto ok = fields.finish(); !ok) co_return error_reply(ok.error(), request);
-  auto write = [&store = parts.store, name]() -> Result<store::CollectionStats> {
-    if (auto ok = store.create_collection(key_of(name)); !ok) return forward_error(ok);
-    return store.collection(key_of(name));
-  };
-  auto created = co_await net::offload(parts.storage, std::move(write), *deadline, parts.clock);
+  auto created = co_await parts.store.create_collection(key_of(name), *deadline);
   if (!created) co_return error_reply(created.error(), request);
-  co_return http::json_response(201, json_text(collection_json(*created)));
+  auto stats = co_await parts.store.collection(key_of(name), *deadline);
+  if (!stats) co_return error_reply(stats.error(), request);
+  co_return http::json_response(201, json_text(collection_json(*stats)));
 }
 
 net::Task<http::Response> get(CollectionRouteParts parts, http::Request& request) {
   const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
-  auto read = [&store = parts.store, name = std::string(request.path_parameter("name"))] {
-    return store.collection(key_of(name));
-  };
-  auto stats = co_await net::offload(parts.storage, std::move(read), *deadline, parts.clock);
+  auto key = key_of(std::string(request.path_parameter("name")));
+  auto stats = co_await parts.store.collection(std::move(key), *deadline);
   if (!stats) co_return error_reply(stats.error(), request);
   co_return http::json_response(200, json_text(collection_json(*stats)));
 }
@@ -74,8 +70,7 @@ net::Task<http::Response> remove(CollectionRouteParts parts, std::shared_ptr<Del
   const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
   const std::string name(request.path_parameter("name"));
-  auto write = [&store = parts.store, name] { return store.delete_collection(key_of(name)); };
-  auto removed = co_await net::offload(parts.storage, std::move(write), *deadline, parts.clock);
+  auto removed = co_await parts.store.delete_collection(key_of(name), *deadline);
   if (!removed) co_return error_reply(removed.error(), request);
   purges->add(co_await boost::asio::this_coro::executor, key_of(name));
   const json::object body{{"name", name}, {"deleted", true}};

@@ -11,7 +11,7 @@ namespace raglan::node {
 struct CollectionRouteParts {
   store::Store& store;     // must outlive the router
   rag::Pipeline& pipeline; // likewise; of its caches a deleted collection's entries are removed
-  net::Submit storage;     // where the store's calls run
+  net::Submit storage;     // where these are looked through
   const Clock& clock;
   Duration request_timeout;
 };

@@ -9,7 +9,7 @@
 #include "base/utf8.h"
 #include "node/json_fields.h"
 #include "node/query_json.h"
-#include "store/store.h"
+#include "store/rules.h"
 
 namespace raglan::node {
 namespace json = boost::json;

@@ -8,6 +8,7 @@
 #include "base/json_text.h"
 #include "node/body_work.h"
 #include "node/request_scope.h"
+#include "store/rules.h"
 
 namespace raglan::node {
 namespace json = boost::json;
@@ -45,6 +46,15 @@ json::object page_json(const store::DocumentPage& page) {
                                ? json::value(page.documents.back().id)
                                : json::value(nullptr);
   return {{"documents", std::move(documents)}, {"total", page.total}, {"next_after", next}};
+}
+
+std::size_t page_bytes(const store::DocumentPage& page) {
+  std::size_t bytes = 0;
+  for (const store::Document& document : page.documents) {
+    bytes += document.id.size() + document.title.size() + document.uri.size() +
+             document.metadata_json.size();
+  }
+  return bytes;
 }
 
 struct ListParameters {
@@ -127,14 +137,15 @@ class DocumentRoutes {
     if (!deadline) co_return error_reply(deadline.error(), request);
     auto parameters = list_parameters(request, tenant());
     if (!parameters) co_return error_reply(parameters.error(), request);
-    auto read = [&store = parts_.store, list = *parameters]() -> Result<std::string> {
-      auto page = store.list(list.collection, list.after, list.limit);
-      if (!page) return forward_error(page);
-      return json_text(page_json(*page));
-    };
-    auto page = co_await on_storage(std::move(read), *deadline);
+    auto page =
+        co_await parts_.store.list(std::move(parameters->collection), std::move(parameters->after),
+                                   parameters->limit, *deadline);
     if (!page) co_return error_reply(page.error(), request);
-    co_return http::json_response(200, std::move(*page));
+    const std::size_t bytes = page_bytes(*page);
+    auto write = [page = std::move(*page)]() -> Result<std::string> {
+      return json_text(page_json(page));
+    };
+    co_return co_await reply_with(request, bytes, std::move(write), *deadline);
   }
 
   net::Task<http::Response> get(http::Request& request) const {
@@ -142,15 +153,14 @@ class DocumentRoutes {
     if (!deadline) co_return error_reply(deadline.error(), request);
     auto collection = collection_parameter(request, tenant());
     if (!collection) co_return error_reply(collection.error(), request);
-    auto read = [&store = parts_.store, key = *collection,
-                 id = std::string(request.path_parameter("id"))]() -> Result<std::string> {
-      auto document = store.get(key, id);
-      if (!document) return forward_error(document);
-      return json_text(document_json(*document, true));
-    };
-    auto document = co_await on_storage(std::move(read), *deadline);
+    auto document = co_await parts_.store.get(std::move(*collection),
+                                              std::string(request.path_parameter("id")), *deadline);
     if (!document) co_return error_reply(document.error(), request);
-    co_return http::json_response(200, std::move(*document));
+    const std::size_t bytes = document->text.size() + document->metadata_json.size();
+    auto write = [document = std::move(*document)]() -> Result<std::string> {
+      return json_text(document_json(document, true));
+    };
+    co_return co_await reply_with(request, bytes, std::move(write), *deadline);
   }
 
   net::Task<http::Response> remove(http::Request& request) const {
@@ -159,8 +169,7 @@ class DocumentRoutes {
     auto collection = collection_parameter(request, tenant());
     if (!collection) co_return error_reply(collection.error(), request);
     const std::string id(request.path_parameter("id"));
-    auto write = [&store = parts_.store, key = *collection, id] { return store.remove(key, id); };
-    auto removed = co_await on_storage(std::move(write), *deadline);
+    auto removed = co_await parts_.store.remove(std::move(*collection), id, *deadline);
     if (!removed) co_return error_reply(removed.error(), request);
     const json::object body{{"id", id}, {"deleted", true}};
     co_return http::json_response(200, json_text(body));
@@ -183,9 +192,13 @@ class DocumentRoutes {
                                     parts_.clock);
   }
 
-  template <typename Work>
-  net::Task<std::invoke_result_t<Work&>> on_storage(Work work, Deadline deadline) const {
-    return net::offload(parts_.storage, std::move(work), deadline, parts_.clock);
+  // `write` makes the body's JSON of so many bytes.
+  template <typename Write>
+  net::Task<http::Response> reply_with(http::Request& request, std::size_t bytes, Write write,
+                                       Deadline deadline) const {
+    auto body = co_await work_on_body(bytes, parts_.bulk, std::move(write), deadline, parts_.clock);
+    if (!body) co_return error_reply(body.error(), request);
+    co_return http::json_response(200, std::move(*body));
   }
 
   net::Task<http::Response> write(http::Request& request, ParsedDocuments parsed,

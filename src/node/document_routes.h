@@ -13,8 +13,7 @@ namespace raglan::node {
 struct DocumentRouteParts {
   DocumentWriter& writer;
   store::Store& store;
-  net::Submit storage; // SQL, and writing what it gave as JSON
-  net::Submit bulk;    // parses large bodies
+  net::Submit bulk; // parses large bodies, and writes them
   const Clock& clock;
   Duration request_timeout;
   Duration write_timeout;

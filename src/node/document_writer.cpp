@@ -17,27 +17,19 @@ struct Prepared {
   std::size_t tokens = 0; // of all that is to be embedded, where that decides how full a call is
 };
 
+// Of documents that are stored already: those that are to be written, and how they are stored.
 struct Compared {
   std::vector<ingest::SourceDocument> sources; // as they were given
-  // The chunks of those that are stored as they were given.
-  std::vector<std::optional<std::uint32_t>> unchanged_chunks;
+  std::vector<bool> unchanged;                 // they are stored as they were given
 };
 
-// Blocking.
-Result<Compared> find_unchanged(store::Store& store, const store::CollectionKey& collection,
-                                const ingest::ChunkerConfig& chunker, std::string_view embedder_id,
-                                std::vector<ingest::SourceDocument> sources) {
-  std::vector<std::string> ids;
-  ids.reserve(sources.size());
-  for (const ingest::SourceDocument& source : sources) ids.push_back(source.id);
-  auto stored = store.stored_versions(collection, ids);
-  if (!stored) return forward_error(stored);
+// Blocking: it hashes all of the texts.
+Compared compare(std::vector<ingest::SourceDocument> sources, const std::vector<Hash128>& stored,
+                 const ingest::ChunkerConfig& chunker, std::string_view embedder_id) {
   Compared compared;
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    const std::optional<store::StoredVersion>& version = (*stored)[i];
-    const bool unchanged =
-        version && version->content_hash == ingest::content_hash(sources[i], chunker, embedder_id);
-    compared.unchanged_chunks.push_back(unchanged ? std::optional(version->chunks) : std::nullopt);
+    compared.unchanged.push_back(stored[i] ==
+                                 ingest::content_hash(sources[i], chunker, embedder_id));
   }
   compared.sources = std::move(sources);
   return compared;
@@ -79,6 +71,19 @@ struct DocumentWriter::Item {
     pending = false;
     status.state = DocumentState::kFailed;
     status.error = std::move(error);
+  }
+};
+
+// Documents that are stored already, and how.
+struct DocumentWriter::Known {
+  std::vector<Item*> items;
+  std::vector<Hash128> hashes;
+  std::vector<std::uint32_t> chunks;
+
+  void add(Item& item, const store::StoredVersion& version) {
+    items.push_back(&item);
+    hashes.push_back(version.content_hash);
+    chunks.push_back(version.chunks);
   }
 };
 
@@ -156,32 +161,47 @@ net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKe
 // By content hash alone: an unchanged document costs no extraction.
 net::Task<void> DocumentWriter::skip_unchanged(const Write& write, std::vector<Item>& items) {
   std::vector<Item*> pending;
+  std::vector<std::string> ids;
   for (Item& item : items) {
-    if (item.pending) pending.push_back(&item);
+    if (!item.pending) continue;
+    pending.push_back(&item);
+    ids.push_back(item.source.id);
   }
   if (pending.empty()) co_return;
+  auto stored =
+      co_await parts_.store.stored_versions(write.collection, std::move(ids), write.deadline);
+  if (!stored) {
+    for (Item* item : pending) item->fail(stored.error());
+    co_return;
+  }
+  Known known;
+  for (std::size_t i = 0; i < pending.size(); ++i) {
+    if ((*stored)[i]) known.add(*pending[i], *(*stored)[i]);
+  }
+  if (!known.items.empty()) co_await skip_unchanged(write, std::move(known));
+}
+
+net::Task<void> DocumentWriter::skip_unchanged(const Write& write, Known known) {
   // The work owns what it reads: the request may be cancelled while it runs.
   std::vector<ingest::SourceDocument> sources;
-  sources.reserve(pending.size());
-  for (Item* item : pending) sources.push_back(std::move(item->source));
-  auto compare = [&store = parts_.store, write, chunker = parts_.chunker,
-                  &embedder = parts_.embeddings.embedder(),
-                  sources = std::move(sources)]() mutable {
-    return find_unchanged(store, write.collection, chunker, embedder.id(), std::move(sources));
+  for (Item* item : known.items) sources.push_back(std::move(item->source));
+  auto work = [sources = std::move(sources), hashes = std::move(known.hashes), held = write.held,
+               chunker = parts_.chunker,
+               &embedder = parts_.embeddings.embedder()]() mutable -> Result<Compared> {
+    return compare(std::move(sources), hashes, chunker, embedder.id());
   };
-  auto compared =
-      co_await net::offload(parts_.storage, std::move(compare), write.deadline, parts_.clock);
-  for (std::size_t i = 0; i < pending.size(); ++i) {
-    Item& item = *pending[i];
+  auto compared = co_await net::offload(parts_.bulk, std::move(work), write.deadline, parts_.clock);
+  for (std::size_t i = 0; i < known.items.size(); ++i) {
+    Item& item = *known.items[i];
     if (!compared) {
       item.fail(compared.error());
       continue;
     }
     item.source = std::move(compared->sources[i]);
-    if (!compared->unchanged_chunks[i]) continue;
+    if (!compared->unchanged[i]) continue;
     item.pending = false;
     item.status.state = DocumentState::kUnchanged;
-    item.status.chunks = *compared->unchanged_chunks[i];
+    item.status.chunks = known.chunks[i];
   }
 }
 
@@ -264,11 +284,8 @@ net::Task<void> DocumentWriter::write_group(const Write& write, std::span<Item*>
   std::vector<store::PreparedDocument> documents;
   documents.reserve(embedded.size());
   for (Item* item : embedded) documents.push_back(std::move(item->prepared));
-  using States = std::vector<Result<store::WriteState>>;
-  auto put = [&store = parts_.store, write, documents = std::move(documents)]() -> Result<States> {
-    return store.put_many(write.collection, documents);
-  };
-  auto states = co_await net::offload(parts_.storage, std::move(put), write.deadline, parts_.clock);
+  auto states =
+      co_await parts_.store.put_many(write.collection, std::move(documents), write.deadline);
   for (std::size_t i = 0; i < embedded.size(); ++i) {
     Item& item = *embedded[i];
     item.pending = false;

@@ -1,9 +1,8 @@
 // From documents as they were sent to documents that can be found: extract and chunk, skip what is
 // unchanged, embed the rest, write.
 //
-// Documents succeed and fail alone, each with a status. Extraction and SQL run on executors,
-// embedding goes through the shared cache and queue as ingest work (behind questions); nothing here
-// blocks.
+// Documents succeed and fail alone, each with a status. Extraction runs on an executor, embedding
+// goes through the shared cache and queue as ingest work (behind questions); nothing here blocks.
 // When it returns, every document that is `indexed` is durable and found by the next search.
 //
 // Documents are extracted, embedded and written in groups, in their order: a large request costs
@@ -39,8 +38,7 @@ class DocumentWriter {
     store::Store& store;
     model::EmbeddingCache& embeddings;
     net::Submit extraction; // CPU work: text extraction and chunking
-    net::Submit bulk;       // CPU work: counting the tokens of texts to embed
-    net::Submit storage;    // SQL
+    net::Submit bulk;       // CPU work: hashing texts, counting the tokens of those to embed
     ingest::ChunkerConfig chunker;
     const Clock& clock;
   };
@@ -57,11 +55,13 @@ class DocumentWriter {
 
  private:
   struct Item;
+  struct Known;
   struct Group;
   struct Write; // what all steps of one request share
 
   net::Task<void> prepare(const Write& write, Item& item);
   net::Task<void> skip_unchanged(const Write& write, std::vector<Item>& items);
+  net::Task<void> skip_unchanged(const Write& write, Known known);
   // A text that the embedder refuses fails its document alone.
   net::Task<void> write_group(const Write& write, std::span<Item*> group);
   static std::vector<Item*> take_vectors(std::span<Item*> group, model::Embeddings made);

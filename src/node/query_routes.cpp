@@ -69,12 +69,12 @@ net::Task<http::Response> answer_query(const QueryRouteParts& parts, http::Reque
   }
   if (parsed->stream) {
     auto reply = co_await parts.pipeline.stream(std::move(query));
-    if (!reply) co_return charge.failed(reply.error(), query_error(reply.error(), request));
+    if (!reply) co_return charge.failed(query_error(reply.error(), request));
     co_return stream_answer(std::move(*reply), query_format(explain), request_id(request),
                             std::move(charge));
   }
   auto reply = co_await parts.pipeline.run(std::move(query));
-  if (!reply) co_return charge.failed(reply.error(), query_error(reply.error(), request));
+  if (!reply) co_return charge.failed(query_error(reply.error(), request));
   co_return charge.settled(reply_response(*reply, explain, request), *reply);
 }
 
@@ -124,11 +124,11 @@ net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Requ
   }
   if (!parsed->was_array) {
     auto reply = co_await parts.pipeline.run(std::move(parsed->requests.front()));
-    if (!reply) co_return charge.failed(reply.error(), query_error(reply.error(), request));
+    if (!reply) co_return charge.failed(query_error(reply.error(), request));
     co_return charge.settled(reply_response(*reply, explain, request), *reply);
   }
   auto replies = co_await run_together(parts.pipeline, parsed->requests);
-  if (!replies) co_return charge.failed(replies.error(), query_error(replies.error(), request));
+  if (!replies) co_return charge.failed(query_error(replies.error(), request));
   std::string cache_status = cache_status_header(*replies);
   std::size_t bytes = 0;
   std::size_t tokens = 0;
@@ -164,10 +164,12 @@ policy::RateLimitCost cost_of(const rag::Pipeline& pipeline,
 } // namespace
 
 net::Task<Charge> charge_questions(const QueryRouteParts& parts,
-                                   std::span<const rag::QueryRequest> questions, policy::Tier tier,
+                                   std::span<rag::QueryRequest> questions, policy::Tier tier,
                                    Deadline deadline) {
-  co_return co_await charge_for(parts.limits, {questions.front().collection.tenant, tier},
-                                cost_of(parts.pipeline, questions), deadline);
+  Charge charge = co_await charge_for(parts.limits, {questions.front().collection.tenant, tier},
+                                      cost_of(parts.pipeline, questions), deadline);
+  for (rag::QueryRequest& question : questions) charge.watch(question);
+  co_return charge;
 }
 
 void add_query_routes(http::Router& router, QueryRouteParts parts) {

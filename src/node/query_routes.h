@@ -24,7 +24,7 @@ struct QueryRouteParts {
 
 // Of questions of one tenant, whose tier is limited.
 net::Task<Charge> charge_questions(const QueryRouteParts& parts,
-                                   std::span<const rag::QueryRequest> questions, policy::Tier tier,
+                                   std::span<rag::QueryRequest> questions, policy::Tier tier,
                                    Deadline deadline);
 
 void add_query_routes(http::Router& router, QueryRouteParts parts);

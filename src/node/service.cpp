@@ -19,34 +19,20 @@
 namespace raglan::node {
 namespace {
 
-constexpr std::size_t kMaxQueuedSearches = 512;
-constexpr std::size_t kStorageThreads = 4;
-constexpr std::size_t kMaxQueuedStorage = 512;
-constexpr std::size_t kMaxQueuedExtractions = 256;
-constexpr std::size_t kMaxQueuedBulk = 256;
 // A readiness probe must be answered, with whatever answer.
 constexpr std::chrono::seconds kCheckTimeout{2};
-
-net::Submit submit_to(runtime::Executor& executor) {
-  return [&executor](std::function<void()> work) { return executor.try_submit(std::move(work)); };
-}
 
 } // namespace
 
 Service::Service(ServiceConfig config, Parts parts)
     : config_(std::move(config)),
       parts_(parts),
-      store_probe_(parts_.store.generation_probe().value_or(nullptr)),
-      search_({"search", config_.cores, kMaxQueuedSearches}),
-      storage_({"storage", kStorageThreads, kMaxQueuedStorage}),
-      extraction_({"extraction", 1, kMaxQueuedExtractions}),
-      bulk_({"bulk", 1, kMaxQueuedBulk}),
       overload_(config_.overload, count_decisions(parts_.metrics), parts_.clock),
       rate_limits_(config_.rate_limits, parts_.redis, parts_.fleet, parts_.clock),
       pipeline_(config_.pipeline,
                 {.store = parts_.store,
                  .embeddings = parts_.embeddings,
-                 .search = submit_to(search_),
+                 .search = parts_.executors.search(),
                  .clock = parts_.clock,
                  .redis = parts_.redis,
                  .generator = parts_.generator,
@@ -59,15 +45,14 @@ Service::Service(ServiceConfig config, Parts parts)
                                     std::string_view reason) { metrics.degraded(level, reason); }}),
       writer_({.store = parts_.store,
                .embeddings = parts_.embeddings,
-               .extraction = submit_to(extraction_),
-               .bulk = submit_to(bulk_),
-               .storage = submit_to(storage_),
+               .extraction = parts_.executors.extraction(),
+               .bulk = parts_.executors.bulk(),
                .chunker = config_.chunker,
                .clock = parts_.clock}) {
   const std::string_view generator = parts_.generator ? parts_.generator->name() : "";
   const QueryRouteParts query_parts{.pipeline = pipeline_,
                                     .limits = rate_limits_,
-                                    .bulk = submit_to(bulk_),
+                                    .bulk = parts_.executors.bulk(),
                                     .clock = parts_.clock,
                                     .top_k = config_.pipeline.retrieval.top_k,
                                     .tier_header = config_.tier_header,
@@ -76,28 +61,27 @@ Service::Service(ServiceConfig config, Parts parts)
   add_chat_routes(router_, query_parts, generator);
   add_document_routes(router_, {.writer = writer_,
                                 .store = parts_.store,
-                                .storage = submit_to(storage_),
-                                .bulk = submit_to(bulk_),
+                                .bulk = parts_.executors.bulk(),
                                 .clock = parts_.clock,
                                 .request_timeout = config_.request_timeout,
                                 .write_timeout = config_.write_timeout});
   add_collection_routes(router_, {.store = parts_.store,
                                   .pipeline = pipeline_,
-                                  .storage = submit_to(storage_),
+                                  .storage = parts_.executors.storage(),
                                   .clock = parts_.clock,
                                   .request_timeout = config_.request_timeout});
   add_openai_routes(router_, {.embeddings = parts_.embeddings,
                               .limits = rate_limits_,
                               .generator = generator,
-                              .search = submit_to(search_),
-                              .bulk = submit_to(bulk_),
+                              .search = parts_.executors.search(),
+                              .bulk = parts_.executors.bulk(),
                               .clock = parts_.clock,
                               .tier_header = config_.tier_header,
                               .request_timeout = config_.request_timeout});
   add_cache_routes(router_, {.pipeline = pipeline_,
                              .embeddings = parts_.embeddings,
-                             .storage = submit_to(storage_),
-                             .bulk = submit_to(bulk_),
+                             .storage = parts_.executors.storage(),
+                             .bulk = parts_.executors.bulk(),
                              .clock = parts_.clock,
                              .top_k = config_.pipeline.retrieval.top_k,
                              .request_timeout = config_.request_timeout,
@@ -111,16 +95,10 @@ Service::~Service() { stop(); }
 
 void Service::stop() {
   overload_.stop();
-  for (auto* executor : {&bulk_, &extraction_, &storage_, &search_}) executor->stop();
+  parts_.executors.stop();
 }
 
-// By a connection of its own: a probe never waits behind searches for a free one.
-Result<> Service::check_store() const {
-  if (store_probe_) return store_probe_->check();
-  auto generation = parts_.store.generation({});
-  if (generation || generation.error().code == ErrorCode::kNotFound) return {};
-  return forward_error(generation);
-}
+Result<> Service::check_store() const { return parts_.store.check(); }
 
 // The model itself, past the queue: a probe never waits behind more than the batch in progress.
 Result<> Service::check_embedder() const {
@@ -129,7 +107,7 @@ Result<> Service::check_embedder() const {
 
 // With the executor full it is done in place, in memory: nothing that was removed may be served.
 void Service::follow_purge(const cache::PurgeMessage& purge) {
-  if (storage_.try_submit([this, purge] { pipeline_.purge_local(purge); })) return;
+  if (parts_.executors.storage()([this, purge] { pipeline_.purge_local(purge); })) return;
   pipeline_.purge_memory(purge);
   if (purge.cache != model::EmbeddingCache::kName) return;
   log_warning("vectors that another node removed remain on this one's disk: it is too busy");
@@ -137,29 +115,20 @@ void Service::follow_purge(const cache::PurgeMessage& purge) {
 
 void Service::forget_cached() {
   const auto forget = [this] { pipeline_.forget_cached(); };
-  if (!storage_.try_submit(forget)) forget();
+  if (!parts_.executors.storage()(forget)) forget();
 }
 
 void Service::register_metrics() {
   using telemetry::MetricKind;
   auto& metrics = parts_.metrics;
-  for (auto* executor : {&search_, &storage_, &extraction_, &bulk_}) {
-    const telemetry::Labels labels{{"executor", executor->name()}};
-    registrations_.push_back(metrics.callback(
-        MetricKind::kGauge, "raglan_queue_depth", "Tasks that wait for an executor.", labels,
-        [executor] { return static_cast<double>(executor->queued()); }));
-    registrations_.push_back(
-        metrics.callback(MetricKind::kCounter, "raglan_queue_rejected_total",
-                         "Tasks refused because the executor's queue was full.", labels,
-                         [executor] { return static_cast<double>(executor->rejected()); }));
-  }
+  const auto keep = [this](std::vector<telemetry::Registration> made) {
+    std::ranges::move(made, std::back_inserter(registrations_));
+  };
+  keep(parts_.executors.register_metrics(metrics));
   registrations_.push_back(metrics.callback(
       MetricKind::kCounter, "raglan_queue_rejected_total",
       "Tasks refused because the executor's queue was full.", {{"executor", "refresh"}},
       [this] { return static_cast<double>(pipeline_.refused_refreshes()); }));
-  const auto keep = [this](std::vector<telemetry::Registration> made) {
-    std::ranges::move(made, std::back_inserter(registrations_));
-  };
   const auto stats_of = [](auto& tiers) { return [&tiers] { return tiers.stats(); }; };
   keep(register_cache_metrics(metrics, "query", stats_of(pipeline_.query_cache())));
   keep(register_cache_metrics(metrics, "retrieval", stats_of(pipeline_.retrieval_cache())));

@@ -1,14 +1,7 @@
-// What a loaded node offers under /v1: the routes, the pipeline behind them, and the executors on
-// which their blocking work runs.
+// What a loaded node offers under /v1: the routes, and the pipeline behind them.
 //
-//   Service service(config, {store, embeddings, model, metrics, request_metrics, clock});
+//   Service service(config, {store, executors, embeddings, model, …});
 //   auto handler = service.handler();     // routes /v1/…; everything else is 404
-//
-// Executors: `search` (search and short SQL reads of questions; a thread per core), `storage`
-// (document reads and writes; a write holds its thread until its commit, and commits of several
-// threads share one fsync), `extraction` (text extraction and chunking; one), `bulk` (what else
-// large requests cost: parsing and writing their JSON, counting the tokens of many texts; one). A
-// full queue is 503.
 //
 // Thread safety: the handler may be called from any event loop. Call `stop` when no request is
 // under way, before the event loops are destroyed.
@@ -25,10 +18,10 @@
 #include "model/embedding_cache.h"
 #include "node/breaker_board.h"
 #include "node/document_writer.h"
+#include "node/executors.h"
 #include "node/request_metrics.h"
 #include "rag/overload.h"
 #include "rag/pipeline.h"
-#include "runtime/executor.h"
 #include "store/store.h"
 #include "telemetry/metric_registry.h"
 
@@ -37,7 +30,6 @@ namespace raglan::node {
 struct ServiceConfig {
   Duration request_timeout;
   Duration write_timeout;  // of documents: embedding a large request takes its time
-  std::size_t cores = 1;   // search threads
   std::string tier_header; // empty: nobody names a question's tier
   rag::OverloadConfig overload;
   auth::RateLimitsConfig rate_limits;
@@ -50,6 +42,7 @@ class Service {
   // All must outlive the service.
   struct Parts {
     store::Store& store;
+    Executors& executors; // which it stops
     model::EmbeddingCache& embeddings;
     model::Embedder& model; // the one behind them
     telemetry::MetricRegistry& metrics;
@@ -86,11 +79,6 @@ class Service {
 
   const ServiceConfig config_;
   const Parts parts_;
-  const std::unique_ptr<store::GenerationProbe> store_probe_; // of check_store; may be null
-  runtime::Executor search_;
-  runtime::Executor storage_;
-  runtime::Executor extraction_;
-  runtime::Executor bulk_;
   rag::Overload overload_;
   auth::RateLimits rate_limits_;
   rag::Pipeline pipeline_;

@@ -73,7 +73,7 @@ class Hedge {
   // Whether the hedge that is due may be made. `waiting`: those in the queue before the upstream.
   bool allows(std::size_t waiting, MonotonicTime now);
   // A request's first call has begun to answer, or lost against its hedge, so long after it began;
-  // what it waited before it was made, and its retries, are part of that.
+  // its retries are part of that, and what it waited for its turn is not.
   void answered(Duration took);
   // Whether the hedge that was made answered.
   void decided(bool by_hedge) { ++(by_hedge ? counts_.won : counts_.lost); }

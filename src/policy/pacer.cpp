@@ -62,7 +62,8 @@ std::expected<PacerSlot, PacerRefusal> Pacer::reserve(PacerCost cost, Tier tier,
 
 std::expected<PacerSlot, PacerRefusal> Pacer::confirm(const PacerSlot& slot, Deadline deadline,
                                                       MonotonicTime now) {
-  if (now >= blocked_until_ && !before_cut(slot)) return slot;
+  const bool too_late = now - slot.start > kMaxLate;
+  if (now >= blocked_until_ && !before_cut(slot) && !too_late) return slot;
   cancel(slot, now);
   return reserve({slot.tokens}, slot.tier, deadline, now);
 }
@@ -87,10 +88,12 @@ void Pacer::throttled(const PacerSlot& slot, std::optional<Duration> retry_after
   tokens_.correct(-slot.tokens, slot.start, !before_cut(slot), now);
   const Duration wait = std::clamp<Duration>(retry_after.value_or(config_.default_backoff),
                                              Duration::zero(), config_.max_backoff);
+  const bool held_back = now + wait > blocked_until_;
+  const bool known = before_cut(slot); // since then
+  if (known && !held_back) return;
   blocked_until_ = std::max(blocked_until_, now + wait);
-  if (last_cut_ && slot.start <= *last_cut_) return; // known since then
-  const double factor = rate_factor(now) * config_.cut_ratio;
-  if (requests_.limit() <= 0 && tokens_.limit() <= 0) {
+  const double factor = known ? rate_factor(now) : rate_factor(now) * config_.cut_ratio;
+  if (!known && requests_.limit() <= 0 && tokens_.limit() <= 0) {
     learned_requests_limit_ = std::max(requests_.recent_peak(now), kLeastLearned);
     apply_limits();
   }
@@ -100,7 +103,7 @@ void Pacer::throttled(const PacerSlot& slot, std::optional<Duration> retry_after
   requests_.fill(kSpareAfterCut, factor_, blocked_until_, now);
   tokens_.fill(kSpareAfterCut, factor_, blocked_until_, now);
   last_cut_ = now;
-  ++cuts_;
+  if (!known) ++cuts_;
 }
 
 void Pacer::set_nodes(std::size_t nodes) {
@@ -136,8 +139,11 @@ void Pacer::apply_limits() {
   const auto share = [this](std::int64_t configured, double seen) {
     return smaller_known(static_cast<double>(configured), seen) / static_cast<double>(nodes_);
   };
-  requests_.set_limit(smaller_known(share(config_.requests_per_minute, seen_requests_limit_),
-                                    learned_requests_limit_));
+  // Of a quota smaller than the number of nodes each makes a call a minute: more than it has, and
+  // better than none.
+  const double requests = share(config_.requests_per_minute, seen_requests_limit_);
+  requests_.set_limit(
+      smaller_known(requests > 0 ? std::max(requests, 1.0) : 0, learned_requests_limit_));
   tokens_.set_limit(share(config_.tokens_per_minute, seen_tokens_limit_));
 }
 

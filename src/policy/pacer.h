@@ -144,13 +144,16 @@ struct PacerStatus {
 class Pacer {
  public:
   static constexpr std::chrono::minutes kForgetAfter{10};
+  // A call that starts so long after its slot is booked anew: many that were held up elsewhere
+  // would else start together.
+  static constexpr std::chrono::seconds kMaxLate{1};
 
   explicit Pacer(PacerConfig config = {});
 
   std::expected<PacerSlot, PacerRefusal> reserve(PacerCost cost, Tier tier, Deadline deadline,
                                                  MonotonicTime now);
-  // The slot itself when its call may start now; when it may not any more, it is given back and
-  // another one reserved.
+  // The slot itself when its call may start now; when it may not any more, or it is later than
+  // kMaxLate, the slot is given back and another one reserved.
   std::expected<PacerSlot, PacerRefusal> confirm(const PacerSlot& slot, Deadline deadline,
                                                  MonotonicTime now);
   // The call was not made.

@@ -220,6 +220,40 @@ TEST(Pacer, ABurstOf429sCutsTheRateOnce) {
   EXPECT_EQ(pacer.status(kStart + 1100ms).cuts, 2u);
 }
 
+TEST(Pacer, ALongerRetryAfterOfTheSameBurstHoldsTheCutUntilThen) {
+  Pacer pacer(quota(600)); // 54 at once, then nine a second
+  const auto first = pacer.reserve({}, Tier::kVip, kNever, kStart);
+  const auto second = pacer.reserve({}, Tier::kVip, kNever, kStart);
+  pacer.throttled(*first, 1s, kStart);
+  pacer.throttled(*second, 20s, kStart);
+  EXPECT_EQ(pacer.status(kStart).cuts, 1u);
+  EXPECT_EQ(pacer.status(kStart + 20s).rate_factor, 0.5);
+  EXPECT_EQ(pacer.status(kStart + 21s).rate_factor, 0.55);
+  int at_once = 0;
+  for (int i = 0; i < 60; ++i) {
+    const auto slot = pacer.reserve({}, Tier::kVip, kNever, kStart + 20s);
+    if (slot && slot->start == kStart + 20s) ++at_once;
+  }
+  EXPECT_LE(at_once, 7); // what is kept for vips of the bucket
+}
+
+TEST(Pacer, ACallThatIsLateIsBookedAnew) {
+  Pacer pacer(quota(600));
+  std::vector<PacerSlot> slots;
+  for (int i = 0; i < 70; ++i) slots.push_back(*pacer.reserve({}, Tier::kVip, kNever, kStart));
+  const PacerSlot& last = slots.back();
+  EXPECT_EQ(pacer.confirm(last, kNever, last.start + Pacer::kMaxLate)->start, last.start);
+  const MonotonicTime late = last.start + Pacer::kMaxLate + 1ns;
+  EXPECT_GE(pacer.confirm(last, kNever, late)->start, late);
+}
+
+TEST(Pacer, ANodeOfManyStillHasOneCallAMinute) {
+  Pacer pacer(quota(3));
+  pacer.set_nodes(4);
+  EXPECT_EQ(pacer.status(kStart).requests_limit, 1);
+  EXPECT_TRUE(pacer.reserve({}, Tier::kVip, kNever, kStart));
+}
+
 TEST(Pacer, TheRateComesBackByAShareASecond) {
   Pacer pacer(quota(600));
   const auto slot = pacer.reserve({}, Tier::kVip, kNever, kStart);

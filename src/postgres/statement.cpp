@@ -30,6 +30,7 @@ std::string array_of(std::span<const T> elements, std::int32_t type, Append appe
 }
 
 template <typename T>
+  requires std::is_arithmetic_v<T>
 std::string bytes_of(T number) {
   std::string bytes;
   append_number(bytes, number);
@@ -37,6 +38,15 @@ std::string bytes_of(T number) {
 }
 
 } // namespace
+
+std::string bytes_of(const Vector& vector) {
+  std::string bytes;
+  bytes.reserve(2 * sizeof(std::int16_t) + vector.values.size() * sizeof(float));
+  append_number(bytes, static_cast<std::int16_t>(vector.values.size()));
+  append_number<std::int16_t>(bytes, 0);
+  for (const float value : vector.values) append_number(bytes, value);
+  return bytes;
+}
 
 Statement& Statement::add(std::string_view text) {
   parameters_.emplace_back(text);
@@ -69,11 +79,7 @@ Statement& Statement::add(bool value) {
 }
 
 Statement& Statement::add(const Vector& vector) {
-  std::string bytes;
-  append_number<std::int16_t>(bytes, static_cast<std::int16_t>(vector.values.size()));
-  append_number<std::int16_t>(bytes, 0);
-  for (const float value : vector.values) append_number(bytes, value);
-  parameters_.emplace_back(std::move(bytes));
+  parameters_.emplace_back(bytes_of(vector));
   return *this;
 }
 

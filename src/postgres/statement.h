@@ -24,6 +24,8 @@ namespace raglan::postgres {
 struct Vector {
   std::span<const float> values;
 };
+// As it goes over the wire.
+std::string bytes_of(const Vector& vector);
 // Bytes, for `$1::bytea`.
 struct Bytes {
   std::string_view bytes;
@@ -50,6 +52,12 @@ class Statement {
   Statement& add(std::span<const std::string> texts);    // text[]
   Statement& add(std::span<const std::int64_t> numbers); // int8[]
   Statement& add(std::span<const double> numbers);       // float8[]
+
+  // The same parameters for another text: one that says where those stand that were added to it.
+  Statement with_sql(std::string sql) && {
+    sql_ = std::move(sql);
+    return std::move(*this);
+  }
 
   const std::string& sql() const { return sql_; }
   std::size_t size() const { return parameters_.size(); }

@@ -257,10 +257,11 @@ net::Task<Result<>> AnswerRun::write_answer() {
       .waiting = count_waiting(parts_.overload),
       .wait_for_turn = [&](Duration wait) { return wait_without(place, wait, lost); }};
   ++calls_;
+  if (request_.model_asked) *request_.model_asked = true;
   auto made = co_await parts_.generator->generate(std::move(request), on_text);
+  if (lost) co_return lose_place(*lost);
   if (made) show(citations.finish());
   end_stage("generate");
-  if (lost) co_return lose_place(*lost);
   if (place) place->report(outcome_of(made, timings_.back().second, place->usual()));
   if (!made) co_return lose_generator(made.error(), !text.empty());
   if (text.find_first_not_of(" \t\r\n") == text.npos) {

@@ -30,39 +30,7 @@ std::optional<std::vector<std::size_t>> numbers_of(std::string_view list) {
 
 } // namespace
 
-std::string CitationFilter::feed(std::string_view piece) {
-  std::string out;
-  for (const char c : piece) take(c, out);
-  return out;
-}
-
-std::string CitationFilter::finish() {
-  std::string out;
-  release(out);
-  return out;
-}
-
-void CitationFilter::take(char c, std::string& out) {
-  take_code_fence(c);
-  const bool inside = bracket_ != std::string::npos;
-  if (inside && c == ']') {
-    end_citation(out);
-  } else if (inside && (is_digit(c) || c == ',' || c == ' ') && held_.size() < kMaxHeldBytes) {
-    held_ += c;
-  } else if (c == '[' && fence_ == 0) {
-    if (inside) release(out);
-    bracket_ = held_.size();
-    held_ += c;
-  } else if (c == ' ' && fence_ == 0 && !inside && held_.size() < kMaxHeldBytes / 2) {
-    held_ += c;
-  } else {
-    release(out);
-    out += c;
-  }
-}
-
-// Code ends at as many backquotes as it began with (CommonMark, 6.1), or is a fenced block.
-void CitationFilter::take_code_fence(char c) {
+void CodeSpans::take(char c) {
   if (c == '\n') {
     constexpr std::size_t kBlock = 3;
     if (line_empty_ && fence_ < kBlock) fence_ = 0;
@@ -80,6 +48,37 @@ void CitationFilter::take_code_fence(char c) {
     fence_ = run;
   } else if (fence_ == run) {
     fence_ = 0;
+  }
+}
+
+std::string CitationFilter::feed(std::string_view piece) {
+  std::string out;
+  for (const char c : piece) take(c, out);
+  return out;
+}
+
+std::string CitationFilter::finish() {
+  std::string out;
+  release(out);
+  return out;
+}
+
+void CitationFilter::take(char c, std::string& out) {
+  code_.take(c);
+  const bool inside = bracket_ != std::string::npos;
+  if (inside && c == ']') {
+    end_citation(out);
+  } else if (inside && (is_digit(c) || c == ',' || c == ' ') && held_.size() < kMaxHeldBytes) {
+    held_ += c;
+  } else if (c == '[' && !code_.inside()) {
+    if (inside) release(out);
+    bracket_ = held_.size();
+    held_ += c;
+  } else if (c == ' ' && !code_.inside() && !inside && held_.size() < kMaxHeldBytes / 2) {
+    held_ += c;
+  } else {
+    release(out);
+    out += c;
   }
 }
 
@@ -110,7 +109,10 @@ void CitationFilter::end_citation(std::string& out) {
 
 std::vector<Citation> find_citations(std::string_view text, std::size_t passages) {
   std::vector<Citation> found;
-  for (std::size_t open = text.find('['); open != text.npos; open = text.find('[', open + 1)) {
+  CodeSpans code;
+  for (std::size_t open = 0; open < text.size(); ++open) {
+    code.take(text[open]);
+    if (text[open] != '[' || code.inside()) continue;
     const std::size_t close = text.find_first_not_of("0123456789", open + 1);
     if (close == text.npos || text[close] != ']') continue;
     std::uint32_t number = 0;

@@ -23,6 +23,21 @@
 
 namespace raglan::rag {
 
+// Which parts of a text are code: between as many backquotes as it began with (CommonMark, 6.1), up
+// to the end of the paragraph, or a block that is fenced by three or more.
+class CodeSpans {
+ public:
+  // The text, character by character.
+  void take(char c);
+  // Whether the character taken last is part of code.
+  bool inside() const { return fence_ != 0; }
+
+ private:
+  std::size_t backquotes_ = 0; // in a row, just now
+  bool line_empty_ = false;    // so far
+  std::size_t fence_ = 0;      // that opened the code that this is in; 0: no code
+};
+
 class CitationFilter {
  public:
   static constexpr std::size_t kMaxHeldBytes = 64;
@@ -38,20 +53,17 @@ class CitationFilter {
 
  private:
   void take(char c, std::string& out);
-  void take_code_fence(char c);
   void release(std::string& out);
   void end_citation(std::string& out);
 
   const std::size_t passages_;
   std::string held_;                        // blanks, and then perhaps the beginning of a citation
   std::size_t bracket_ = std::string::npos; // where it begins in `held_`
-  std::size_t backquotes_ = 0;              // in a row, just now
-  bool line_empty_ = false;                 // so far
-  std::size_t fence_ = 0;                   // that opened the code that this is in; 0: no code
+  CodeSpans code_;
   std::size_t removed_ = 0;
 };
 
-// A citation in a finished text.
+// A citation in a finished text; brackets in code are none.
 struct Citation {
   std::uint32_t n = 0;
   std::size_t start = 0; // bytes [start, end) of the text, brackets included

@@ -46,96 +46,65 @@ class FakeEmbedder final : public model::Embedder {
   std::map<std::string, double> angles; // of texts; likewise
 };
 
-// A collection of passages, all of which every search finds, in their order.
+// A collection of passages, all of which every search finds, in their order. What it does, it does
+// on the executor.
 class FakeStore final : public store::Store {
  public:
+  template <typename T>
+  using Reply = net::Task<Result<T>>;
+
+  FakeStore(const net::Submit& executor, const Clock& clock) : executor_(executor), clock_(clock) {}
+
   void add(std::string text) {
     const std::uint64_t id = contents.size() + 1;
     contents[id].chunk = {.id = id, .document_id = "d" + std::to_string(id), .text = text};
     ++current.seq;
   }
 
-  Result<store::Generation> generation(const store::CollectionKey& key) override {
-    if (key.name != "default") return fail(ErrorCode::kNotFound, "no such collection");
-    return current;
+  // Not without waiting, until a test wants that.
+  std::optional<Result<store::Generation>> try_generation(
+      const store::CollectionKey& key) override {
+    if (!probes) return std::nullopt;
+    return read_generation(key);
   }
-  Result<store::SearchResult> search(const store::SearchRequest& request) override {
-    const std::lock_guard lock(searching); // questions may come from several loops
-    ++searches;
-    last_search = request;
-    if (failing) return fail(ErrorCode::kUnavailable, "out of order");
-    if (write_before_search) ++current.seq;
-    store::SearchResult found{.generation = current, .bm25_max = 1};
-    std::uint32_t rank = 0;
-    for (const auto& [id, passage] : contents) {
-      ++rank;
-      store::Candidate candidate{.chunk_id = id};
-      if (!request.query_vector.empty()) {
-        candidate.cosine = 1.0f / static_cast<float>(rank);
-        candidate.dense_rank = rank;
-      }
-      if (!request.query_text.empty()) {
-        candidate.bm25 = 1.0f / static_cast<float>(rank);
-        candidate.lexical_rank = rank;
-      }
-      found.candidates.push_back(candidate);
-    }
-    return found;
+  Reply<store::Generation> generation(store::CollectionKey key, Deadline deadline) override {
+    if (auto probed = try_generation(key)) co_return std::move(*probed);
+    auto work = [this, key] { return read_generation(key); };
+    co_return co_await net::offload(executor_, std::move(work), deadline, clock_);
   }
-  Result<std::vector<store::Passage>> passages(const store::CollectionKey&,
-                                               std::span<const std::uint64_t> ids) override {
-    std::vector<store::Passage> found;
-    for (const std::uint64_t id : ids) {
-      if (id != deleted_before_read) found.push_back(contents.at(id));
-    }
-    return found;
+  Reply<store::Found> search(store::SearchRequest request, store::Choose choose,
+                             Deadline deadline) override {
+    auto work = [this, request, choose] { return find(request, choose); };
+    co_return co_await net::offload(executor_, std::move(work), deadline, clock_);
   }
-
-  // None, as of a store that cannot tell a generation without waiting, until a test wants one.
-  Result<std::unique_ptr<store::GenerationProbe>> generation_probe() override {
-    class Probe final : public store::GenerationProbe {
-     public:
-      explicit Probe(FakeStore& store) : store_(store) {}
-      Result<store::Generation> generation(const store::CollectionKey& key) override {
-        return store_.generation(key);
-      }
-      Result<> check() override { return {}; }
-
-     private:
-      FakeStore& store_;
-    };
-    if (!probes) return nullptr;
-    return std::make_unique<Probe>(*this);
-  }
+  Result<> check() override { return {}; }
 
   // The pipeline needs none of these.
-  Result<> create_collection(const store::CollectionKey&) override { return unused(); }
-  Result<std::vector<store::CollectionStats>> list_collections(std::string_view) override {
-    return unused();
+  Reply<void> create_collection(store::CollectionKey, Deadline) override { co_return unused(); }
+  Reply<std::vector<store::CollectionStats>> list_collections(std::string, Deadline) override {
+    co_return unused();
   }
-  Result<store::CollectionStats> collection(const store::CollectionKey&) override {
-    return unused();
+  Reply<store::CollectionStats> collection(store::CollectionKey, Deadline) override {
+    co_return unused();
   }
-  Result<> delete_collection(const store::CollectionKey&) override { return unused(); }
-  Result<store::WriteState> put(const store::CollectionKey&,
-                                const store::PreparedDocument&) override {
-    return unused();
+  Reply<void> delete_collection(store::CollectionKey, Deadline) override { co_return unused(); }
+  Reply<std::vector<Result<store::WriteState>>> put_many(store::CollectionKey,
+                                                         std::vector<store::PreparedDocument>,
+                                                         Deadline) override {
+    co_return unused();
   }
-  std::vector<Result<store::WriteState>> put_many(
-      const store::CollectionKey&, std::span<const store::PreparedDocument>) override {
-    return {};
+  Reply<void> remove(store::CollectionKey, std::string, Deadline) override { co_return unused(); }
+  Reply<store::Document> get(store::CollectionKey, std::string, Deadline) override {
+    co_return unused();
   }
-  Result<> remove(const store::CollectionKey&, std::string_view) override { return unused(); }
-  Result<store::Document> get(const store::CollectionKey&, std::string_view) override {
-    return unused();
+  Reply<store::DocumentPage> list(store::CollectionKey, std::string, std::uint32_t,
+                                  Deadline) override {
+    co_return unused();
   }
-  Result<store::DocumentPage> list(const store::CollectionKey&, std::string_view,
-                                   std::uint32_t) override {
-    return unused();
-  }
-  Result<std::vector<std::optional<store::StoredVersion>>> stored_versions(
-      const store::CollectionKey&, std::span<const std::string>) override {
-    return unused();
+  Reply<std::vector<std::optional<store::StoredVersion>>> stored_versions(store::CollectionKey,
+                                                                          std::vector<std::string>,
+                                                                          Deadline) override {
+    co_return unused();
   }
 
   std::map<std::uint64_t, store::Passage> contents;
@@ -150,6 +119,41 @@ class FakeStore final : public store::Store {
 
  private:
   static std::unexpected<Error> unused() { return fail(ErrorCode::kInternal, "not expected"); }
+
+  Result<store::Generation> read_generation(const store::CollectionKey& key) const {
+    if (key.name != "default") return fail(ErrorCode::kNotFound, "no such collection");
+    return current;
+  }
+
+  Result<store::Found> find(const store::SearchRequest& request, const store::Choose& choose) {
+    const std::lock_guard lock(searching); // questions may come from several loops
+    ++searches;
+    last_search = request;
+    if (failing) return fail(ErrorCode::kUnavailable, "out of order");
+    if (write_before_search) ++current.seq;
+    store::Found found{.result = {.generation = current, .bm25_max = 1}, .passages = {}};
+    std::uint32_t rank = 0;
+    for (const auto& [id, passage] : contents) {
+      ++rank;
+      store::Candidate candidate{.chunk_id = id};
+      if (!request.query_vector.empty()) {
+        candidate.cosine = 1.0f / static_cast<float>(rank);
+        candidate.dense_rank = rank;
+      }
+      if (!request.query_text.empty()) {
+        candidate.bm25 = 1.0f / static_cast<float>(rank);
+        candidate.lexical_rank = rank;
+      }
+      found.result.candidates.push_back(candidate);
+    }
+    for (const std::uint64_t id : choose(found.result)) {
+      if (id != deleted_before_read) found.passages.push_back(contents.at(id));
+    }
+    return found;
+  }
+
+  const net::Submit& executor_;
+  const Clock& clock_;
 };
 
 } // namespace raglan::rag

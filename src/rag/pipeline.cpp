@@ -16,10 +16,9 @@ Pipeline::Pipeline(PipelineConfig config, Parts parts)
       parts_(std::move(parts)),
       keys_(config_keys(config_, parts_.embeddings.embedder().id(),
                         parts_.generator ? parts_.generator->id() : std::string_view())),
-      generations_(parts_.store),
       answer_cache_(config_.query_cache, config_.freshness, parts_.redis, parts_.clock),
       retrieval_(config_.retrieval, config_.retrieval_cache, keys_,
-                 {parts_.store, parts_.search, parts_.clock, parts_.redis}),
+                 {parts_.store, parts_.clock, parts_.redis}),
       reuse_(config_.similar_questions, keys_, {answer_cache_, parts_.search, parts_.clock}),
       // As many again, so that those on their way up are counted too.
       hot_queries_(2 * config_.hot_queries) {}
@@ -131,8 +130,7 @@ net::Task<Result<bool>> Pipeline::warm(QueryRequest request, Duration horizon) {
   request.cache = CacheMode::kUse; // its answer is to be kept
   request.background = true;
   request.deadline = request.deadline.capped(kRefreshTimeout, now);
-  auto generation =
-      co_await generations_.read(request.collection, parts_.search, request.deadline, parts_.clock);
+  auto generation = co_await parts_.store.generation(request.collection, request.deadline);
   if (!generation) co_return forward_error(generation);
   const Hash128 key = query_key(request, *generation, keys_);
   const auto known = answer_cache_.tiers().local().peek(key, now);

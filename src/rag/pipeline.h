@@ -49,7 +49,6 @@
 #include "policy/freshness.h"
 #include "rag/answer_cache.h"
 #include "rag/extractive.h"
-#include "rag/generation_reader.h"
 #include "rag/hot_queries.h"
 #include "rag/live_answer.h"
 #include "rag/overload.h"
@@ -105,7 +104,7 @@ class Pipeline {
   struct Parts {
     store::Store& store;
     model::EmbeddingCache& embeddings;
-    net::Submit search; // the bounded executor for search and SQL
+    net::Submit search; // the bounded executor for what takes the processor a while
     const Clock& clock;
     redis::Client* redis = nullptr;        // the second tier of the caches, where there is one
     model::Generator* generator = nullptr; // null: answers are made of the passages' sentences
@@ -187,7 +186,6 @@ class Pipeline {
   PipelineConfig config_;
   Parts parts_;
   const ConfigKeys keys_;
-  GenerationReader generations_;
   AnswerCache answer_cache_;
   RetrievalStage retrieval_;
   ReuseStage reuse_;

@@ -62,9 +62,9 @@ class PipelineTest : public net::LoopTest {
     return reply ? ErrorCode::kInternal : reply.error().code;
   }
 
-  FakeStore store_;
-  FakeEmbedder embedder_;
   ManualClock clock_;
+  FakeStore store_{submit_, clock_};
+  FakeEmbedder embedder_;
   model::EmbeddingQueue queue_{embedder_, {.batch_window = {}}, {}, clock_}; // time stands still
   model::EmbeddingCache embeddings_{queue_, {.ttl = {}}, {}, clock_};
   net::Submit submit_ = [](std::function<void()> work) {

@@ -48,7 +48,7 @@ Pipeline::Run::Run(Pipeline& pipeline, QueryRequest request, boost::asio::any_io
 
 bool Pipeline::Run::find_here() {
   if (reply_.cache != CacheStatus::kMiss || request_.deadline.expired(started_)) return false;
-  generation_ = pipeline_.generations_.try_read(request_.collection);
+  generation_ = pipeline_.parts_.store.try_generation(request_.collection);
   return generation_ && *generation_ && look_first();
 }
 
@@ -75,7 +75,10 @@ net::Task<Result<std::optional<Pipeline::Run::Seat>>> Pipeline::Run::open() {
     Seat seat = board();
     const auto live = seat.progress();
     auto news = co_await live->news(false, 0, request_.deadline, clock_);
-    if (!news) co_return std::unexpected(std::move(news.error()));
+    if (!news) {
+      if (auto ok = fall_back(news.error()); !ok) co_return forward_error(ok);
+      co_return std::nullopt;
+    }
     if (news->outline) {
       take_outline(seat, std::move(news->outline));
       co_return std::optional<Seat>(std::move(seat));
@@ -90,6 +93,7 @@ net::Task<Result<std::optional<Pipeline::Run::Seat>>> Pipeline::Run::open() {
 
 net::Task<Result<>> Pipeline::Run::finish(Seat& seat, bool begun) {
   auto computed = co_await seat.result(request_.deadline, clock_);
+  begun_ = begun;
   if (begun || !is_others_deadline(computed, seat)) {
     co_return settle(std::move(computed), seat.joined());
   }
@@ -100,8 +104,9 @@ net::Task<Result<>> Pipeline::Run::finish(Seat& seat, bool begun) {
 QueryReply Pipeline::Run::take_reply() {
   reply_.total = clock_.now() - started_;
   count_degraded();
-  // What was not answered in full, or not waited for, is not worth keeping warm.
-  const bool full = reply_.service_level == 0 && reply_.answer->is_full_quality();
+  // What was not answered in full, or not waited for, is not worth keeping warm. (Where less was
+  // asked for in the question's place, that is what `request_` has by now.)
+  const bool full = !full_key_ && reply_.answer->is_full_quality();
   if (full && request_.cache == CacheMode::kUse && !request_.conversation) {
     pipeline_.hot_queries_.count(request_);
   }
@@ -128,9 +133,8 @@ net::Task<Result<bool>> Pipeline::Run::find() {
   }
   if (reply_.cache != CacheStatus::kMiss) co_return co_await reduce();
   if (!generation_) {
-    const auto& search = pipeline_.parts_.search;
-    generation_ = co_await pipeline_.generations_.read(request_.collection, search,
-                                                       request_.deadline, clock_);
+    store::Store& store = pipeline_.parts_.store;
+    generation_ = co_await store.generation(request_.collection, request_.deadline);
     if (*generation_ && look_first()) co_return true;
   }
   if (!*generation_) co_return forward_error(*generation_);
@@ -267,7 +271,9 @@ Result<> Pipeline::Run::fall_back(const Error& error) {
   return std::unexpected(error);
 }
 
+// Not for who has read the beginning of another answer.
 bool Pipeline::Run::take_old() {
+  if (begun_) return false;
   if (!take_old_of(full_key_)) return take_old_of(reply_.key);
   reply_.key = full_key_;
   reply_.service_level = 0;

@@ -74,6 +74,7 @@ class Pipeline::Run {
   MonotonicTime boarded_{};
   std::optional<Result<store::Generation>> generation_; // once it was read
   std::optional<Hash128> full_key_; // of what the client asked, when it was reduced
+  bool begun_ = false;              // it has been read, while it was being written
   bool redis_failed_ = false;       // a moment ago: a question waits for it once
   QueryReply reply_;
 };

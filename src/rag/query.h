@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -54,6 +55,8 @@ struct QueryRequest {
   policy::Tier tier = policy::Tier::kPaid;
   std::shared_ptr<const Conversation> conversation; // null: none
   Deadline deadline;
+  // Set when a language model is asked for it, which costs something from then on; may be null.
+  std::shared_ptr<std::atomic<bool>> model_asked;
 
   // Nobody joins work that waits behind one's own: of a lower tier, or done in the background.
   int urgency() const {

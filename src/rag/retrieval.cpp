@@ -1,5 +1,6 @@
 #include "rag/retrieval.h"
 
+#include <memory>
 #include <utility>
 
 namespace raglan::rag {
@@ -32,31 +33,34 @@ std::size_t source_bytes(const std::vector<Source>& sources) {
   return bytes;
 }
 
-Result<Retrieved> retrieve(store::Store& store, const store::SearchRequest& search,
-                           const FusionConfig& fusion, std::uint32_t top_k) {
-  auto found = store.search(search);
-  if (!found) return forward_error(found);
-  std::vector<Ranked> ranked = fuse(*found, fusion);
-  if (ranked.size() > top_k) ranked.resize(top_k);
-  Retrieved retrieved{found->generation, {}};
-  if (ranked.empty()) return retrieved;
-  std::vector<std::uint64_t> ids;
-  ids.reserve(ranked.size());
-  for (const Ranked& hit : ranked) ids.push_back(hit.chunk_id);
-  auto passages = store.passages(search.collection, ids);
-  if (!passages) return forward_error(passages);
+net::Task<Result<Retrieved>> retrieve(store::Store& store, store::SearchRequest search,
+                                      const FusionConfig& fusion, std::uint32_t top_k,
+                                      Deadline deadline) {
+  // Shared with the choice, which may be made when nobody waits for it any more.
+  auto ranked = std::make_shared<std::vector<Ranked>>();
+  auto choose = [ranked, &fusion, top_k](const store::SearchResult& result) {
+    *ranked = fuse(result, fusion);
+    if (ranked->size() > top_k) ranked->resize(top_k);
+    std::vector<std::uint64_t> ids;
+    ids.reserve(ranked->size());
+    for (const Ranked& hit : *ranked) ids.push_back(hit.chunk_id);
+    return ids;
+  };
+  auto found = co_await store.search(std::move(search), std::move(choose), deadline);
+  if (!found) co_return forward_error(found);
 
   // They come in the ids' order, without those that are gone.
-  auto hit = ranked.begin();
-  for (store::Passage& passage : *passages) {
-    while (hit != ranked.end() && hit->chunk_id != passage.chunk.id) ++hit;
-    if (hit == ranked.end()) {
-      return fail(ErrorCode::kInternal, "the store returned passages that were not asked for");
+  Retrieved retrieved{found->result.generation, {}};
+  auto hit = ranked->begin();
+  for (store::Passage& passage : found->passages) {
+    while (hit != ranked->end() && hit->chunk_id != passage.chunk.id) ++hit;
+    if (hit == ranked->end()) {
+      co_return fail(ErrorCode::kInternal, "the store returned passages that were not asked for");
     }
     const auto n = static_cast<std::uint32_t>(retrieved.sources.size() + 1);
     retrieved.sources.push_back(make_source(n, std::move(passage), *hit));
   }
-  return retrieved;
+  co_return retrieved;
 }
 
 } // namespace raglan::rag

@@ -19,9 +19,10 @@ struct Retrieved {
 // What they occupy in a cache.
 std::size_t source_bytes(const std::vector<Source>& sources);
 
-// Blocks: for a search executor. At most `top_k` sources; fewer when fewer match, or when a passage
-// is deleted while this runs.
-Result<Retrieved> retrieve(store::Store& store, const store::SearchRequest& search,
-                           const FusionConfig& fusion, std::uint32_t top_k);
+// At most `top_k` sources; fewer when fewer match, or when a passage is deleted while this runs.
+// `fusion` must outlive the loops. Errors: those of Store::search.
+net::Task<Result<Retrieved>> retrieve(store::Store& store, store::SearchRequest search,
+                                      const FusionConfig& fusion, std::uint32_t top_k,
+                                      Deadline deadline);
 
 } // namespace raglan::rag

@@ -53,12 +53,9 @@ net::Task<Result<RetrievalStage::Passages>> RetrievalStage::search(
   const bool whole = config_.mode == RetrievalMode::kLexical || !query_vector.empty();
   const MonotonicTime began = parts_.clock.now();
   const std::uint64_t purges = cache_.local().purges();
-  auto work = [&store = parts_.store, &fusion = config_, top_k = request.top_k,
-               search = search_request(request, config_, std::move(query_vector))] {
-    return retrieve(store, search, fusion, top_k);
-  };
+  auto search = search_request(request, config_, std::move(query_vector));
   auto found =
-      co_await net::offload(parts_.search, std::move(work), request.deadline, parts_.clock);
+      co_await retrieve(parts_.store, std::move(search), config_, request.top_k, request.deadline);
   if (!found) co_return forward_error(found);
   auto passages = std::make_shared<const Retrieved>(std::move(*found));
   if (whole && request.cache != CacheMode::kBypass && purges == cache_.local().purges()) {

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "cache/tiered_cache.h"
-#include "net/offload.h"
 #include "net/single_flight.h"
 #include "rag/answer_codec.h"
 #include "rag/query_key.h"
@@ -29,7 +28,6 @@ class RetrievalStage {
 
   struct Parts {
     store::Store& store;
-    net::Submit search; // the bounded executor for search and SQL
     const Clock& clock;
     redis::Client* redis; // may be null
   };

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,5 +23,12 @@ using Term = std::uint64_t;
 
 // The terms of a text in their order, repetitions included.
 std::vector<Term> analyze(std::string_view text);
+
+// What of a chunk is indexed.
+inline std::string indexed_text(std::string_view title_path, std::string_view text) {
+  std::string both(title_path);
+  if (!both.empty()) both += '\n';
+  return both += text;
+}
 
 } // namespace raglan::store

@@ -37,15 +37,13 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "store/bm25.h"
 #include "store/types.h"
 
 namespace raglan::store {
 
 struct IndexConfig {
-  // BM25's saturation and length normalisation. Chunks differ little in length, so that length says
-  // less than in whole documents (for which 1.2 and 0.75 are usual).
-  float bm25_k1 = 0.9f;
-  float bm25_b = 0.4f;
+  Bm25Config bm25;
   // From this size on, a part of the index gets a graph for approximate search.
   std::size_t graph_from_rows = 20'000;
   // Chunks beside the graph, searched exactly, before they are folded into it.

@@ -76,7 +76,7 @@ TEST(CollectionIndex, AnEmptyIndexFindsNothing) {
 }
 
 TEST(CollectionIndex, ScoresBm25AsTheFormulaSays) {
-  CollectionIndex index(kDimension, {.bm25_k1 = 1.2f, .bm25_b = 0.75f});
+  CollectionIndex index(kDimension, {.bm25 = {.k1 = 1.2f, .b = 0.75f}});
   const auto vector = unit_vector(1);
   const std::vector<IndexEntry> entries{
       {1, "apple banana", vector}, {2, "apple apple cherry dates", vector}, {3, "banana", vector}};

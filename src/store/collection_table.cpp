@@ -5,7 +5,6 @@
 #include "base/rng.h"
 #include "base/utf8.h"
 #include "store/bulk_insert.h"
-#include "store/store.h"
 
 namespace raglan::store {
 namespace {
@@ -28,14 +27,6 @@ std::unexpected<Error> no_such_collection() {
 
 } // namespace
 
-std::int64_t to_unix_milliseconds(WallTime time) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-}
-
-WallTime from_unix_milliseconds(std::int64_t milliseconds) {
-  return WallTime(std::chrono::milliseconds(milliseconds));
-}
-
 CollectionStats stats_of(const CollectionRow& row, std::uint64_t epoch) {
   return {.name = row.name,
           .documents = row.documents,
@@ -43,18 +34,6 @@ CollectionStats stats_of(const CollectionRow& row, std::uint64_t epoch) {
           .generation = {epoch, row.seq, row.nonce},
           .created_at = from_unix_milliseconds(row.created_at_ms),
           .embedder_id = row.embedder_id};
-}
-
-Result<> check_collection_key(const CollectionKey& key) {
-  for (const std::string_view name : {std::string_view(key.tenant), std::string_view(key.name)}) {
-    const bool printable =
-        std::ranges::none_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-    if (name.empty() || name.size() > kMaxCollectionNameBytes || !printable ||
-        !is_valid_utf8(name)) {
-      return fail(ErrorCode::kInvalidField, "not a collection's name", "collection");
-    }
-  }
-  return {};
 }
 
 Result<CollectionRow> find_collection(Connection& connection, const CollectionKey& key) {

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/unix_time.h"
 #include "store/sqlite.h"
 #include "store/types.h"
 
@@ -43,12 +44,7 @@ struct Change {
   int documents_delta = 0;
 };
 
-std::int64_t to_unix_milliseconds(WallTime time);
-WallTime from_unix_milliseconds(std::int64_t milliseconds);
 CollectionStats stats_of(const CollectionRow& row, std::uint64_t epoch);
-
-// kInvalidField when the name of the collection or of the tenant breaks the rules of store.h.
-Result<> check_collection_key(const CollectionKey& key);
 
 // kNotFound.
 Result<CollectionRow> find_collection(Connection& connection, const CollectionKey& key);

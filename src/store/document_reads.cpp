@@ -4,7 +4,7 @@
 
 #include "base/json_escape.h"
 #include "store/collection_table.h"
-#include "store/store.h"
+#include "store/rules.h"
 
 namespace raglan::store {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "base/result.h"
 #include "store/sqlite.h"
-#include "store/store.h"
+#include "store/types.h"
 
 namespace raglan::store {
 

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <optional>
 
-#include "base/utf8.h"
 #include "store/bulk_insert.h"
 #include "store/collection_table.h"
 #include "store/document_reads.h"
-#include "store/store.h"
+#include "store/metadata_fields.h"
+#include "store/rules.h"
 
 namespace raglan::store {
 namespace {
@@ -23,32 +22,6 @@ struct StoredDocument {
   Hash128 content_hash;
   std::string metadata;
 };
-
-std::unexpected<Error> invalid(std::string message, std::string param) {
-  return fail(ErrorCode::kInvalidField, std::move(message), std::move(param));
-}
-
-Result<> check_chunks(const PreparedDocument& prepared, std::size_t dimension) {
-  const std::string& text = prepared.document.text;
-  for (std::size_t i = 0; i < prepared.chunks.size(); ++i) {
-    const Chunk& chunk = prepared.chunks[i];
-    if (chunk.start > chunk.end || chunk.end > text.size() ||
-        std::string_view(text).substr(chunk.start, chunk.end - chunk.start) != chunk.text) {
-      return invalid("a chunk is not a part of its document's text", "/text");
-    }
-    if (chunk.ordinal != i) return invalid("chunks are not in order", "/text");
-    if (!is_valid_utf8(chunk.text) || !is_valid_utf8(chunk.title_path)) {
-      return invalid("not valid UTF-8", "/text");
-    }
-  }
-  if (prepared.vectors.size() != prepared.chunks.size() * dimension) {
-    return invalid("vectors do not fit the chunks", "/text");
-  }
-  if (!std::ranges::all_of(prepared.vectors, [](float x) { return std::isfinite(x); })) {
-    return invalid("a vector holds a value that is not finite", "/text");
-  }
-  return {};
-}
 
 Result<StoredDocument> read_stored(const Statement& row) {
   StoredDocument found{.key = row.integer(1),
@@ -92,13 +65,8 @@ Result<> claim_embedding_space(Connection& connection, const CollectionRow& coll
         "UPDATE collections SET embedder_id = ?, dimension = ? WHERE collection_id = ?",
         std::string_view(space.embedder_id), space.dimension, collection.id);
   }
-  if (collection.embedder_id == space.embedder_id && collection.dimension == space.dimension) {
-    return {};
-  }
-  return fail(ErrorCode::kConflict,
-              fmt::format("collection \"{}\" holds vectors of the model {}, not of {}: ingest into "
-                          "another collection, or delete this one first",
-                          collection.name, collection.embedder_id, space.embedder_id));
+  return check_space_to_write(collection.name, {collection.embedder_id, collection.dimension},
+                              space);
 }
 
 // The chunks, texts and vectors go with the rows; the change log is the caller's.
@@ -200,21 +168,6 @@ Result<NextKeys> next_keys(Connection& connection) {
 }
 
 } // namespace
-
-Result<std::vector<Field>> check_document(const PreparedDocument& prepared, std::size_t dimension,
-                                          std::size_t max_metadata_bytes) {
-  const Document& document = prepared.document;
-  if (!is_document_id(document.id)) return invalid("not a document's id", "/id");
-  if (!is_valid_utf8(document.title)) return invalid("not valid UTF-8", "/title");
-  if (!is_valid_utf8(document.uri)) return invalid("not valid UTF-8", "/uri");
-  if (!is_valid_utf8(document.text)) return invalid("not valid UTF-8", "/text");
-  if (document.metadata_json.size() > max_metadata_bytes) {
-    return fail(ErrorCode::kTooLarge, "the metadata is too large", "/metadata");
-  }
-  if (dimension == 0) return fail(ErrorCode::kUnavailable, "the store was opened without a model");
-  if (auto ok = check_chunks(prepared, dimension); !ok) return forward_error(ok);
-  return parse_metadata(document.metadata_json);
-}
 
 Result<std::vector<WriteState>> put_documents(Connection& connection, const CollectionKey& key,
                                               const EmbeddingSpace& space,

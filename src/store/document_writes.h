@@ -1,6 +1,6 @@
-// Writing documents: checks on the caller's thread, SQL on the writer's.
+// Writing documents, on the writer's thread.
 //
-// Thread safety: `check_document` any thread; the others that of the connection.
+// Thread safety: that of the connection.
 #pragma once
 
 #include <cstddef>
@@ -11,16 +11,11 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "store/embedding_space.h"
-#include "store/metadata_fields.h"
+#include "store/metadata.h"
 #include "store/sqlite.h"
 #include "store/types.h"
 
 namespace raglan::store {
-
-// Whether the document keeps the rules of types.h; the metadata's fields when it does.
-// kInvalidField or kTooLarge otherwise.
-Result<std::vector<Field>> check_document(const PreparedDocument& prepared, std::size_t dimension,
-                                          std::size_t max_metadata_bytes);
 
 // A document and what check_document made of it.
 struct CheckedDocument {

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "store/child_process_test.h"
+#include "store/embedded_probe.h"
 #include "store/snapshot_file.h"
 #include "store/store_fixture_test.h"
 #include "store/sweep.h"

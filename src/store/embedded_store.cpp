@@ -1,7 +1,6 @@
 #include "store/embedded_store.h"
 
 #include <algorithm>
-#include <cmath>
 #include <system_error>
 #include <utility>
 
@@ -14,6 +13,7 @@
 #include "store/filter_query.h"
 #include "store/index_shelf.h"
 #include "store/reader_pool.h"
+#include "store/rules.h"
 #include "store/schema.h"
 #include "store/snapshot_file.h"
 #include "store/upkeep.h"
@@ -64,22 +64,6 @@ Result<Opened> open_database(const std::filesystem::path& path, const StoreConfi
   auto epoch = prepare_schema(*connection);
   if (!epoch) return forward_error(epoch);
   return Opened{std::move(*connection), *epoch};
-}
-
-Result<> check_query(const SearchRequest& request, const CollectionRow& row,
-                     const EmbeddingSpace& space) {
-  if (request.query_vector.empty()) return {};
-  if (row.embedder_id != space.embedder_id) {
-    return fail(ErrorCode::kConflict, fmt::format("collection \"{}\" was embedded by {}, not by {}",
-                                                  row.name, row.embedder_id, space.embedder_id));
-  }
-  if (request.query_vector.size() != row.dimension) {
-    return fail(ErrorCode::kInvalidField, "the query's vector has the wrong dimension");
-  }
-  if (!std::ranges::all_of(request.query_vector, [](float x) { return std::isfinite(x); })) {
-    return fail(ErrorCode::kInvalidField, "the query's vector holds a value that is not finite");
-  }
-  return {};
 }
 
 // Documents that are written by one piece of work: as many as keep other writes waiting for a
@@ -157,9 +141,11 @@ struct EmbeddedStore::Parts {
     if (!row) return forward_error(row);
     Prepared prepared{.generation = {epoch, row->seq, row->nonce}};
     if (row->dimension == 0) return prepared;
-    if (auto ok = check_query(request, *row, space); !ok) return forward_error(ok);
+    auto ok = check_space_to_search(request, {row->embedder_id, row->dimension}, space);
+    if (!ok) return forward_error(ok);
     if (request.filter) {
-      if (auto ok = match(request, prepared); !ok) return forward_error(ok);
+      ok = match(request, prepared);
+      if (!ok) return forward_error(ok);
     }
     auto index = shelf.at_least(readers, request.collection, *row);
     if (!index) return forward_error(index);
@@ -401,7 +387,7 @@ Result<Generation> EmbeddedStore::generation(const CollectionKey& key) {
   return stats->generation;
 }
 
-Result<std::unique_ptr<GenerationProbe>> EmbeddedStore::generation_probe() {
+Result<std::unique_ptr<EmbeddedProbe>> EmbeddedStore::generation_probe() {
   return EmbeddedProbe::open(parts_->path, parts_->epoch);
 }
 

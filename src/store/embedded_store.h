@@ -14,7 +14,13 @@
 // of low priority, does what takes long: merging, building graphs, saving snapshots, next to the
 // database in `<path>.snapshots/`.
 //
-// Thread safety: as store.h. A store must not be used across fork().
+// Its calls block: on the disk, on a search, on the wait for a commit. Event loops reach it through
+// offloaded_store.h.
+//
+// Errors that any call may return, besides those of store.h: kUnavailable (the database stayed
+// locked), kOverloaded (a bounded queue is full), kDiskFull, kCorrupt, kDraining (it is closing).
+//
+// Thread safety: all members from any thread, concurrently. A store must not be used across fork().
 #pragma once
 
 #include <atomic>
@@ -22,14 +28,18 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/result.h"
 #include "store/embedding_space.h"
 #include "store/statement_counts.h"
-#include "store/store.h"
 #include "store/store_config.h"
+#include "store/types.h"
 
 namespace raglan::store {
 
@@ -38,7 +48,9 @@ struct LoadProgress {
   std::uint64_t chunks_total = 0;
 };
 
-class EmbeddedStore final : public Store {
+class EmbeddedProbe;
+
+class EmbeddedStore {
  public:
   // Opens or creates the database. Errors: kCorrupt (not a database, damaged, or not Raglan's),
   // kConflict (written by a newer Raglan), kUnavailable (cannot be opened), kDiskFull.
@@ -49,7 +61,7 @@ class EmbeddedStore final : public Store {
   // long for a large file, but keeps nobody from reading, writing or opening; the log grows
   // meanwhile.
   static Result<> check_file(const std::filesystem::path& path, const StoreConfig& config);
-  ~EmbeddedStore() override; // as close()
+  ~EmbeddedStore(); // as close()
 
   // Loads the index of every collection, so that no search has to. Indexes that are not loaded here
   // are loaded by the first search.
@@ -72,24 +84,28 @@ class EmbeddedStore final : public Store {
   // Writes that wait for their commit: raglan_queue_depth{executor="store"}.
   std::size_t write_queue_depth() const;
 
-  Result<> create_collection(const CollectionKey& key) override;
-  Result<std::vector<CollectionStats>> list_collections(std::string_view tenant) override;
-  Result<CollectionStats> collection(const CollectionKey& key) override;
-  Result<> delete_collection(const CollectionKey& key) override;
-  Result<WriteState> put(const CollectionKey& key, const PreparedDocument& document) override;
+  // Store's calls (store.h), waited for. Nothing is begun by a deadline: who calls, waits.
+  Result<> create_collection(const CollectionKey& key);
+  Result<std::vector<CollectionStats>> list_collections(std::string_view tenant);
+  Result<CollectionStats> collection(const CollectionKey& key);
+  Result<> delete_collection(const CollectionKey& key);
+  Result<WriteState> put(const CollectionKey& key, const PreparedDocument& document);
   std::vector<Result<WriteState>> put_many(const CollectionKey& key,
-                                           std::span<const PreparedDocument> documents) override;
-  Result<> remove(const CollectionKey& key, std::string_view document_id) override;
-  Result<Document> get(const CollectionKey& key, std::string_view document_id) override;
+                                           std::span<const PreparedDocument> documents);
+  Result<> remove(const CollectionKey& key, std::string_view document_id);
+  Result<Document> get(const CollectionKey& key, std::string_view document_id);
   Result<DocumentPage> list(const CollectionKey& key, std::string_view after_id,
-                            std::uint32_t limit) override;
+                            std::uint32_t limit);
   Result<std::vector<std::optional<StoredVersion>>> stored_versions(
-      const CollectionKey& key, std::span<const std::string> document_ids) override;
+      const CollectionKey& key, std::span<const std::string> document_ids);
+  Result<SearchResult> search(const SearchRequest& request);
+  // The passages of these chunks, in the ids' order; those that are gone are left out. One
+  // statement.
   Result<std::vector<Passage>> passages(const CollectionKey& key,
-                                        std::span<const std::uint64_t> chunk_ids) override;
-  Result<Generation> generation(const CollectionKey& key) override;
-  Result<std::unique_ptr<GenerationProbe>> generation_probe() override;
-  Result<SearchResult> search(const SearchRequest& request) override;
+                                        std::span<const std::uint64_t> chunk_ids);
+  Result<Generation> generation(const CollectionKey& key);
+  // For callers that must not block, one for each thread.
+  Result<std::unique_ptr<EmbeddedProbe>> generation_probe();
 
  private:
   struct Parts;

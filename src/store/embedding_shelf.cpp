@@ -4,16 +4,13 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/unix_time.h"
 
 namespace raglan::store {
 namespace {
 
 constexpr std::size_t kMaxUsed = 4096;  // rows that wait to be moved to the front
 constexpr std::size_t kEntryBytes = 64; // of an entry in the queue, beside its value
-
-std::int64_t unix_milliseconds(WallTime time) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-}
 
 } // namespace
 
@@ -61,7 +58,7 @@ std::vector<std::optional<EmbeddingShelf::Found>> EmbeddingShelf::find_many(
     if (rows.error().code == ErrorCode::kCorrupt) ask_for_renewal();
     return found;
   }
-  const std::int64_t now_ms = unix_milliseconds(clock_.wall_now());
+  const std::int64_t now_ms = to_unix_milliseconds(clock_.wall_now());
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (!(*rows)[i]) continue;
     auto& [id, made_ms, value] = *(*rows)[i];
@@ -212,7 +209,7 @@ Result<> EmbeddingShelf::write_rows(const Batch& batch) {
   auto evicted = make_shelf_room(connection, batch.bytes, config_.disk_bytes);
   if (!evicted) return forward_error(evicted);
   evicted_.fetch_add(*evicted, std::memory_order_relaxed);
-  return insert_shelf_rows(connection, batch.entries, unix_milliseconds(clock_.wall_now()));
+  return insert_shelf_rows(connection, batch.entries, to_unix_milliseconds(clock_.wall_now()));
 }
 
 // How large the file is, and which of its rows are old.

@@ -11,6 +11,7 @@ namespace raglan::store {
 struct EmbeddingSpace {
   std::string embedder_id;
   std::size_t dimension = 0;
+  bool operator==(const EmbeddingSpace&) const = default;
 };
 
 } // namespace raglan::store

@@ -1,5 +1,7 @@
 #include "store/index_feed.h"
 
+#include "store/analyzer.h"
+
 #include <cstring>
 
 namespace raglan::store {
@@ -72,9 +74,7 @@ void IndexBatch::add(std::uint64_t chunk_id, std::string_view title_path, std::s
                      std::span<const float> vector) {
   dimension_ = vector.size();
   chunk_ids_.push_back(chunk_id);
-  std::string& both = texts_.emplace_back(title_path);
-  if (!both.empty()) both += '\n';
-  both += text;
+  texts_.push_back(indexed_text(title_path, text));
   vectors_.insert(vectors_.end(), vector.begin(), vector.end());
 }
 

@@ -1,7 +1,6 @@
 #include "store/lexical_search.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 namespace raglan::store {
@@ -35,29 +34,20 @@ LexicalSearch::~LexicalSearch() {
 }
 
 std::vector<LexicalSearch::Weighted> LexicalSearch::weigh(std::string_view text) {
-  std::map<Term, float> counts; // a term asked for twice counts twice
-  for (const Term term : analyze(text)) ++counts[term];
+  const std::map<Term, float> counts = store::question_terms(text);
   question_terms_ = static_cast<std::uint32_t>(counts.size());
   std::vector<Weighted> terms;
-  const float rarest = idf(1);
+  QuestionWeight question(view_.live_rows());
   for (const auto& [term, count] : counts) {
     const std::size_t frequency = document_frequency(term);
-    const float weight = idf(frequency) * count;
-    ceiling_ += weight;
+    const float weight = question.add(count, frequency);
     if (frequency == 0) continue;
-    rare_term_ratio_ = std::max(rare_term_ratio_, weight * idf(frequency) / rarest);
     for (const auto& part : view_.parts()) postings_ += part.segment->postings(term).rows.size();
     terms.push_back({term, weight});
   }
-  if (ceiling_ > 0) rare_term_ratio_ /= ceiling_;
+  ceiling_ = question.ceiling();
+  rare_term_ratio_ = question.rare_term_ratio();
   return terms;
-}
-
-// Lucene's: never negative.
-float LexicalSearch::idf(std::size_t document_frequency) const {
-  const auto live = static_cast<float>(view_.live_rows());
-  const auto frequency = static_cast<float>(document_frequency);
-  return std::log(1 + (live - frequency + 0.5f) / (frequency + 0.5f));
 }
 
 std::size_t LexicalSearch::document_frequency(Term term) const {
@@ -84,8 +74,7 @@ void LexicalSearch::add_term(const Weighted& term) {
 
 template <bool kRemember, bool kFilter>
 void LexicalSearch::add_postings(std::size_t part, const Postings& postings, float weight) {
-  const float short_norm = config_.bm25_k1 * (1 - config_.bm25_b);
-  const float length_norm = config_.bm25_k1 * config_.bm25_b / view_.average_length_terms();
+  const Saturation saturation(config_.bm25, view_.average_length_terms());
   const std::uint32_t* lengths = view_.parts()[part].segment->row_lengths().data();
   float* scores = scores_.data() + view_.base(part);
   for (std::size_t i = 0; i < postings.rows.size(); ++i) {
@@ -94,7 +83,7 @@ void LexicalSearch::add_postings(std::size_t part, const Postings& postings, flo
     const auto tf = static_cast<float>(postings.frequencies[i]);
     const auto length = static_cast<float>(lengths[row]);
     if (kRemember && scores[row] == 0) touched_.push_back(view_.base(part) + row);
-    scores[row] += weight * tf / (tf + short_norm + length_norm * length);
+    scores[row] += weight * saturation(tf, length);
   }
 }
 

@@ -47,7 +47,6 @@ class LexicalSearch {
   };
   std::vector<Weighted> weigh(std::string_view text);
   std::size_t document_frequency(Term term) const;
-  float idf(std::size_t document_frequency) const;
   void add_term(const Weighted& term);
   template <bool kRemember, bool kFilter>
   void add_postings(std::size_t part, const Postings& postings, float weight);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
+#include "store/document_fixture_test.h"
 #include "store/embedded_store.h"
 
 namespace raglan::store {
@@ -38,42 +38,6 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-inline const EmbeddingSpace kSpace{"test-model", 2};
-
-// A unit vector that depends on the text alone.
-inline std::vector<float> vector_of(std::string_view text) {
-  const double angle = static_cast<double>(hash128(text).bytes[0]) / 256.0;
-  return {static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle))};
-}
-
-// One chunk per line of the text.
-inline PreparedDocument make_document(std::string id, std::string text,
-                                      std::string metadata_json = "{}") {
-  PreparedDocument prepared;
-  std::size_t start = 0;
-  while (start < text.size()) {
-    const std::size_t end = std::min(text.find('\n', start), text.size());
-    const std::string line = text.substr(start, end - start);
-    prepared.chunks.push_back({.document_id = id,
-                               .ordinal = static_cast<std::uint32_t>(prepared.chunks.size()),
-                               .title_path = "Title",
-                               .text = line,
-                               .start = start,
-                               .end = end});
-    const auto vector = vector_of(line);
-    prepared.vectors.insert(prepared.vectors.end(), vector.begin(), vector.end());
-    start = end + 1;
-  }
-  prepared.document = {.id = std::move(id),
-                       .title = "Title",
-                       .uri = "file:x",
-                       .text = std::move(text),
-                       .metadata_json = std::move(metadata_json)};
-  prepared.document.content_hash =
-      Hasher().add(prepared.document.text).add(prepared.document.metadata_json).finish();
-  return prepared;
-}
-
 inline std::unique_ptr<EmbeddedStore> open_store(const TemporaryFolder& folder,
                                                  StoreConfig config = {},
                                                  EmbeddingSpace space = kSpace) {
@@ -84,7 +48,7 @@ inline std::unique_ptr<EmbeddedStore> open_store(const TemporaryFolder& folder,
 }
 
 // The texts of all passages that a search by this word finds.
-inline std::set<std::string> found_texts(Store& store, std::string_view word,
+inline std::set<std::string> found_texts(EmbeddedStore& store, std::string_view word,
                                          const CollectionKey& key = {},
                                          std::optional<Filter> filter = std::nullopt) {
   auto result = store.search({.collection = key,
@@ -102,12 +66,6 @@ inline std::set<std::string> found_texts(Store& store, std::string_view word,
   std::set<std::string> texts;
   for (const Passage& passage : *passages) texts.insert(passage.chunk.text);
   return texts;
-}
-
-template <typename T>
-ErrorCode code_of(const Result<T>& result) {
-  EXPECT_FALSE(result);
-  return result ? ErrorCode::kInternal : result.error().code;
 }
 
 } // namespace raglan::store

@@ -83,6 +83,13 @@ struct CollectionStats {
   std::string embedder_id; // of its vectors; empty while it has none
 };
 
+// Documents in the order of their ids' bytes.
+struct DocumentPage {
+  std::vector<Document> documents; // without `text`
+  std::uint64_t total = 0;         // in the whole collection
+  bool more = false;               // there are documents after the last one here
+};
+
 // A metadata filter. A document without the key matches only kNe and kNin.
 struct Filter {
   enum class Type { kEq, kNe, kLt, kLte, kGt, kGte, kIn, kNin, kAnd, kOr };
@@ -129,6 +136,12 @@ struct Passage {
   Chunk chunk;
   std::string title;
   std::string uri;
+};
+
+// What a search found, and the passages that were chosen of it.
+struct Found {
+  SearchResult result;
+  std::vector<Passage> passages; // in the order in which they were chosen; without those gone since
 };
 
 } // namespace raglan::store

@@ -1,4 +1,4 @@
-#include "store/generation_probe.h"
+#include "store/embedded_probe.h"
 
 #include <gtest/gtest.h>
 
@@ -7,13 +7,13 @@
 namespace raglan::store {
 namespace {
 
-std::unique_ptr<GenerationProbe> probe_of(EmbeddedStore& store) {
+std::unique_ptr<EmbeddedProbe> probe_of(EmbeddedStore& store) {
   auto probe = store.generation_probe();
   EXPECT_TRUE(probe);
   return probe ? std::move(*probe) : nullptr;
 }
 
-TEST(GenerationProbe, TellsWhatTheStoreTellsAfterEveryWrite) {
+TEST(EmbeddedProbe, TellsWhatTheStoreTellsAfterEveryWrite) {
   const TemporaryFolder folder;
   auto store = open_store(folder);
   auto probe = probe_of(*store);
@@ -28,7 +28,7 @@ TEST(GenerationProbe, TellsWhatTheStoreTellsAfterEveryWrite) {
 }
 
 // Two stores on one file are two processes to SQLite, as they share no connection.
-TEST(GenerationProbe, SeesTheWritesOfOthersOnTheFile) {
+TEST(EmbeddedProbe, SeesTheWritesOfOthersOnTheFile) {
   const TemporaryFolder folder;
   auto ours = open_store(folder);
   auto theirs = open_store(folder);
@@ -40,7 +40,7 @@ TEST(GenerationProbe, SeesTheWritesOfOthersOnTheFile) {
   EXPECT_EQ(code_of(probe->generation({"other", "default"})), ErrorCode::kNotFound);
 }
 
-TEST(GenerationProbe, NoticesThatTheFileIsGone) {
+TEST(EmbeddedProbe, NoticesThatTheFileIsGone) {
   const TemporaryFolder folder;
   auto store = open_store(folder);
   auto probe = probe_of(*store);
@@ -52,7 +52,7 @@ TEST(GenerationProbe, NoticesThatTheFileIsGone) {
   EXPECT_TRUE(probe->check());
 }
 
-TEST(GenerationProbe, OutlivesItsStore) {
+TEST(EmbeddedProbe, OutlivesItsStore) {
   const TemporaryFolder folder;
   auto store = open_store(folder);
   ASSERT_TRUE(store->put({}, make_document("a", "red apple")));

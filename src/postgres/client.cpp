@@ -1,0 +1,52 @@
+#include "postgres/client.h"
+
+#include "policy/outcome.h"
+
+namespace raglan::postgres {
+
+Client::Client(const ClientConfig& config, Target target, Observers observers)
+    : clock_(target.clock),
+      on_statements_(std::move(observers.on_statements)),
+      breaker_(config.breaker),
+      pool_(config.pool, std::move(target), std::move(observers.on_wait)) {}
+
+net::Task<Result<Session>> Client::begin(Deadline deadline) {
+  auto permit = breaker_.try_acquire(clock_.now());
+  if (!permit) {
+    co_return fail(ErrorCode::kUnavailable,
+                   "PostgreSQL is left alone for a while, as it did not answer");
+  }
+  auto lease = co_await pool_.acquire(deadline);
+  if (lease) co_return Session(*this, std::move(*permit), std::move(*lease));
+  permit->report(policy::outcome_of_error(lease.error().code), clock_.now());
+  co_return forward_error(lease);
+}
+
+Session::~Session() { permit_.report(outcome_, client_.clock_.now()); }
+
+template <typename T>
+Result<T> Session::noted(Result<T> result) {
+  if (result) return result;
+  const policy::Outcome outcome = policy::outcome_of_error(result.error().code);
+  if (outcome_ != policy::Outcome::kFailure) outcome_ = outcome;
+  return result;
+}
+
+net::Task<Result<Rows>> Session::execute(Statement statement, Deadline deadline) {
+  if (client_.on_statements_) client_.on_statements_(1);
+  co_return noted(co_await lease_->execute(std::move(statement), deadline));
+}
+
+net::Task<Result<std::vector<Rows>>> Session::execute_all(std::vector<Statement> statements,
+                                                          Deadline deadline) {
+  if (client_.on_statements_) client_.on_statements_(statements.size());
+  co_return noted(co_await lease_->execute_all(std::move(statements), deadline));
+}
+
+net::Task<Result<std::uint64_t>> Session::copy_in(std::string sql, std::string data,
+                                                  Deadline deadline) {
+  if (client_.on_statements_) client_.on_statements_(1);
+  co_return noted(co_await lease_->copy_in(std::move(sql), data, deadline));
+}
+
+} // namespace raglan::postgres

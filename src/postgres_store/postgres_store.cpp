@@ -1,0 +1,330 @@
+#include "postgres_store/postgres_store.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/log.h"
+#include "net/detach.h"
+#include "postgres_store/collections.h"
+#include "postgres_store/document_reads.h"
+#include "postgres_store/schema.h"
+#include "postgres_store/search.h"
+#include "postgres_store/segments.h"
+#include "postgres_store/vector_index.h"
+#include "store/rules.h"
+
+namespace raglan::postgres_store {
+namespace {
+
+using postgres::Statement;
+using store::CollectionKey;
+using store::WriteState;
+
+// Documents of one transaction.
+constexpr std::size_t kMaxGroupDocuments = 256;
+constexpr std::size_t kMaxGroupChunks = 1024;
+constexpr std::size_t kMaxKnownGenerations = 10'000;
+// A readiness probe must be answered, with whatever answer.
+constexpr std::chrono::seconds kCheckTimeout{2};
+// The longest piece of upkeep is an index of many vectors.
+constexpr std::chrono::hours kUpkeepTimeout{1};
+// A transaction that waited for one that waited for it is done again.
+constexpr int kWriteAttempts = 3;
+
+// Not what ends every write alike.
+bool may_be_one_documents_fault(ErrorCode code) {
+  return code == ErrorCode::kInternal || code == ErrorCode::kInvalidField ||
+         code == ErrorCode::kTooLarge;
+}
+
+} // namespace
+
+// Collections that this node tends now; and again, when they were written to meanwhile.
+struct PostgresStore::Upkeep {
+  Guarded<std::map<CollectionKey, bool>> running;
+};
+
+PostgresStore::PostgresStore(store::EmbeddingSpace space, const Config& config,
+                             postgres::Target target, Parts parts,
+                             postgres::Client::Observers observers)
+    : space_(std::move(space)),
+      config_(config),
+      parts_(std::move(parts)),
+      clock_(target.clock),
+      client_(config.client, std::move(target), std::move(observers)),
+      upkeep_(std::make_shared<Upkeep>()) {}
+
+PostgresStore::~PostgresStore() { stop(); }
+
+void PostgresStore::stop() { client_.stop(); }
+
+net::Task<Result<std::unique_ptr<PostgresStore>>> PostgresStore::open(
+    store::EmbeddingSpace space, const Config& config, postgres::Target target, Parts parts,
+    postgres::Client::Observers observers, Deadline deadline) {
+  std::unique_ptr<PostgresStore> store(new PostgresStore(
+      std::move(space), config, std::move(target), std::move(parts), std::move(observers)));
+  auto epoch = co_await prepare_schema(store->client_, deadline);
+  if (!epoch) co_return forward_error(epoch);
+  store->epoch_ = *epoch;
+  co_return store;
+}
+
+store::CollectionStats PostgresStore::stats_of(store::CollectionStats stats) const {
+  stats.generation.epoch = epoch_;
+  return stats;
+}
+
+net::Task<Result<>> PostgresStore::create_collection(CollectionKey key, Deadline deadline) {
+  if (auto ok = store::check_collection_key(key); !ok) co_return ok;
+  auto session = co_await client_.begin(deadline);
+  if (!session) co_return forward_error(session);
+  co_return co_await insert_collection(*session, key, clock_.wall_now(), deadline);
+}
+
+net::Task<Result<std::vector<store::CollectionStats>>> PostgresStore::list_collections(
+    std::string tenant, Deadline deadline) {
+  auto session = co_await client_.begin(deadline);
+  if (!session) co_return forward_error(session);
+  auto rows = co_await session->execute(select_collections(tenant), deadline);
+  if (!rows) co_return forward_error(rows);
+  std::vector<store::CollectionStats> collections;
+  for (std::size_t i = 0; i < rows->size(); ++i) {
+    collections.push_back(stats_of(read_collection(*rows, i).stats));
+  }
+  co_return collections;
+}
+
+net::Task<Result<store::CollectionStats>> PostgresStore::read_stats(CollectionKey key,
+                                                                    Deadline deadline) {
+  if (!store::check_collection_key(key)) co_return no_such_collection();
+  auto session = co_await client_.begin(deadline);
+  if (!session) co_return forward_error(session);
+  auto rows = co_await session->execute(select_collection(key), deadline);
+  if (!rows) co_return forward_error(rows);
+  auto row = read_collection(*rows);
+  if (!row) co_return forward_error(row);
+  co_return stats_of(std::move(row->stats));
+}
+
+net::Task<Result<store::CollectionStats>> PostgresStore::collection(CollectionKey key,
+                                                                    Deadline deadline) {
+  return read_stats(std::move(key), deadline);
+}
+
+net::Task<Result<>> PostgresStore::delete_collection(CollectionKey key, Deadline deadline) {
+  if (!store::check_collection_key(key)) co_return no_such_collection();
+  auto session = co_await client_.begin(deadline);
+  if (!session) co_return forward_error(session);
+  auto dropped = co_await drop_collection(*session, key, deadline);
+  forget_generation(key);
+  if (!dropped) co_return forward_error(dropped);
+  if (dropped->hnsw) co_return co_await drop_index(*session, dropped->id, deadline);
+  co_return Result<>();
+}
+
+net::Task<Result<std::vector<Result<WriteState>>>> PostgresStore::put_many(
+    CollectionKey key, std::vector<store::PreparedDocument> documents, Deadline deadline) {
+  using States = std::vector<Result<WriteState>>;
+  using Checks = std::vector<Result<CheckedDocument>>;
+  if (auto ok = store::check_collection_key(key); !ok) {
+    co_return States(documents.size(), std::unexpected(ok.error()));
+  }
+  auto check_all = [documents = std::move(documents), dimension = space_.dimension,
+                    most = parts_.max_metadata_bytes]() mutable -> Result<Checks> {
+    Checks checks;
+    for (store::PreparedDocument& document : documents) {
+      checks.push_back(check_to_write(std::move(document), dimension, most));
+    }
+    return checks;
+  };
+  auto checks = co_await net::offload(parts_.storage, std::move(check_all), deadline, clock_);
+  if (!checks) co_return forward_error(checks);
+
+  States states;
+  states.reserve(checks->size());
+  std::vector<const CheckedDocument*> group;
+  std::vector<Result<WriteState>*> group_states;
+  std::set<std::string_view> ids;
+  std::size_t chunks = 0;
+  for (Result<CheckedDocument>& checked : *checks) {
+    if (!checked) {
+      states.push_back(forward_error(checked));
+      continue;
+    }
+    states.emplace_back(WriteState::kUnchanged);
+    const std::size_t added = checked->prepared.chunks.size();
+    const bool full = group.size() == kMaxGroupDocuments || chunks + added > kMaxGroupChunks;
+    if (!group.empty() && (full || ids.contains(checked->prepared.document.id))) {
+      co_await write_group(key, std::exchange(group, {}), std::exchange(group_states, {}),
+                           deadline);
+      ids.clear();
+      chunks = 0;
+    }
+    group.push_back(&*checked);
+    group_states.push_back(&states.back());
+    ids.insert(checked->prepared.document.id);
+    chunks += added;
+  }
+  if (!group.empty()) {
+    co_await write_group(key, std::move(group), std::move(group_states), deadline);
+  }
+  forget_generation(key);
+  if (std::ranges::any_of(states, &Result<WriteState>::has_value)) tend(key);
+  co_return states;
+}
+
+// One that fails is written document by document, so that each fails alone.
+net::Task<void> PostgresStore::write_group(const CollectionKey& key,
+                                           std::vector<const CheckedDocument*> group,
+                                           std::vector<Result<WriteState>*> states,
+                                           Deadline deadline) {
+  std::optional<Error> failure;
+  for (int attempt = 1; attempt <= kWriteAttempts; ++attempt) {
+    auto session = co_await client_.begin(deadline);
+    if (!session) {
+      failure = session.error();
+      break;
+    }
+    auto written =
+        co_await put_documents(*session, key, space_, group, clock_.wall_now(), deadline);
+    if (written) {
+      for (std::size_t i = 0; i < states.size(); ++i) *states[i] = written->states[i];
+      co_return;
+    }
+    failure = written.error();
+    if (failure->code != ErrorCode::kOverloaded) break;
+  }
+  if (group.size() == 1 || !may_be_one_documents_fault(failure->code)) {
+    for (Result<WriteState>* state : states) *state = std::unexpected(*failure);
+    co_return;
+  }
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    std::vector<const CheckedDocument*> one{group[i]};
+    std::vector<Result<WriteState>*> its_state{states[i]};
+    co_await write_group(key, std::move(one), std::move(its_state), deadline);
+  }
+}
+
+net::Task<Result<>> PostgresStore::remove(CollectionKey key, std::string document_id,
+                                          Deadline deadline) {
+  if (!store::is_document_id(document_id) || !store::check_collection_key(key)) {
+    co_return fail(ErrorCode::kNotFound, "no such document");
+  }
+  auto session = co_await client_.begin(deadline);
+  if (!session) co_return forward_error(session);
+  auto removed = co_await remove_document(*session, key, document_id, deadline);
+  forget_generation(key);
+  if (removed) tend(key);
+  co_return removed;
+}
+
+net::Task<Result<store::Document>> PostgresStore::get(CollectionKey key, std::string document_id,
+                                                      Deadline deadline) {
+  auto session = co_await client_.begin(deadline);
+  if (!session) co_return forward_error(session);
+  co_return co_await read_document(*session, key, document_id, deadline);
+}
+
+net::Task<Result<store::DocumentPage>> PostgresStore::list(CollectionKey key, std::string after_id,
+                                                           std::uint32_t limit, Deadline deadline) {
+  auto session = co_await client_.begin(deadline);
+  if (!session) co_return forward_error(session);
+  co_return co_await read_page(*session, key, after_id, limit, deadline);
+}
+
+net::Task<Result<std::vector<std::optional<store::StoredVersion>>>> PostgresStore::stored_versions(
+    CollectionKey key, std::vector<std::string> document_ids, Deadline deadline) {
+  auto session = co_await client_.begin(deadline);
+  if (!session) co_return forward_error(session);
+  co_return co_await read_stored_versions(*session, key, std::move(document_ids), deadline);
+}
+
+net::Task<Result<store::Found>> PostgresStore::search(store::SearchRequest request,
+                                                      store::Choose choose, Deadline deadline) {
+  auto session = co_await client_.begin(deadline);
+  if (!session) co_return forward_error(session);
+  const SearchParts parts{space_, parts_.search, clock_, epoch_};
+  co_return co_await postgres_store::search(*session, parts, request, choose, deadline);
+}
+
+net::Task<Result<store::Generation>> PostgresStore::generation(CollectionKey key,
+                                                               Deadline deadline) {
+  const MonotonicTime asked_at = clock_.now();
+  auto stats = co_await read_stats(key, deadline);
+  if (!stats) co_return forward_error(stats);
+  if (config_.max_staleness > Duration::zero()) {
+    generations_.with([&](auto& known) {
+      if (known.size() >= kMaxKnownGenerations) known.clear();
+      known[key] = {stats->generation, asked_at};
+    });
+  }
+  co_return stats->generation;
+}
+
+std::optional<Result<store::Generation>> PostgresStore::try_generation(const CollectionKey& key) {
+  if (config_.max_staleness <= Duration::zero()) return std::nullopt;
+  const MonotonicTime now = clock_.now();
+  return generations_.with([&](const auto& known) -> std::optional<Result<store::Generation>> {
+    const auto found = known.find(key);
+    if (found == known.end() || now - found->second.read_at >= config_.max_staleness) return {};
+    return found->second.generation;
+  });
+}
+
+void PostgresStore::forget_generation(const CollectionKey& key) {
+  generations_.with([&](auto& known) { known.erase(key); });
+}
+
+Result<> PostgresStore::check() {
+  auto ping = [](PostgresStore& store, Deadline deadline) -> net::Task<Result<>> {
+    auto session = co_await store.client_.begin(deadline);
+    if (!session) co_return forward_error(session);
+    auto rows = co_await session->execute(Statement("SELECT 1"), deadline);
+    if (!rows) co_return forward_error(rows);
+    co_return Result<>();
+  };
+  return net::run_on(parts_.loop, ping(*this, Deadline::after(kCheckTimeout, clock_.now())));
+}
+
+void PostgresStore::tend(const CollectionKey& key) {
+  const bool begun = upkeep_->running.with([&](auto& running) {
+    const auto [place, added] = running.try_emplace(key, false);
+    if (!added) place->second = true;
+    return added;
+  });
+  if (begun) net::detach(parts_.loop, tend_until_done(upkeep_, key));
+}
+
+net::Task<void> PostgresStore::tend_until_done(std::shared_ptr<Upkeep> upkeep, CollectionKey key) {
+  while (true) {
+    const auto worked = co_await tend_once(key);
+    if (!worked) {
+      log_warning("a collection's upkeep failed", {{"reason", worked.error().message}});
+    }
+    if (worked && *worked) continue;
+    const bool again = upkeep->running.with([&](auto& running) {
+      const auto place = running.find(key);
+      if (worked && std::exchange(place->second, false)) return true;
+      running.erase(place);
+      return false;
+    });
+    if (!again) co_return;
+  }
+}
+
+// Whether something was done, so that there may be more to do.
+net::Task<Result<bool>> PostgresStore::tend_once(const CollectionKey& key) {
+  const Deadline deadline = Deadline::after(kUpkeepTimeout, clock_.now());
+  auto session = co_await client_.begin(deadline);
+  if (!session) co_return forward_error(session);
+  auto rows = co_await session->execute(select_collection(key), deadline);
+  if (!rows) co_return forward_error(rows);
+  auto row = read_collection(*rows);
+  if (!row) co_return false; // deleted
+  auto tidied = co_await tidy_segments(*session, key.tenant, row->id, deadline);
+  if (!tidied || *tidied || !wants_index(*row)) co_return tidied;
+  co_return co_await build_index(*session, key.tenant, *row, deadline);
+}
+
+} // namespace raglan::postgres_store

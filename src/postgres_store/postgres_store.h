@@ -1,0 +1,107 @@
+// The store in PostgreSQL with pgvector, which any number of nodes share. Nodes keep nothing of it.
+//
+//   auto store = co_await PostgresStore::open(space, config, target, executors, observers,
+//   deadline);
+//
+// Each call is one session of a shared pool (postgres/client.h), on the caller's loop. A write is
+// durable when it is acknowledged, and found by the next search of any node.
+//
+// A collection's generation is read with the data, and from the database before each look into a
+// cache, unless `max_staleness` allows for an older one; this node's own writes are seen at once.
+//
+// After a write the collection is tended, if it needs that, behind the requests: its segments are
+// merged (segments.h) and its vectors get an index (vector_index.h), by one node at a time.
+//
+// Thread safety: as store.h.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/guarded.h"
+#include "net/offload.h"
+#include "postgres_store/config.h"
+#include "postgres_store/document_writes.h"
+#include "store/store.h"
+
+namespace raglan::postgres_store {
+
+class PostgresStore final : public store::Store {
+ public:
+  struct Parts {
+    net::Submit search;             // scoring
+    net::Submit storage;            // checking documents and counting their terms
+    std::size_t max_metadata_bytes; // of a document
+    // A loop for what nobody waits for, and for `check`.
+    boost::asio::any_io_executor loop;
+  };
+
+  // Sets up the tables where there are none. Errors: those of schema.h.
+  static net::Task<Result<std::unique_ptr<PostgresStore>>> open(
+      store::EmbeddingSpace space, const Config& config, postgres::Target target, Parts parts,
+      postgres::Client::Observers observers, Deadline deadline);
+  // Work behind the requests ends with the loops, before this.
+  ~PostgresStore() override;
+
+  // Ends who waits for a connection, and closes those that are idle.
+  void stop();
+
+  const postgres::Client& client() const { return client_; }
+
+  net::Task<Result<>> create_collection(store::CollectionKey key, Deadline deadline) override;
+  net::Task<Result<std::vector<store::CollectionStats>>> list_collections(
+      std::string tenant, Deadline deadline) override;
+  net::Task<Result<store::CollectionStats>> collection(store::CollectionKey key,
+                                                       Deadline deadline) override;
+  net::Task<Result<>> delete_collection(store::CollectionKey key, Deadline deadline) override;
+  net::Task<Result<std::vector<Result<store::WriteState>>>> put_many(
+      store::CollectionKey key, std::vector<store::PreparedDocument> documents,
+      Deadline deadline) override;
+  net::Task<Result<>> remove(store::CollectionKey key, std::string document_id,
+                             Deadline deadline) override;
+  net::Task<Result<store::Document>> get(store::CollectionKey key, std::string document_id,
+                                         Deadline deadline) override;
+  net::Task<Result<store::DocumentPage>> list(store::CollectionKey key, std::string after_id,
+                                              std::uint32_t limit, Deadline deadline) override;
+  net::Task<Result<std::vector<std::optional<store::StoredVersion>>>> stored_versions(
+      store::CollectionKey key, std::vector<std::string> document_ids, Deadline deadline) override;
+  net::Task<Result<store::Found>> search(store::SearchRequest request, store::Choose choose,
+                                         Deadline deadline) override;
+  net::Task<Result<store::Generation>> generation(store::CollectionKey key,
+                                                  Deadline deadline) override;
+  std::optional<Result<store::Generation>> try_generation(const store::CollectionKey& key) override;
+  Result<> check() override;
+
+ private:
+  struct Upkeep;
+
+  PostgresStore(store::EmbeddingSpace space, const Config& config, postgres::Target target,
+                Parts parts, postgres::Client::Observers observers);
+
+  store::CollectionStats stats_of(store::CollectionStats stats) const;
+  net::Task<Result<store::CollectionStats>> read_stats(store::CollectionKey key, Deadline deadline);
+  // Those that can be written, in groups.
+  net::Task<void> write_group(const store::CollectionKey& key,
+                              std::vector<const CheckedDocument*> group,
+                              std::vector<Result<store::WriteState>*> states, Deadline deadline);
+  void forget_generation(const store::CollectionKey& key);
+  void tend(const store::CollectionKey& key);
+  net::Task<void> tend_until_done(std::shared_ptr<Upkeep> upkeep, store::CollectionKey key);
+  net::Task<Result<bool>> tend_once(const store::CollectionKey& key);
+
+  struct KnownGeneration {
+    store::Generation generation;
+    MonotonicTime read_at{};
+  };
+
+  const store::EmbeddingSpace space_;
+  const Config config_;
+  const Parts parts_;
+  const Clock& clock_;
+  postgres::Client client_;
+  std::uint64_t epoch_ = 0;
+  Guarded<std::map<store::CollectionKey, KnownGeneration>> generations_;
+  const std::shared_ptr<Upkeep> upkeep_;
+};
+
+} // namespace raglan::postgres_store

@@ -1,0 +1,225 @@
+#include "postgres_store/segments.h"
+
+#include <algorithm>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <limits>
+#include <map>
+
+#include "postgres/copy_rows.h"
+#include "postgres_store/postings.h"
+
+namespace raglan::postgres_store {
+namespace {
+
+using postgres::Session;
+using postgres::Statement;
+
+// Rows of postings that are read and written at a time.
+constexpr std::int64_t kRewrittenRows = 2'000;
+
+// Of an advisory lock: any number that nobody else takes, beside the collection's.
+constexpr std::int32_t kLockSpace = 0x7261676c;
+
+int size_class(std::uint64_t chunks) {
+  int size = 0;
+  for (; chunks >= kMergeWidth; chunks /= kMergeWidth) ++size;
+  return size;
+}
+
+// One collection's upkeep, in one transaction.
+class Tidying {
+ public:
+  Tidying(Session& session, const std::string& tenant, std::int64_t collection_id,
+          Deadline deadline)
+      : session_(session), tenant_(tenant), collection_id_(collection_id), deadline_(deadline) {}
+
+  net::Task<Result<bool>> run() {
+    auto begun = co_await begin();
+    if (!begun || !*begun) co_return begun;
+    bool done = false;
+    if (wants_rewrite(chunks_, dead_)) {
+      if (auto ok = co_await rewrite(); !ok) co_return forward_error(ok);
+      done = true;
+    } else if (const auto chosen = choose_merge(segments_); !chosen.empty()) {
+      if (auto ok = co_await merge(chosen); !ok) co_return forward_error(ok);
+      done = true;
+    }
+    auto ended = co_await session_.execute(Statement("COMMIT"), deadline_);
+    if (!ended) co_return forward_error(ended);
+    co_return done;
+  }
+
+ private:
+  template <typename... Parameters>
+  Statement of_collection(std::string_view sql, const Parameters&... parameters) const {
+    return Statement(sql, tenant_, collection_id_, parameters...);
+  }
+
+  // False when somebody else is at it.
+  net::Task<Result<bool>> begin() {
+    std::vector<Statement> statements;
+    statements.emplace_back("BEGIN");
+    statements.emplace_back("SELECT pg_try_advisory_xact_lock($1::int4, hashint8($2::int8))",
+                            kLockSpace, collection_id_);
+    auto locked = co_await session_.execute_all(std::move(statements), deadline_);
+    if (!locked) co_return forward_error(locked);
+    if (!locked->back().boolean(0, 0)) {
+      auto ended = co_await session_.execute(Statement("COMMIT"), deadline_);
+      if (!ended) co_return forward_error(ended);
+      co_return false;
+    }
+    std::vector<Statement> ask;
+    ask.push_back(
+        of_collection("SELECT segment_id, chunks FROM raglan.segment"
+                      " WHERE tenant = $1::text AND collection_id = $2::int8"));
+    ask.push_back(of_collection(
+        "SELECT coalesce(max(chunks), 0)::int8, (SELECT count(*) FROM raglan.dead_chunk"
+        " WHERE tenant = $1::text AND collection_id = $2::int8)"
+        " FROM raglan.collection WHERE tenant = $1::text AND collection_id = $2::int8"));
+    auto rows = co_await session_.execute_all(std::move(ask), deadline_);
+    if (!rows) co_return forward_error(rows);
+    for (std::size_t i = 0; i < rows->front().size(); ++i) {
+      segments_.push_back(
+          {rows->front().int64(i, 0), static_cast<std::uint64_t>(rows->front().int64(i, 1))});
+    }
+    chunks_ = static_cast<std::uint64_t>(rows->back().int64(0, 0));
+    dead_ = static_cast<std::uint64_t>(rows->back().int64(0, 1));
+    co_return true;
+  }
+
+  net::Task<Result<>> merge(const std::vector<std::int64_t>& chosen) {
+    auto merged = co_await session_.execute(
+        of_collection(
+            "WITH made AS (INSERT INTO raglan.segment (tenant, collection_id, chunks)"
+            " SELECT $1::text, $2::int8, sum(chunks)::int8 FROM raglan.segment"
+            " WHERE tenant = $1::text AND collection_id = $2::int8"
+            " AND segment_id = ANY($3::int8[]) RETURNING segment_id),"
+            " dropped AS (DELETE FROM raglan.segment WHERE tenant = $1::text"
+            " AND collection_id = $2::int8 AND segment_id = ANY($3::int8[])),"
+            " taken AS (DELETE FROM raglan.posting WHERE tenant = $1::text"
+            " AND collection_id = $2::int8 AND segment_id = ANY($3::int8[])"
+            " RETURNING segment_id, term, entries)"
+            " INSERT INTO raglan.posting (tenant, collection_id, segment_id, term, entries)"
+            " SELECT $1::text, $2::int8, made.segment_id, term,"
+            " string_agg(entries, ''::bytea ORDER BY taken.segment_id)"
+            " FROM taken, made GROUP BY made.segment_id, term",
+            std::span<const std::int64_t>(chosen)),
+        deadline_);
+    if (!merged) co_return forward_error(merged);
+    co_return Result<>();
+  }
+
+  // The rows that hold chunks which are dead now, without them.
+  net::Task<Result<>> rewrite() {
+    auto dead = co_await session_.execute(
+        of_collection("SELECT chunk_id FROM raglan.dead_chunk"
+                      " WHERE tenant = $1::text AND collection_id = $2::int8"),
+        deadline_);
+    if (!dead) co_return forward_error(dead);
+    for (std::size_t i = 0; i < dead->size(); ++i) {
+      dead_ids_.insert(static_cast<std::uint64_t>(dead->int64(i, 0)));
+    }
+    for (const Segment& segment : segments_) {
+      if (auto ok = co_await rewrite(segment); !ok) co_return ok;
+    }
+    std::vector<std::int64_t> dropped(dropped_.begin(), dropped_.end());
+    auto forgotten = co_await session_.execute(
+        of_collection("DELETE FROM raglan.dead_chunk WHERE tenant = $1::text"
+                      " AND collection_id = $2::int8 AND chunk_id = ANY($3::int8[])",
+                      std::span<const std::int64_t>(dropped)),
+        deadline_);
+    if (!forgotten) co_return forward_error(forgotten);
+    co_return Result<>();
+  }
+
+  net::Task<Result<>> rewrite(const Segment& segment) {
+    std::int64_t after = std::numeric_limits<std::int64_t>::min();
+    for (bool first = true;; first = false) {
+      auto rows = co_await session_.execute(
+          of_collection("SELECT term, entries FROM raglan.posting WHERE tenant = $1::text"
+                        " AND collection_id = $2::int8 AND segment_id = $3::int8"
+                        " AND (term > $4::int8 OR $5::bool) ORDER BY term LIMIT $6::int8",
+                        segment.id, after, first, kRewrittenRows),
+          deadline_);
+      if (!rows) co_return forward_error(rows);
+      if (rows->empty()) co_return Result<>();
+      after = rows->int64(rows->size() - 1, 0);
+      if (auto ok = co_await rewrite_rows(segment, *rows); !ok) co_return ok;
+    }
+  }
+
+  // Those of the rows that hold something dead.
+  net::Task<Result<>> rewrite_rows(const Segment& segment, const postgres::Rows& rows) {
+    std::vector<std::int64_t> terms;
+    postgres::CopyRows anew(5);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      std::vector<Posting> entries;
+      if (auto ok = decode_postings(rows.text(i, 1), entries); !ok) co_return ok;
+      const std::size_t before = entries.size();
+      std::erase_if(entries, [this](const Posting& each) {
+        const bool dead = dead_ids_.contains(each.chunk_id);
+        if (dead) dropped_.insert(static_cast<std::int64_t>(each.chunk_id));
+        return dead;
+      });
+      if (entries.size() == before) continue;
+      terms.push_back(rows.int64(i, 0));
+      if (entries.empty()) continue;
+      std::ranges::sort(entries, {}, &Posting::chunk_id); // of several blocks
+      anew.begin_row()
+          .add(tenant_)
+          .add(collection_id_)
+          .add(segment.id)
+          .add(rows.int64(i, 0))
+          .add(encode_postings(entries));
+    }
+    if (terms.empty()) co_return Result<>();
+    auto deleted = co_await session_.execute(
+        of_collection("DELETE FROM raglan.posting WHERE tenant = $1::text"
+                      " AND collection_id = $2::int8 AND segment_id = $3::int8"
+                      " AND term = ANY($4::int8[])",
+                      segment.id, std::span<const std::int64_t>(terms)),
+        deadline_);
+    if (!deleted) co_return forward_error(deleted);
+    if (anew.empty()) co_return Result<>();
+    auto copied = co_await session_.copy_in(
+        "COPY raglan.posting (tenant, collection_id, segment_id, term, entries) FROM STDIN"
+        " (FORMAT binary)",
+        std::move(anew).finish(), deadline_);
+    if (!copied) co_return forward_error(copied);
+    co_return Result<>();
+  }
+
+  Session& session_;
+  const std::string& tenant_;
+  const std::int64_t collection_id_;
+  const Deadline deadline_;
+  std::vector<Segment> segments_;
+  std::uint64_t chunks_ = 0;
+  std::uint64_t dead_ = 0;
+  boost::unordered_flat_set<std::uint64_t> dead_ids_;
+  boost::unordered_flat_set<std::int64_t> dropped_; // of those, that were in postings
+};
+
+} // namespace
+
+std::vector<std::int64_t> choose_merge(const std::vector<Segment>& segments) {
+  std::map<int, std::vector<std::int64_t>> by_size;
+  for (const Segment& segment : segments) by_size[size_class(segment.chunks)].push_back(segment.id);
+  for (auto& [size, ids] : by_size) {
+    if (ids.size() >= kMergeWidth) return std::move(ids);
+  }
+  return {};
+}
+
+bool wants_rewrite(std::uint64_t chunks, std::uint64_t dead) {
+  return dead >= kLeastDead &&
+         static_cast<double>(dead) >= kDeadRatio * static_cast<double>(chunks);
+}
+
+net::Task<Result<bool>> tidy_segments(Session& session, const std::string& tenant,
+                                      std::int64_t collection_id, Deadline deadline) {
+  Tidying tidying(session, tenant, collection_id, deadline);
+  co_return co_await tidying.run();
+}
+
+} // namespace raglan::postgres_store
