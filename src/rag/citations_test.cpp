@@ -78,5 +78,13 @@ TEST(FindCitations, SaysWhereEachIs) {
   EXPECT_EQ(found[1].start, 13U);
 }
 
+TEST(FindCitations, ThereAreNoneInCode) {
+  const auto found = find_citations("`a[1]` is [2], and\n```\nb[1]\n\nc[1]\n```\nends [1].", 2);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].n, 2U);
+  EXPECT_EQ(found[1].n, 1U);
+  EXPECT_EQ(found[1].end, 46U);
+}
+
 } // namespace
 } // namespace raglan::rag

@@ -220,6 +220,36 @@ TEST_F(GenerationTest, AModelThatFailsWhileItWritesTakesTheTextBack) {
   EXPECT_THAT(reply->answer->degraded_reasons, ElementsAre("generator_interrupted"));
 }
 
+TEST_F(GenerationTest, WhoHasReadTheBeginningOfAnAnswerGetsNoOldOneInItsPlace) {
+  ASSERT_TRUE(ask(question()));
+  clock_.advance(config_.query_cache.ttl + config_.freshness.stale_while_revalidate);
+  writer_.holding = true;
+  writer_.failure = Error{ErrorCode::kUpstream, "cut off", ""};
+  auto stream = open(question());
+  writer_.let_go_on();
+  EXPECT_EQ(next(stream), "It reclaims");
+  writer_.let_go_on();
+  rest(stream);
+  const auto reply = start(stream.finish()).get();
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->answer->text, std::nullopt);
+  EXPECT_NE(reply->cache, CacheStatus::kStale);
+}
+
+TEST_F(GenerationTest, AQuestionTellsWhetherAModelWasAskedForIt) {
+  QueryRequest asked = question();
+  asked.model_asked = std::make_shared<std::atomic<bool>>(false);
+  ASSERT_TRUE(ask(asked));
+  EXPECT_TRUE(*asked.model_asked);
+  *asked.model_asked = false;
+  EXPECT_EQ(ask(asked)->cache, CacheStatus::kHit);
+  EXPECT_FALSE(*asked.model_asked);
+  asked.cache = CacheMode::kBypass;
+  asked.deadline = Deadline(clock_.now());
+  EXPECT_EQ(code_of(ask(asked)), ErrorCode::kDeadlineExceeded);
+  EXPECT_FALSE(*asked.model_asked);
+}
+
 TEST_F(GenerationTest, EveryCacheModeStreams) {
   for (const CacheMode mode : {CacheMode::kBypass, CacheMode::kRefresh}) {
     auto stream = open(question(mode));
