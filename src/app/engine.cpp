@@ -8,7 +8,6 @@
 namespace raglan::app {
 namespace {
 
-constexpr std::string_view kSqlite = "sqlite:";
 constexpr std::array<double, 12> kBatchBounds = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048};
 constexpr std::size_t kQueuedBatches = 16;
 
@@ -83,19 +82,24 @@ model::EmbeddingQueueConfig queue_config(model::EmbeddingQueueConfig config,
   return config;
 }
 
-} // namespace
-
-std::filesystem::path store_path(const Settings& settings,
-                                 const std::filesystem::path& data_folder) {
-  return data_folder / settings.store_location.url.substr(kSqlite.size());
+// Beside the embedded store's file; else in the data folder.
+std::filesystem::path shelf_folder(const Settings& settings,
+                                   const std::filesystem::path& data_folder) {
+  const auto file = store_path(settings, data_folder);
+  if (file) return file->parent_path();
+  std::error_code ignored; // the shelf says what is wrong with the folder
+  std::filesystem::create_directories(data_folder, ignored);
+  return data_folder;
 }
+
+} // namespace
 
 Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
                                              const std::filesystem::path& data_folder,
                                              Instruments& instruments,
                                              node::RequestMetrics& request_metrics,
-                                             const Clock& clock, Upstreams upstreams,
-                                             const Progress& progress) {
+                                             net::EventLoops& loops, const Clock& clock,
+                                             Upstreams upstreams, const Progress& progress) {
   if (progress) progress("model", 0, 0);
   auto loaded_embedder = load_embedder(settings, data_folder, &instruments, upstreams.fleet, clock);
   if (!loaded_embedder) return forward_error(loaded_embedder);
@@ -104,25 +108,25 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
   engine->embedder_ = std::move(loaded_embedder->embedder);
   engine->embedder_breaker_ = std::move(loaded_embedder->breaker);
   engine->embedder_quota_ = std::move(loaded_embedder->quota);
-  auto store = store::EmbeddedStore::open(
-      store_path(settings, data_folder),
-      {std::string(engine->embedder_->id()), engine->embedder_->dimension()}, settings.store,
-      clock);
+  NodeStore::Parts parts{.executors = engine->executors_,
+                         .loops = loops,
+                         .instruments = instruments,
+                         .nodes = {},
+                         .clock = clock};
+  if (const redis::Fleet* fleet = upstreams.fleet) {
+    parts.nodes = [fleet] { return fleet->size(); };
+  }
+  auto store = NodeStore::open(
+      settings, data_folder, {std::string(engine->embedder_->id()), engine->embedder_->dimension()},
+      parts, [&](std::uint64_t done, std::uint64_t total) {
+        if (progress) progress("index", done, total);
+      });
   if (!store) return forward_error(store);
-  engine->embedded_ = std::move(*store);
-  auto loaded = engine->embedded_->load_indexes([&](store::LoadProgress chunks) {
-    if (progress) progress("index", chunks.chunks_loaded, chunks.chunks_total);
-  });
-  if (!loaded) return forward_error(loaded);
-  engine->store_ = std::make_unique<store::OffloadedStore>(
-      store::OffloadedStore::Parts{.store = *engine->embedded_,
-                                   .search = engine->executors_.search(),
-                                   .storage = engine->executors_.storage(),
-                                   .clock = clock});
+  engine->store_ = std::move(*store);
 
   telemetry::MetricRegistry& metrics = instruments.metrics;
   engine->observe_batches(metrics, settings, clock);
-  engine->shelf_ = StoredShelf::open(settings, store_path(settings, data_folder).parent_path(),
+  engine->shelf_ = StoredShelf::open(settings, shelf_folder(settings, data_folder),
                                      engine->embedder_->id(), clock);
   engine->embeddings_ = std::make_unique<model::EmbeddingCache>(
       *engine->queue_, settings.embedding_cache,
@@ -132,7 +136,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
       clock);
   engine->register_metrics(metrics);
   engine->service_ = std::make_unique<node::Service>(
-      service_config(settings), node::Service::Parts{.store = *engine->store_,
+      service_config(settings), node::Service::Parts{.store = engine->store_->store(),
                                                      .executors = engine->executors_,
                                                      .embeddings = *engine->embeddings_,
                                                      .model = *engine->embedder_,
@@ -154,7 +158,7 @@ void Engine::stop() {
   if (embeddings_) embeddings_->stop();
   if (queue_) queue_->stop();
   if (shelf_) shelf_->close();
-  if (embedded_) embedded_->close();
+  if (store_) store_->stop();
 }
 
 void Engine::observe_batches(telemetry::MetricRegistry& metrics, const Settings& settings,
@@ -184,17 +188,8 @@ void Engine::register_metrics(telemetry::MetricRegistry& metrics) {
     registrations_.push_back(
         metrics.callback(kind, name, help, std::move(labels), std::move(read)));
   };
-  constexpr std::string_view kDepth = "raglan_queue_depth";
-  constexpr std::string_view kDepthHelp = "Tasks that wait for an executor.";
-  constexpr std::string_view kStatements = "raglan_store_statements_total";
-  constexpr std::string_view kStatementsHelp = "SQL statements executed.";
-  add(MetricKind::kCounter, kStatements, kStatementsHelp, {{"kind", "read"}},
-      [this] { return static_cast<double>(embedded_->statements().reads); });
-  add(MetricKind::kCounter, kStatements, kStatementsHelp, {{"kind", "write"}},
-      [this] { return static_cast<double>(embedded_->statements().writes); });
-  add(MetricKind::kGauge, kDepth, kDepthHelp, {{"executor", "store"}},
-      [this] { return static_cast<double>(embedded_->write_queue_depth()); });
-  add(MetricKind::kGauge, kDepth, kDepthHelp, {{"executor", "inference"}},
+  add(MetricKind::kGauge, "raglan_queue_depth", "Tasks that wait for an executor.",
+      {{"executor", "inference"}},
       [this] { return static_cast<double>(queue_->stats().queued_texts); });
   add(MetricKind::kCounter, "raglan_queue_rejected_total",
       "Tasks refused because the executor's queue was full.", {{"executor", "inference"}},

@@ -14,19 +14,14 @@
 #include <vector>
 
 #include "app/instruments.h"
+#include "app/node_store.h"
 #include "app/settings.h"
 #include "app/stored_shelf.h"
 #include "node/executors.h"
 #include "node/service.h"
-#include "store/embedded_store.h"
-#include "store/offloaded_store.h"
 #include "telemetry/resource_usage.h"
 
 namespace raglan::app {
-
-// The store's file for a data folder.
-std::filesystem::path store_path(const Settings& settings,
-                                 const std::filesystem::path& data_folder);
 
 class Engine {
  public:
@@ -41,15 +36,15 @@ class Engine {
     model::Generator* generator = nullptr;
   };
 
-  // Errors name what is wrong with which file; see load_embedder and
-  // EmbeddedStore::open. Everything given must outlive the engine's use: the upstreams until `stop`
-  // has returned and the loops stand still.
+  // Errors name what is wrong with which file or database; see load_embedder and NodeStore::open.
+  // The loops must have been started. Everything given must outlive the engine's use: the upstreams
+  // until `stop` has returned and the loops stand still.
   static Result<std::unique_ptr<Engine>> load(const Settings& settings,
                                               const std::filesystem::path& data_folder,
                                               Instruments& instruments,
                                               node::RequestMetrics& request_metrics,
-                                              const Clock& clock, Upstreams upstreams,
-                                              const Progress& progress = {});
+                                              net::EventLoops& loops, const Clock& clock,
+                                              Upstreams upstreams, const Progress& progress = {});
   ~Engine();
 
   node::Service& service() { return *service_; }
@@ -66,10 +61,9 @@ class Engine {
   std::unique_ptr<model::Embedder> embedder_;
   node::BreakerBoard::Place embedder_breaker_;
   std::vector<telemetry::Registration> embedder_quota_;
-  std::unique_ptr<store::EmbeddedStore> embedded_;
   node::Executors executors_{
       static_cast<std::size_t>(telemetry::ResourceReader().available_cores())};
-  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<NodeStore> store_;
   std::unique_ptr<model::EmbeddingQueue> queue_;
   std::unique_ptr<StoredShelf> shelf_; // may be null
   std::unique_ptr<model::EmbeddingCache> embeddings_;

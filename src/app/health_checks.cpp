@@ -9,7 +9,9 @@
 
 #include "app/embedder.h"
 #include "app/engine.h"
+#include "net/detach.h"
 #include "net/listener.h"
+#include "store/embedded_store.h"
 #include "telemetry/resource_usage.h"
 
 namespace raglan::app {
@@ -118,9 +120,26 @@ Finding check_data_folder(const fs::path& data_folder) {
   return finding;
 }
 
-Finding check_database(const Settings& settings, const fs::path& data_folder,
-                       std::string_view model_id) {
-  const fs::path path = store_path(settings, data_folder);
+Finding describe_collections(const std::vector<store::CollectionStats>& collections,
+                             std::string_view beginning, std::string_view model_id) {
+  std::uint64_t documents = 0;
+  std::uint64_t chunks = 0;
+  for (const auto& collection : collections) {
+    documents += collection.documents;
+    chunks += collection.chunks;
+    const std::string& embedder = collection.embedder_id;
+    if (model_id.empty() || embedder.empty() || embedder == model_id) continue;
+    return {"store", Health::kWarning,
+            fmt::format("collection \"{}\" was embedded with {}", collection.name, embedder),
+            "set embedding.model to that model, or delete the collection and ingest it again"};
+  }
+  return {"store", Health::kOk,
+          fmt::format("{}, {} collections, {} documents, {} chunks", beginning, collections.size(),
+                      documents, chunks),
+          ""};
+}
+
+Finding check_file(const Settings& settings, const fs::path& path, std::string_view model_id) {
   std::error_code error;
   if (!fs::exists(path, error)) {
     return {"store", Health::kOk, fmt::format("{} does not exist yet", path.string()), ""};
@@ -140,21 +159,43 @@ Finding check_database(const Settings& settings, const fs::path& data_folder,
   }
   auto collections = (*store)->list_collections(store::kDefaultTenant);
   if (!collections) return {"store", Health::kFailed, collections.error().message, ""};
-  std::uint64_t documents = 0;
-  std::uint64_t chunks = 0;
-  for (const auto& collection : *collections) {
-    documents += collection.documents;
-    chunks += collection.chunks;
-    const std::string& embedder = collection.embedder_id;
-    if (model_id.empty() || embedder.empty() || embedder == model_id) continue;
-    return {"store", Health::kWarning,
-            fmt::format("collection \"{}\" was embedded with {}", collection.name, embedder),
-            "set embedding.model to that model, or delete the collection and ingest it again"};
+  return describe_collections(*collections, fmt::format("{}: every page checked", path.string()),
+                              model_id);
+}
+
+// As a node does it, but for the model.
+Finding check_postgres(const Settings& settings, std::string_view model_id) {
+  Instruments instruments;
+  node::Executors executors(1);
+  net::EventLoops loops({.threads = 1});
+  loops.start();
+  auto store = NodeStore::open(settings, {}, {},
+                               {.executors = executors,
+                                .loops = loops,
+                                .instruments = instruments,
+                                .nodes = {},
+                                .clock = SystemClock::instance()},
+                               {});
+  Finding finding{"store", Health::kFailed, "", "check store.url, and that the server is up"};
+  if (store) {
+    auto collections = net::run_on(
+        loops.next(),
+        (*store)->store().list_collections(std::string(store::kDefaultTenant), Deadline()));
+    finding = collections ? describe_collections(*collections, "PostgreSQL answers", model_id)
+                          : Finding{"store", Health::kFailed, collections.error().message, ""};
+    (*store)->stop();
+  } else {
+    finding.text = store.error().message;
   }
-  return {"store", Health::kOk,
-          fmt::format("{}: every page checked, {} collections, {} documents, {} chunks",
-                      path.string(), collections->size(), documents, chunks),
-          ""};
+  executors.stop();
+  loops.stop();
+  return finding;
+}
+
+Finding check_database(const Settings& settings, const fs::path& data_folder,
+                       std::string_view model_id) {
+  const auto path = store_path(settings, data_folder);
+  return path ? check_file(settings, *path, model_id) : check_postgres(settings, model_id);
 }
 
 Finding check_listening(const Settings& settings) {

@@ -28,8 +28,8 @@ class LocalApi final : public Api {
     if (!load_settings(api->settings_, options, {}, Logging::kCommand)) {
       return fail(ErrorCode::kInvalidField, "the settings are not valid");
     }
-    if (!creates_store &&
-        !std::filesystem::exists(store_path(api->settings_, options.data_folder))) {
+    const auto file = store_path(api->settings_, options.data_folder);
+    if (!creates_store && file && !std::filesystem::exists(*file)) {
       return fail(
           ErrorCode::kNotFound,
           fmt::format("there are no documents in {} yet: `raglan ingest FOLDER` reads some, "
@@ -43,15 +43,15 @@ class LocalApi final : public Api {
       if (!generator) return forward_error(generator);
       api->generator_ = std::move(*generator);
     }
-    auto engine =
-        Engine::load(api->settings_, options.data_folder, api->instruments_, api->request_metrics_,
-                     clock, {.generator = api->generator_.generator.get()}, show_progress);
+    api->loops_.start();
+    auto engine = Engine::load(api->settings_, options.data_folder, api->instruments_,
+                               api->request_metrics_, api->loops_, clock,
+                               {.generator = api->generator_.generator.get()}, show_progress);
     if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
     if (!engine) return forward_error(engine);
     api->engine_ = std::move(*engine);
     await_local_model(api->generator_);
     api->handler_ = api->engine_->service().handler();
-    api->loops_.start();
     return api;
   }
 

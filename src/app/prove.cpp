@@ -100,9 +100,12 @@ int list_claims(const std::vector<Claim>& claims, bool as_json) {
 
 // As the nodes get them: the model by its place, since they run on a copy of the data folder.
 Result<loadtest::RigConfig> rig_config(const ProveOptions& options, const Settings& settings) {
-  loadtest::RigConfig config{.store = store_path(settings, options.common.data_folder),
-                             .seed = options.seed,
-                             .quick = options.quick};
+  const auto file = store_path(settings, options.common.data_folder);
+  if (!file) {
+    return fail(ErrorCode::kInvalidField,
+                "claims are measured on copies of an embedded store: set store.url to sqlite:NAME");
+  }
+  loadtest::RigConfig config{.store = *file, .seed = options.seed, .quick = options.quick};
   auto& words = config.node_options;
   if (!options.common.config_file.empty()) {
     words.insert(words.end(), {"--config", options.common.config_file});

@@ -32,12 +32,6 @@ constexpr Labelled kErrors[] = {
 
 } // namespace
 
-telemetry::Histogram& redis_wait_histogram(telemetry::MetricRegistry& metrics) {
-  return metrics
-      .histograms("raglan_pool_wait_seconds", "How long callers waited for a connection.", {"pool"})
-      .with("redis");
-}
-
 std::vector<telemetry::Registration> register_redis_metrics(telemetry::MetricRegistry& metrics,
                                                             const redis::Client& client) {
   using telemetry::MetricKind;

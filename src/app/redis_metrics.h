@@ -9,9 +9,6 @@
 
 namespace raglan::app {
 
-// How long commands waited for a connection; to be given to Client::create.
-telemetry::Histogram& redis_wait_histogram(telemetry::MetricRegistry& metrics);
-
 // The client must outlive the registrations.
 std::vector<telemetry::Registration> register_redis_metrics(telemetry::MetricRegistry& metrics,
                                                             const redis::Client& client);

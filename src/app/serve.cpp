@@ -11,6 +11,7 @@
 #include "app/command_line.h"
 #include "app/engine.h"
 #include "app/generator.h"
+#include "app/pool_metrics.h"
 #include "app/redis_metrics.h"
 #include "app/warmup_list.h"
 #include "base/json_text.h"
@@ -152,7 +153,8 @@ class Serving {
   // Connections are made when they are needed: a Redis that is away keeps nobody from starting.
   Result<> connect_redis() {
     if (!settings_.redis.enabled()) return {};
-    auto client = redis::Client::create(settings_.redis, loops_, &redis_wait_histogram(metrics_));
+    auto client =
+        redis::Client::create(settings_.redis, loops_, &pool_wait_histogram(metrics_, "redis"));
     if (!client) return forward_error(client);
     redis_ = std::move(*client);
     redis_metrics_ = register_redis_metrics(metrics_, *redis_);
@@ -210,7 +212,7 @@ class Serving {
     const Clock& clock = SystemClock::instance();
     const MonotonicTime start = clock.now();
     auto engine =
-        Engine::load(settings_, data_folder_, instruments_, node_.request_metrics(), clock,
+        Engine::load(settings_, data_folder_, instruments_, node_.request_metrics(), loops_, clock,
                      {.redis = redis_.get(),
                       .fleet = fleet_ ? &*fleet_ : nullptr,
                       .generator = generator_.generator.get()});

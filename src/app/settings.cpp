@@ -7,6 +7,7 @@
 
 #include "config/environment.h"
 #include "http/message_fields.h"
+#include "postgres/target.h"
 
 namespace raglan::app {
 namespace {
@@ -89,10 +90,21 @@ void describe(config::Table<LogConfig>& table) {
 }
 
 void describe(config::Table<StoreLocation>& table) {
-  table.field("url", &StoreLocation::url, "sqlite:NAME, a file in the data folder")
-      .must("be sqlite:NAME", [](const std::string& url) {
-        return url.starts_with(kSqlite) && url.size() > kSqlite.size();
-      });
+  table
+      .field("url", &StoreLocation::url,
+             "sqlite:NAME, a file in the data folder, or postgresql://… with its password, in all "
+             "forms that libpq knows; empty means sqlite:raglan.db")
+      .must("be sqlite:NAME or postgresql://[user[:password]@]host[:port]/database[?…]",
+            [](const config::Secret& secret) {
+              const std::string& url = secret.reveal();
+              if (url.starts_with(kSqlite)) return url.size() > kSqlite.size();
+              return url.empty() || postgres::parse_url(url).has_value();
+            });
+}
+
+std::string StoreLocation::file() const {
+  if (url.empty()) return "raglan.db";
+  return url.reveal().starts_with(kSqlite) ? url.reveal().substr(kSqlite.size()) : "";
 }
 
 void describe(config::Table<EmbeddingModel>& table) {
@@ -139,6 +151,11 @@ Settings::Settings() {
   registry_.add("log", log, "Lines on stderr.");
   registry_.add("store", store_location, "Documents, chunks, vectors and their indexes.");
   registry_.add("store", store, "");
+  registry_.add("store", postgres, "");
+  registry_.add("store.pool", postgres.client.pool,
+                "Connections to PostgreSQL, as SQLAlchemy's QueuePool keeps them.");
+  registry_.add("store.breaker", postgres.client.breaker,
+                "When PostgreSQL is left alone because it does not answer.");
   registry_.add("embedding", embedding, "What turns text into vectors.");
   registry_.add("embedding", embedder, "");
   registry_.add("embedding", embedding_queue, "");

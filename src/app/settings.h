@@ -29,6 +29,7 @@
 #include "node/readiness.h"
 #include "policy/freshness.h"
 #include "policy/hedge.h"
+#include "postgres_store/config.h"
 #include "rag/extractive.h"
 #include "rag/overload.h"
 #include "rag/pipeline.h"
@@ -59,7 +60,10 @@ struct LogConfig {
 void describe(config::Table<LogConfig>& table);
 
 struct StoreLocation {
-  std::string url = "sqlite:raglan.db";
+  config::Secret url; // may hold a password; empty: sqlite:raglan.db
+
+  // The embedded store's, in the data folder; empty: the store is PostgreSQL.
+  std::string file() const;
 };
 void describe(config::Table<StoreLocation>& table);
 
@@ -102,6 +106,7 @@ class Settings {
   LogConfig log;
   StoreLocation store_location;
   store::StoreConfig store;
+  postgres_store::Config postgres;
   EmbeddingModel embedding;
   model::LocalEmbedderConfig embedder;
   model::EmbeddingQueueConfig embedding_queue;

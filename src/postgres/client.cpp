@@ -6,7 +6,7 @@ namespace raglan::postgres {
 
 Client::Client(const ClientConfig& config, Target target, Observers observers)
     : clock_(target.clock),
-      on_statements_(std::move(observers.on_statements)),
+      on_statement_(std::move(observers.on_statement)),
       breaker_(config.breaker),
       pool_(config.pool, std::move(target), std::move(observers.on_wait)) {}
 
@@ -33,19 +33,19 @@ Result<T> Session::noted(Result<T> result) {
 }
 
 net::Task<Result<Rows>> Session::execute(Statement statement, Deadline deadline) {
-  if (client_.on_statements_) client_.on_statements_(1);
+  client_.note(statement.sql());
   co_return noted(co_await lease_->execute(std::move(statement), deadline));
 }
 
 net::Task<Result<std::vector<Rows>>> Session::execute_all(std::vector<Statement> statements,
                                                           Deadline deadline) {
-  if (client_.on_statements_) client_.on_statements_(statements.size());
+  for (const Statement& statement : statements) client_.note(statement.sql());
   co_return noted(co_await lease_->execute_all(std::move(statements), deadline));
 }
 
 net::Task<Result<std::uint64_t>> Session::copy_in(std::string sql, std::string data,
                                                   Deadline deadline) {
-  if (client_.on_statements_) client_.on_statements_(1);
+  client_.note(sql);
   co_return noted(co_await lease_->copy_in(std::move(sql), data, deadline));
 }
 

@@ -66,8 +66,8 @@ class Session {
 class Client {
  public:
   struct Observers {
-    std::function<void(Duration)> on_wait;          // for a connection; may be empty
-    std::function<void(std::size_t)> on_statements; // that are sent; may be empty
+    std::function<void(Duration)> on_wait;              // for a connection; may be empty
+    std::function<void(std::string_view)> on_statement; // each that is sent; may be empty
   };
 
   Client(const ClientConfig& config, Target target, Observers observers);
@@ -83,8 +83,12 @@ class Client {
  private:
   friend class Session;
 
+  void note(std::string_view sql) const {
+    if (on_statement_) on_statement_(sql);
+  }
+
   const Clock& clock_;
-  const std::function<void(std::size_t)> on_statements_;
+  const std::function<void(std::string_view)> on_statement_;
   policy::CircuitBreaker breaker_;
   Pool pool_;
 };

@@ -37,12 +37,19 @@ Statement insert_if_missing(const store::CollectionKey& key, WallTime now) {
       key.tenant, key.name, static_cast<std::int64_t>(random_seed()), to_unix_milliseconds(now));
 }
 
-// The chunks of these documents: deleted, and noted as dead. How many, and their length.
-Statement delete_chunks(const std::string& tenant, std::int64_t collection_id,
-                        std::span<const std::int64_t> document_keys) {
-  return Statement(
+// What belongs to these documents, but for their own rows: deleted, and the chunks noted as dead.
+// How many there were, and their length.
+void add_delete_parts(std::vector<Statement>& statements, const std::string& tenant,
+                      std::int64_t collection_id, std::span<const std::int64_t> document_keys) {
+  statements.emplace_back(
+      "DELETE FROM raglan.field WHERE tenant = $1::text AND collection_id = $2::int8"
+      " AND document_key = ANY($3::int8[])",
+      tenant, collection_id, document_keys);
+  statements.emplace_back(
       "WITH gone AS (DELETE FROM raglan.chunk WHERE tenant = $1::text AND collection_id = $2::int8"
       " AND document_key = ANY($3::int8[]) RETURNING chunk_id, length_terms),"
+      " vectors AS (DELETE FROM raglan.chunk_vector v USING gone WHERE v.tenant = $1::text"
+      " AND v.collection_id = $2::int8 AND v.chunk_id = gone.chunk_id),"
       " noted AS (INSERT INTO raglan.dead_chunk SELECT $1::text, $2::int8, chunk_id FROM gone"
       " WHERE length_terms > 0)"
       " SELECT count(*), coalesce(sum(length_terms), 0)::int8 FROM gone",
@@ -225,11 +232,7 @@ class Put {
       chunks += static_cast<std::int64_t>(added.prepared().chunks.size());
     }
     std::vector<Statement> statements;
-    statements.push_back(delete_chunks(key_.tenant, collection_id_, replaced_));
-    statements.emplace_back(
-        "DELETE FROM raglan.field WHERE tenant = $1::text AND collection_id = $2::int8"
-        " AND document_key = ANY($3::int8[])",
-        key_.tenant, collection_id_, std::span<const std::int64_t>(replaced_));
+    add_delete_parts(statements, key_.tenant, collection_id_, replaced_);
     statements.emplace_back(
         "SELECT nextval('raglan.chunk_id_seq') FROM generate_series(1, $1::int8)", chunks);
     if (chunks > 0) {
@@ -241,8 +244,8 @@ class Put {
     if (auto fields = insert_fields()) statements.push_back(std::move(*fields));
     auto rows = co_await session_.execute_all(std::move(statements), deadline_);
     if (!rows) co_return forward_error(rows);
-    change_.chunks = chunks - (*rows)[0].int64(0, 0);
-    change_.terms = -(*rows)[0].int64(0, 1);
+    change_.chunks = chunks - (*rows)[1].int64(0, 0);
+    change_.terms = -(*rows)[1].int64(0, 1);
     for (std::size_t i = 0; i < (*rows)[2].size(); ++i) {
       chunk_ids_.push_back((*rows)[2].int64(i, 0));
     }
@@ -411,7 +414,7 @@ net::Task<Result<>> remove_document(Session& session, const store::CollectionKey
   const std::int64_t collection_id = found->back().int64(0, 0);
   const std::int64_t document_key = found->back().int64(0, 1);
   std::vector<Statement> remove;
-  remove.push_back(delete_chunks(key.tenant, collection_id, {&document_key, 1}));
+  add_delete_parts(remove, key.tenant, collection_id, {&document_key, 1});
   remove.emplace_back(
       "DELETE FROM raglan.document WHERE tenant = $1::text AND collection_id = $2::int8"
       " AND document_key = $3::int8",
@@ -419,10 +422,9 @@ net::Task<Result<>> remove_document(Session& session, const store::CollectionKey
   auto removed = co_await session.execute_all(std::move(remove), deadline);
   if (!removed) co_return forward_error(removed);
   std::vector<Statement> end;
-  add_change(end, key.tenant, collection_id,
-             {.documents = -1,
-              .chunks = -removed->front().int64(0, 0),
-              .terms = -removed->front().int64(0, 1)});
+  add_change(
+      end, key.tenant, collection_id,
+      {.documents = -1, .chunks = -(*removed)[1].int64(0, 0), .terms = -(*removed)[1].int64(0, 1)});
   end.emplace_back("COMMIT");
   auto ended = co_await session.execute_all(std::move(end), deadline);
   if (!ended) co_return forward_error(ended);
@@ -450,9 +452,13 @@ net::Task<Result<DroppedCollection>> drop_collection(Session& session,
   if (!deleted) co_return forward_error(deleted);
   if (deleted->back().empty()) co_return no_such_collection();
   std::vector<Statement> end;
-  end.emplace_back(
-      "DELETE FROM raglan.posting WHERE tenant = $1::text AND collection_id = $2::int8", key.tenant,
-      deleted->back().int64(0, 0));
+  for (const std::string_view table :
+       {"field", "chunk_vector", "chunk", "document", "posting", "segment", "dead_chunk"}) {
+    end.emplace_back(
+        fmt::format("DELETE FROM raglan.{} WHERE tenant = $1::text AND collection_id = $2::int8",
+                    table),
+        key.tenant, deleted->back().int64(0, 0));
+  }
   end.emplace_back("COMMIT");
   auto ended = co_await session.execute_all(std::move(end), deadline);
   if (!ended) co_return forward_error(ended);

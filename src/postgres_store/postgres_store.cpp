@@ -70,6 +70,18 @@ net::Task<Result<std::unique_ptr<PostgresStore>>> PostgresStore::open(
   co_return store;
 }
 
+net::Task<Result<std::size_t>> PostgresStore::max_connections(Deadline deadline) {
+  auto session = co_await client_.begin(deadline);
+  if (!session) co_return forward_error(session);
+  Statement ask(
+      "SELECT current_setting('max_connections')::int8"
+      " - current_setting('superuser_reserved_connections')::int8"
+      " - coalesce(current_setting('reserved_connections', true), '0')::int8"); // since 16
+  auto rows = co_await session->execute(std::move(ask), deadline);
+  if (!rows) co_return forward_error(rows);
+  co_return static_cast<std::size_t>(std::max<std::int64_t>(rows->int64(0, 0), 0));
+}
+
 store::CollectionStats PostgresStore::stats_of(store::CollectionStats stats) const {
   stats.generation.epoch = epoch_;
   return stats;

@@ -47,6 +47,8 @@ class PostgresStore final : public store::Store {
   void stop();
 
   const postgres::Client& client() const { return client_; }
+  // That the server has for users like this one.
+  net::Task<Result<std::size_t>> max_connections(Deadline deadline);
 
   net::Task<Result<>> create_collection(store::CollectionKey key, Deadline deadline) override;
   net::Task<Result<std::vector<store::CollectionStats>>> list_collections(

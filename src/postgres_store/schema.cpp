@@ -49,8 +49,7 @@ constexpr std::array kVersion1{
     " uri text NOT NULL,"
     " metadata text NOT NULL,"
     " text text NOT NULL,"
-    " PRIMARY KEY (tenant, collection_id, document_key), UNIQUE (tenant, collection_id, id),"
-    " FOREIGN KEY (tenant, collection_id) REFERENCES raglan.collection ON DELETE CASCADE)",
+    " PRIMARY KEY (tenant, collection_id, document_key), UNIQUE (tenant, collection_id, id))",
     "CREATE TABLE raglan.chunk ("
     " tenant text COLLATE \"C\" NOT NULL,"
     " collection_id int8 NOT NULL,"
@@ -62,9 +61,7 @@ constexpr std::array kVersion1{
     " length_terms int4 NOT NULL,"
     " title_path text NOT NULL,"
     " text text NOT NULL,"
-    " PRIMARY KEY (tenant, collection_id, chunk_id),"
-    " FOREIGN KEY (tenant, collection_id, document_key) REFERENCES raglan.document"
-    " ON DELETE CASCADE)",
+    " PRIMARY KEY (tenant, collection_id, chunk_id))",
     "CREATE INDEX chunk_of_document ON raglan.chunk (tenant, collection_id, document_key)",
     "CREATE TABLE raglan.chunk_vector ("
     " tenant text COLLATE \"C\" NOT NULL,"
@@ -72,8 +69,7 @@ constexpr std::array kVersion1{
     " chunk_id int8 NOT NULL,"
     " document_key int8 NOT NULL,"
     " embedding vector NOT NULL,"
-    " PRIMARY KEY (tenant, collection_id, chunk_id),"
-    " FOREIGN KEY (tenant, collection_id, chunk_id) REFERENCES raglan.chunk ON DELETE CASCADE)",
+    " PRIMARY KEY (tenant, collection_id, chunk_id))",
     // In the row itself as long as that fits a page: a scan must not look each one up elsewhere.
     "ALTER TABLE raglan.chunk_vector ALTER COLUMN embedding SET STORAGE MAIN",
     "CREATE TABLE raglan.field ("
@@ -83,9 +79,7 @@ constexpr std::array kVersion1{
     " key text COLLATE \"C\" NOT NULL,"
     " kind int2 NOT NULL,"
     " number numeric," // of booleans and numbers
-    " string bytea,"   // compared by its bytes; a text holds no U+0000
-    " FOREIGN KEY (tenant, collection_id, document_key) REFERENCES raglan.document"
-    " ON DELETE CASCADE)",
+    " string bytea)",  // compared by its bytes; a text holds no U+0000
     "CREATE INDEX field_of_document ON raglan.field (tenant, collection_id, document_key)",
     "CREATE INDEX field_number ON raglan.field (tenant, collection_id, key, kind, number)",
     // An index holds no long values.
@@ -96,10 +90,7 @@ constexpr std::array kVersion1{
     " collection_id int8 NOT NULL,"
     " segment_id int8 GENERATED ALWAYS AS IDENTITY,"
     " chunks int8 NOT NULL,"
-    " PRIMARY KEY (tenant, collection_id, segment_id),"
-    " FOREIGN KEY (tenant, collection_id) REFERENCES raglan.collection ON DELETE CASCADE)",
-    // Without a foreign key: there are a thousand rows in a write, and whoever deletes a segment
-    // deletes its postings.
+    " PRIMARY KEY (tenant, collection_id, segment_id))",
     "CREATE TABLE raglan.posting ("
     " tenant text COLLATE \"C\" NOT NULL,"
     " collection_id int8 NOT NULL,"
@@ -112,8 +103,7 @@ constexpr std::array kVersion1{
     " tenant text COLLATE \"C\" NOT NULL,"
     " collection_id int8 NOT NULL,"
     " chunk_id int8 NOT NULL,"
-    " PRIMARY KEY (tenant, collection_id, chunk_id),"
-    " FOREIGN KEY (tenant, collection_id) REFERENCES raglan.collection ON DELETE CASCADE)"};
+    " PRIMARY KEY (tenant, collection_id, chunk_id))"};
 
 // kMigrations[n] leads from version n to n + 1.
 constexpr std::array kMigrations{std::span<const char* const>(kVersion1)};

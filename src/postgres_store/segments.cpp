@@ -69,21 +69,24 @@ class Tidying {
       co_return false;
     }
     std::vector<Statement> ask;
+    ask.push_back(of_collection( // which is not deleted meanwhile
+        "SELECT chunks FROM raglan.collection WHERE tenant = $1::text AND collection_id = $2::int8"
+        " FOR KEY SHARE"));
+    ask.push_back(
+        of_collection("SELECT count(*) FROM raglan.dead_chunk"
+                      " WHERE tenant = $1::text AND collection_id = $2::int8"));
     ask.push_back(
         of_collection("SELECT segment_id, chunks FROM raglan.segment"
                       " WHERE tenant = $1::text AND collection_id = $2::int8"));
-    ask.push_back(of_collection(
-        "SELECT coalesce(max(chunks), 0)::int8, (SELECT count(*) FROM raglan.dead_chunk"
-        " WHERE tenant = $1::text AND collection_id = $2::int8)"
-        " FROM raglan.collection WHERE tenant = $1::text AND collection_id = $2::int8"));
     auto rows = co_await session_.execute_all(std::move(ask), deadline_);
     if (!rows) co_return forward_error(rows);
-    for (std::size_t i = 0; i < rows->front().size(); ++i) {
+    if (rows->front().empty()) co_return true; // it is gone, and has nothing to tidy
+    chunks_ = static_cast<std::uint64_t>(rows->front().int64(0, 0));
+    dead_ = static_cast<std::uint64_t>((*rows)[1].int64(0, 0));
+    for (std::size_t i = 0; i < rows->back().size(); ++i) {
       segments_.push_back(
-          {rows->front().int64(i, 0), static_cast<std::uint64_t>(rows->front().int64(i, 1))});
+          {rows->back().int64(i, 0), static_cast<std::uint64_t>(rows->back().int64(i, 1))});
     }
-    chunks_ = static_cast<std::uint64_t>(rows->back().int64(0, 0));
-    dead_ = static_cast<std::uint64_t>(rows->back().int64(0, 1));
     co_return true;
   }
 

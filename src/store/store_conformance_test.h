@@ -15,10 +15,8 @@
 #include <memory>
 #include <set>
 
-#include "net/detach.h"
-#include "net/event_loops.h"
 #include "store/document_fixture_test.h"
-#include "store/store.h"
+#include "store/waiting_store_test.h"
 
 namespace raglan::store {
 
@@ -35,71 +33,6 @@ class Backend {
   virtual Store& open(EmbeddingSpace space) = 0;
   // Ends its threads, before the loops go.
   virtual void stop() {}
-};
-
-// A store's calls, waited for.
-class WaitingStore {
- public:
-  WaitingStore(Store& store, net::EventLoops& loops) : store_(store), loop_(loops.executor(0)) {}
-
-  Result<> create_collection(CollectionKey key) {
-    return wait(store_.create_collection(std::move(key), Deadline()));
-  }
-  auto list_collections(std::string tenant) {
-    return wait(store_.list_collections(std::move(tenant), Deadline()));
-  }
-  auto collection(CollectionKey key) { return wait(store_.collection(std::move(key), Deadline())); }
-  Result<> delete_collection(CollectionKey key) {
-    return wait(store_.delete_collection(std::move(key), Deadline()));
-  }
-  std::vector<Result<WriteState>> put_many(CollectionKey key,
-                                           std::vector<PreparedDocument> documents) {
-    auto states = wait(store_.put_many(std::move(key), std::move(documents), Deadline()));
-    EXPECT_TRUE(states) << states.error().message;
-    return states ? std::move(*states) : std::vector<Result<WriteState>>();
-  }
-  Result<WriteState> put(CollectionKey key, PreparedDocument document) {
-    return put_many(std::move(key), {std::move(document)}).at(0);
-  }
-  Result<> remove(CollectionKey key, std::string id) {
-    return wait(store_.remove(std::move(key), std::move(id), Deadline()));
-  }
-  Result<Document> get(CollectionKey key, std::string id) {
-    return wait(store_.get(std::move(key), std::move(id), Deadline()));
-  }
-  Result<DocumentPage> list(CollectionKey key, std::string after, std::uint32_t limit) {
-    return wait(store_.list(std::move(key), std::move(after), limit, Deadline()));
-  }
-  auto stored_versions(CollectionKey key, std::vector<std::string> ids) {
-    return wait(store_.stored_versions(std::move(key), std::move(ids), Deadline()));
-  }
-  Result<Generation> generation(CollectionKey key) {
-    return wait(store_.generation(std::move(key), Deadline()));
-  }
-  Result<Found> search(SearchRequest request, Choose choose) {
-    return wait(store_.search(std::move(request), std::move(choose), Deadline()));
-  }
-  Result<SearchResult> search(SearchRequest request) {
-    auto found = search(std::move(request),
-                        [](const SearchResult&) { return std::vector<std::uint64_t>(); });
-    if (!found) return forward_error(found);
-    return std::move(found->result);
-  }
-  Result<std::vector<Passage>> passages(CollectionKey key, std::vector<std::uint64_t> ids) {
-    auto found = search({.collection = std::move(key), .query_text = "whatever"},
-                        [ids](const SearchResult&) { return ids; });
-    if (!found) return forward_error(found);
-    return std::move(found->passages);
-  }
-
- private:
-  template <typename T>
-  T wait(net::Task<T> task) {
-    return net::run_on(loop_, std::move(task));
-  }
-
-  Store& store_;
-  const boost::asio::any_io_executor loop_;
 };
 
 class StoreConformance

@@ -38,7 +38,8 @@ class Database {
   }
   std::string url() const { return server().url(name_); }
 
-  Result<std::unique_ptr<PostgresStore>> open(store::EmbeddingSpace space, Config config = {}) {
+  Result<std::unique_ptr<PostgresStore>> open(store::EmbeddingSpace space, Config config = {},
+                                              postgres::Client::Observers observers = {}) {
     auto submit = [this](std::function<void()> work) {
       return executor_.try_submit(std::move(work));
     };
@@ -48,7 +49,7 @@ class Database {
                                             .storage = submit,
                                             .max_metadata_bytes = 64 * 1024,
                                             .loop = loops_.executor(1)},
-                                           {}, Deadline()));
+                                           std::move(observers), Deadline()));
   }
 
   // Before the loops go.

