@@ -12,9 +12,6 @@
 //     recall            of 10, dense, against exact search
 //     bm25              every question once, lexical alone
 //     rss               of this process
-//
-// A line of chunks.txt is "a b text". Its vector is made from the real vectors a and b and noise:
-// see perturbed().
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -25,54 +22,24 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "base/rng.h"
 #include "model/local_embedder.h"
+#include "search_corpus.h"
 #include "store/embedded_store.h"
 
 namespace raglan::store {
 namespace {
 
-constexpr std::size_t kDimension = 384;
-constexpr std::size_t kChunksPerDocument = 10;
+using bench::give_up;
+using bench::kChunksPerDocument;
+using bench::kDimension;
+using bench::read_lines;
+using bench::require;
+using bench::seconds;
+
 constexpr std::size_t kDocumentsPerCall = 64;
 constexpr std::uint32_t kCandidates = 100;
 constexpr std::size_t kRecallOf = 10;
-constexpr double kNoise = 0.35; // the noise vector's length, beside real vectors of length 1
 constexpr auto kWritePause = std::chrono::milliseconds(20);
-
-[[noreturn]] void give_up(std::string_view what) {
-  std::cerr << what << '\n';
-  std::exit(1);
-}
-
-template <typename T>
-T require(Result<T> result) {
-  if (!result) give_up(result.error().message);
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-template <typename Work>
-double seconds(Work&& work) {
-  const auto begun = SystemClock::instance().now();
-  work();
-  return to_milliseconds(SystemClock::instance().now() - begun) / 1000;
-}
-
-std::vector<std::string> read_lines(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(file, line);) lines.push_back(line);
-  if (lines.empty()) give_up("no lines in " + path.string());
-  return lines;
-}
-
-std::vector<float> read_vectors(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::vector<float> vectors(std::filesystem::file_size(path) / sizeof(float));
-  file.read(reinterpret_cast<char*>(vectors.data()),
-            static_cast<std::streamsize>(vectors.size() * sizeof(float)));
-  return vectors;
-}
 
 int embed(const char* model, const char* texts, const char* output) {
   auto embedder = require(model::LocalEmbedder::load(model, {}));
@@ -88,10 +55,7 @@ int embed(const char* model, const char* texts, const char* output) {
 class Bench {
  public:
   explicit Bench(std::filesystem::path folder)
-      : folder_(std::move(folder)),
-        base_(read_vectors(folder_ / "base.f32")),
-        questions_(read_lines(folder_ / "questions.txt")),
-        question_vectors_(read_vectors(folder_ / "questions.f32")) {
+      : folder_(std::move(folder)), corpus_(folder_), questions_(corpus_.questions) {
     std::filesystem::remove_all(folder_ / "store");
     open();
   }
@@ -115,56 +79,14 @@ class Bench {
     require(store_->load_indexes());
   }
 
-  // Normalised a + w b + noise, w uniform in [0, 1): near to real vectors, and nowhere equal.
-  std::vector<float> perturbed(std::size_t a, std::size_t b) {
-    std::vector<float> vector(kDimension);
-    const double weight = rng_.uniform();
-    double square = 0;
-    for (std::size_t i = 0; i < kDimension; ++i) {
-      double noise = 0; // nearly normal, of variance 1
-      for (int j = 0; j < 12; ++j) noise += rng_.uniform();
-      const double value = base_[a * kDimension + i] + weight * base_[b * kDimension + i] +
-                           kNoise * (noise - 6) / std::sqrt(kDimension);
-      vector[i] = static_cast<float>(value);
-      square += value * value;
-    }
-    for (float& value : vector) value /= static_cast<float>(std::sqrt(square));
-    return vector;
-  }
-
-  PreparedDocument document(std::size_t number, std::span<const std::string> lines) {
-    PreparedDocument made;
-    made.document.id = fmt::format("document-{}", number);
-    for (const std::string& line : lines) {
-      std::istringstream words(line);
-      std::size_t a = 0;
-      std::size_t b = 0;
-      words >> a >> b;
-      std::string text;
-      std::getline(words.ignore(1), text);
-      const std::size_t start = made.document.text.size();
-      made.document.text += text;
-      made.chunks.push_back({.document_id = made.document.id,
-                             .ordinal = static_cast<std::uint32_t>(made.chunks.size()),
-                             .text = text,
-                             .start = start,
-                             .end = made.document.text.size()});
-      const auto vector = perturbed(a, b);
-      made.vectors.insert(made.vectors.end(), vector.begin(), vector.end());
-    }
-    made.document.content_hash = hash128(made.document.text);
-    return made;
-  }
-
   std::string ingest() {
-    const std::vector<std::string> lines = read_lines(folder_ / "chunks.txt");
+    const std::vector<std::string>& lines = corpus_.lines;
     double taken = 0;
     std::size_t documents = 0;
     std::vector<PreparedDocument> call;
     for (std::size_t i = 0; i < lines.size(); i += kChunksPerDocument) {
-      const std::size_t count = std::min(kChunksPerDocument, lines.size() - i);
-      call.push_back(document(documents++, std::span(lines).subspan(i, count)));
-      if (call.size() < kDocumentsPerCall && i + count < lines.size()) continue;
+      call.push_back(corpus_.document(documents++, i));
+      if (call.size() < kDocumentsPerCall && i + kChunksPerDocument < lines.size()) continue;
       taken += seconds([&] {
         for (auto& state : store_->put_many({}, call)) require(std::move(state));
       });
@@ -193,10 +115,7 @@ class Bench {
   }
 
   Result<SearchResult> search(std::size_t question, SearchRequest request) {
-    const auto vector = std::span(question_vectors_).subspan(question * kDimension, kDimension);
-    request.query_text = questions_[question];
-    request.query_vector.assign(vector.begin(), vector.end());
-    return store_->search(request);
+    return store_->search(corpus_.question(question, std::move(request)));
   }
 
   std::string hybrid(std::size_t count) {
@@ -212,14 +131,14 @@ class Bench {
   }
 
   std::string hybrid_while_writing(std::size_t count) {
-    const std::vector<std::string> lines = read_lines(folder_ / "chunks.txt");
+    const std::size_t lines = corpus_.lines.size();
     std::atomic<bool> done{false};
     std::size_t written = 0;
     std::thread writer([&] {
       while (!done) {
-        const auto first = (written * kChunksPerDocument) % (lines.size() - kChunksPerDocument);
-        require(store_->put({}, document(1'000'000 + written++,
-                                         std::span(lines).subspan(first, kChunksPerDocument))));
+        const auto first = (written * kChunksPerDocument) % (lines - kChunksPerDocument);
+        require(store_->put({}, corpus_.document(1'000'000 + written, first)));
+        ++written;
         std::this_thread::sleep_for(kWritePause);
       }
     });
@@ -275,10 +194,8 @@ class Bench {
   }
 
   const std::filesystem::path folder_;
-  const std::vector<float> base_;
-  const std::vector<std::string> questions_;
-  const std::vector<float> question_vectors_;
-  Rng rng_{42};
+  bench::SearchCorpus corpus_;
+  const std::vector<std::string>& questions_;
   std::unique_ptr<EmbeddedStore> store_;
 };
 

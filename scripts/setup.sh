@@ -10,7 +10,7 @@ readonly BUILD_PACKAGES=(
   libgtest-dev libgmock-dev
 )
 # redis-tools holds the server, too; the package redis-server would start one as a service.
-readonly TEST_PACKAGES=(curl wrk redis-tools)
+readonly TEST_PACKAGES=(curl wrk redis-tools libevent-2.1-7 libc-ares2) # the last two are PgBouncer's
 readonly JAVA_PACKAGES=(openjdk-17-jdk-headless maven)
 
 # step NAME COMMAND...: says what is being done, and how long it took when that is worth saying.
@@ -82,6 +82,7 @@ setup_llm() {
 
 setup_test_tools() {
   step "test tools" install_packages "${TEST_PACKAGES[@]}"
+  unpack_packages "$DEPS/tools" pgbouncer # installed, it would be started
   python_environment
   javascript_packages
 }
@@ -120,6 +121,7 @@ setup_corpora() {
 # unpacked only: installed, it would start and take port 80.
 setup_peers() {
   step "peers" unpack_packages "$DEPS/peers" nginx
+  [ "${1:-postgres}" = postgres ] && step "SQLAlchemy" sqlalchemy_pool
   if [ "${1:-eviction}" = eviction ]; then
     step "Java" install_packages "${JAVA_PACKAGES[@]}"
     step "peers of the caches" cache_peers
@@ -127,6 +129,15 @@ setup_peers() {
   [ "${1:-gateways}" = gateways ] || return 0
   step "LiteLLM" litellm_proxy
   step "Portkey" portkey_gateway
+}
+
+sqlalchemy_pool() {
+  local folder=$DEPS/peers/sqlalchemy
+  cmp -s bench/peers/sqlalchemy.txt "$folder/.requirements.txt" && return 0
+  rm -rf "$folder"
+  quietly "$DEPS/venv/bin/pip" install --disable-pip-version-check --only-binary=:all: --target "$folder" \
+    -r bench/peers/sqlalchemy.txt
+  cp bench/peers/sqlalchemy.txt "$folder/.requirements.txt"
 }
 
 litellm_proxy() {

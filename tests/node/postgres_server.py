@@ -6,12 +6,13 @@ The server refuses to be root: then it runs as `nobody`, from a copy that it may
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sysconfig
 import tempfile
 from pathlib import Path
 
-from harness import wait_until
+from harness import ROOT, wait_until
 from redis_server import free_port
 
 USER = "raglan"
@@ -37,7 +38,7 @@ def installation():
 
 
 class PostgresServer:
-    def __init__(self, *settings):
+    def __init__(self, *settings, tls=False):
         self.programs = installation() / "pginstall" / "bin"
         self.folder = Path(tempfile.mkdtemp(prefix="raglan-postgres-"))
         self.folder.chmod(0o777)
@@ -48,6 +49,11 @@ class PostgresServer:
         self.log = open(self.folder / "log", "ab")
         lines = [f"port = {self.port}", "listen_addresses = '127.0.0.1'", f"unix_socket_directories = '{self.folder}'",
                  "fsync = off", *settings]
+        if tls:
+            subprocess.run(self.as_server(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
+                                           "-subj", "/CN=localhost", "-keyout", f"{self.data}/server.key", "-out",
+                                           f"{self.data}/server.crt"]), check=True, capture_output=True, cwd="/")
+            lines.append("ssl = on")
         configured = self.folder / "more.conf"
         configured.write_text("\n".join(lines) + "\n")
         configured.chmod(0o644)
@@ -105,4 +111,43 @@ class PostgresServer:
         if self.process.poll() is None:
             self.kill()
         self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class PgBouncer:
+    """In transaction mode, in front of a server: who asks twice may be on two connections."""
+
+    def __init__(self, server, pool_size=4):
+        self.folder = Path(tempfile.mkdtemp(prefix="raglan-pgbouncer-"))
+        self.folder.chmod(0o777)
+        program = self.folder / "pgbouncer"
+        shutil.copy(ROOT / ".deps/tools/pgbouncer/usr/sbin/pgbouncer", program)
+        self.port = free_port()
+        (self.folder / "pgbouncer.ini").write_text(f"""[databases]
+* = host={server.folder} port={server.port} user={USER}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {self.port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {pool_size}
+""")
+        self.process = subprocess.Popen(server.as_server([str(program), str(self.folder / "pgbouncer.ini")]),
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+        wait_until(self.listens, "PgBouncer listens")
+
+    def listens(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+            return True
+        except OSError:
+            return False
+
+    def url(self, database):
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -9,7 +9,7 @@ import unittest
 
 from handbook import HANDBOOK
 from harness import TemporaryFolderTest, run, wait_until
-from postgres_server import PASSWORD, PostgresServer
+from postgres_server import PASSWORD, PgBouncer, PostgresServer
 
 QUESTION = "When was the lighthouse built?"
 QUICK_BREAKER = ("--set", "store.breaker.recovery_timeout=500ms")
@@ -103,6 +103,30 @@ class Nodes(WithPostgres):
         self.assertIn("1 collections, 1 documents", examined.stdout)
         shown = run("config", "show", "--data", self.data, env=env)
         self.assertNotIn(PASSWORD, shown.stdout + shown.stderr + examined.stdout)
+
+
+class Bounced(WithPostgres):
+    """PgBouncer hands each transaction to another connection."""
+
+    def test_a_node_behind_pgbouncer_in_transaction_mode(self):
+        bouncer = PgBouncer(self.server)
+        self.addCleanup(bouncer.end)
+        self.environment = lambda: {"RAGLAN_STORE__URL": bouncer.url(self.database)}
+        one, two = self.start_node(), self.start_node()
+        one.post("/v1/documents", {"documents": list(HANDBOOK)})
+        filtered = {"filter": {"type": "ne", "key": "none", "value": 1}}
+
+        def work(i):
+            node = one if i % 2 else two
+            if i % 5 == 0:
+                return node.post("/v1/documents", {"id": f"d{i % 20}", "text": f"Version {i} of a text."}).status
+            return node.query(f"{QUESTION} {i}", **(filtered if i % 3 else {})).status
+
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            self.assertEqual(set(pool.map(work, range(200))), {200})
+        self.assertEqual(two.get("/v1/collections/default").json["documents"], len(HANDBOOK) + 4)
+        one.stop()
+        two.stop()
 
 
 class Faults(WithPostgres):

@@ -1,0 +1,346 @@
+// The C++ side of bench/postgres.py: a store in PostgreSQL, and one command a line. Every command
+// answers with one line of JSON.
+//
+//   postgres_bench FOLDER URL          reads what search_corpus.h names there; then commands:
+//     ingest            the chunks as documents of kChunksPerDocument, each call durable
+//     index             waits until the vectors have their index
+//     hybrid N          N searches, question after question: milliseconds of each
+//     cpu N             processor time of this process for N searches, and for the same statements
+//                       over plain libpq, one after the other, their rows read and dropped
+//     recall            of 10, dense, against exact search
+//     connect N         N times a connection opened for one small query; and N times that query on
+//     a
+//                       connection of the pool: microseconds of each
+//     bulk N            the same N documents looked up one by one and at once
+#include <libpq-fe.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "net/detach.h"
+#include "net/event_loops.h"
+#include "postgres_store/postgres_store.h"
+#include "runtime/executor.h"
+#include "search_corpus.h"
+
+namespace raglan::bench {
+namespace {
+
+using postgres_store::PostgresStore;
+using store::Candidate;
+
+constexpr std::size_t kDocumentsPerCall = 64;
+constexpr std::uint32_t kCandidates = 100;
+constexpr std::size_t kPassages = 10;
+constexpr std::size_t kRecallOf = 10;
+
+double processor_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto of = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return of(usage.ru_utime) + of(usage.ru_stime);
+}
+
+std::string quantiles(std::vector<double> taken, std::string_view unit) {
+  std::ranges::sort(taken);
+  return fmt::format(R"({{"p50_{0}":{1},"p99_{0}":{2},"max_{0}":{3}}})", unit,
+                     taken[taken.size() / 2], taken[taken.size() * 99 / 100], taken.back());
+}
+
+// The statements of a search, sent one after the other by libpq's blocking calls.
+class PlainLibpq {
+ public:
+  explicit PlainLibpq(const std::string& url) : connection_(PQconnectdb(url.c_str()), &PQfinish) {
+    if (PQstatus(connection_.get()) != CONNECTION_OK) give_up(PQerrorMessage(connection_.get()));
+  }
+
+  void ask(const postgres::Statement& statement) {
+    std::vector<const char*> values;
+    std::vector<int> lengths;
+    for (std::size_t i = 0; i < statement.size(); ++i) {
+      values.push_back(statement.value(i));
+      lengths.push_back(statement.length(i));
+    }
+    const std::vector<int> formats(statement.size(), 1);
+    PGresult* result =
+        PQexecParams(connection_.get(), statement.sql().c_str(), static_cast<int>(values.size()),
+                     nullptr, values.data(), lengths.data(), formats.data(), 1);
+    const auto status = PQresultStatus(result);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+      give_up(PQerrorMessage(connection_.get()));
+    }
+    for (int row = 0; row < PQntuples(result); ++row) read_ += PQgetlength(result, row, 0);
+    PQclear(result);
+  }
+
+ private:
+  std::unique_ptr<PGconn, void (*)(PGconn*)> connection_;
+  std::int64_t read_ = 0;
+};
+
+class Bench {
+ public:
+  Bench(const std::filesystem::path& folder, std::string url)
+      : corpus_(folder), url_(std::move(url)) {
+    loops_.start();
+    auto submit = [this](std::function<void()> work) {
+      return executor_.try_submit(std::move(work));
+    };
+    postgres::Client::Observers observers;
+    store_ = require(
+        net::run_on(loops_.executor(0), PostgresStore::open({"bench", kDimension}, {}, target(),
+                                                            {.search = submit,
+                                                             .storage = submit,
+                                                             .max_metadata_bytes = 65'536,
+                                                             .loop = loops_.executor(0)},
+                                                            observers, Deadline())));
+  }
+  ~Bench() {
+    loops_.stop();
+    resolver_.stop();
+    executor_.stop();
+  }
+
+  std::string run(const std::string& command, std::size_t count) {
+    if (command == "ingest") return ingest();
+    if (command == "index") return wait_for_index();
+    if (command == "hybrid") return hybrid(count);
+    if (command == "cpu") return processor_time(count);
+    if (command == "recall") return recall();
+    if (command == "connect") return connections(count);
+    if (command == "bulk") return bulk(count);
+    give_up("unknown command " + command);
+  }
+
+ private:
+  postgres::Target target() {
+    auto submit = [this](std::function<void()> work) { executor_.try_submit(std::move(work)); };
+    return {require(postgres::parse_url(url_)), resolver_, SystemClock::instance(), submit};
+  }
+
+  template <typename T>
+  T wait(net::Task<T> task) {
+    return net::run_on(loops_.executor(0), std::move(task));
+  }
+
+  std::string ingest() {
+    double taken = 0;
+    std::size_t documents = 0;
+    std::vector<store::PreparedDocument> call;
+    for (std::size_t i = 0; i < corpus_.lines.size(); i += kChunksPerDocument) {
+      call.push_back(corpus_.document(documents++, i));
+      if (call.size() < kDocumentsPerCall && i + kChunksPerDocument < corpus_.lines.size())
+        continue;
+      taken += seconds([&] {
+        for (auto& state :
+             require(wait(store_->put_many({}, std::exchange(call, {}), Deadline())))) {
+          require(std::move(state));
+        }
+      });
+    }
+    return fmt::format(R"({{"documents":{},"chunks":{},"seconds":{}}})", documents,
+                       corpus_.lines.size(), taken);
+  }
+
+  postgres::Rows ask(std::string sql) {
+    auto run = [](Bench& bench, std::string text) -> net::Task<Result<postgres::Rows>> {
+      const postgres::Target to = bench.target();
+      auto connection = co_await postgres::Connection::open(to, Deadline());
+      if (!connection) co_return forward_error(connection);
+      co_return co_await (*connection)->execute(postgres::Statement(text), Deadline());
+    };
+    return require(wait(run(*this, std::move(sql))));
+  }
+
+  std::string wait_for_index() {
+    const double taken = seconds([&] {
+      while (!ask("SELECT hnsw FROM raglan.collection").boolean(0, 0)) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      }
+    });
+    const auto sizes = ask(
+        "SELECT pg_total_relation_size('raglan.posting'), pg_total_relation_size('raglan.chunk'),"
+        " pg_table_size('raglan.chunk_vector'), pg_indexes_size('raglan.chunk_vector'),"
+        " (SELECT count(*) FROM raglan.segment)");
+    return fmt::format(
+        R"({{"seconds":{},"posting_mb":{},"chunk_mb":{},"vector_mb":{},"vector_index_mb":{},)"
+        R"("segments":{}}})",
+        taken, sizes.int64(0, 0) >> 20, sizes.int64(0, 1) >> 20, sizes.int64(0, 2) >> 20,
+        sizes.int64(0, 3) >> 20, sizes.int64(0, 4));
+  }
+
+  store::Found search(std::size_t question, store::SearchRequest request = {}) {
+    request.candidates = kCandidates;
+    const auto choose = [](const store::SearchResult& found) {
+      std::vector<std::uint64_t> ids;
+      for (const Candidate& candidate : found.candidates) {
+        if (ids.size() < kPassages) ids.push_back(candidate.chunk_id);
+      }
+      return ids;
+    };
+    return require(
+        wait(store_->search(corpus_.question(question, std::move(request)), choose, Deadline())));
+  }
+
+  std::string hybrid(std::size_t count) {
+    std::vector<double> taken;
+    for (std::size_t i = 0; i < count; ++i) {
+      taken.push_back(1000 * seconds([&] { search(i % corpus_.questions.size()); }));
+    }
+    return quantiles(std::move(taken), "ms");
+  }
+
+  // In turns, so that both have the same weather.
+  std::string processor_time(std::size_t count) {
+    PlainLibpq plain(url_);
+    std::vector<std::vector<postgres::Statement>> statements;
+    for (std::size_t i = 0; i < corpus_.questions.size(); ++i) statements.push_back(of_search(i));
+    constexpr std::size_t kTurn = 50;
+    double ours = 0;
+    double theirs = 0;
+    for (std::size_t i = 0; i < count; i += kTurn) {
+      double begun = processor_seconds();
+      for (std::size_t j = i; j < i + kTurn; ++j) search(j % corpus_.questions.size());
+      ours += processor_seconds() - begun;
+      begun = processor_seconds();
+      for (std::size_t j = i; j < i + kTurn; ++j) {
+        for (const auto& statement : statements[j % statements.size()]) plain.ask(statement);
+      }
+      theirs += processor_seconds() - begun;
+    }
+    const double each = 1e6 / static_cast<double>(count);
+    return fmt::format(R"({{"raglan_us":{},"libpq_us":{},"ratio":{}}})", ours * each, theirs * each,
+                       ours / theirs);
+  }
+
+  // Those that a search sends, as postgres_store/search.cpp has them.
+  std::vector<postgres::Statement> of_search(std::size_t question) {
+    const store::SearchRequest request = corpus_.question(question, {.candidates = kCandidates});
+    const store::Found found = search(question);
+    std::vector<std::int64_t> terms;
+    for (const auto& [term, times] : store::question_terms(request.query_text)) {
+      terms.push_back(static_cast<std::int64_t>(term));
+    }
+    std::vector<std::int64_t> lexical;
+    for (const Candidate& candidate : found.result.candidates) {
+      if (candidate.dense_rank == 0)
+        lexical.push_back(static_cast<std::int64_t>(candidate.chunk_id));
+    }
+    std::vector<std::uint64_t> chosen;
+    for (const store::Passage& passage : found.passages) chosen.push_back(passage.chunk.id);
+    using Ids = std::span<const std::int64_t>;
+    const std::string tenant = "default";
+    const std::int64_t id = 1;
+    const postgres::Vector vector{request.query_vector};
+    std::vector<postgres::Statement> statements;
+    statements.emplace_back("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    statements.push_back(postgres_store::select_collection({}));
+    statements.emplace_back(
+        "SELECT p.term, p.entries FROM raglan.segment s JOIN raglan.posting p"
+        " USING (tenant, collection_id, segment_id)"
+        " WHERE s.tenant = $1::text AND s.collection_id = $2::int8 AND p.term = ANY($3::int8[])",
+        tenant, id, Ids(terms));
+    statements.emplace_back(
+        "SELECT chunk_id FROM raglan.dead_chunk"
+        " WHERE tenant = $1::text AND collection_id = $2::int8",
+        tenant, id);
+    statements.emplace_back(
+        "SELECT set_config('hnsw.ef_search', $1::text, true),"
+        " set_config('hnsw.iterative_scan', 'strict_order', true)",
+        std::to_string(kCandidates));
+    statements.emplace_back(
+        "SELECT chunk_id, (-(embedding::vector(384) <#> $3::vector(384)))::float4"
+        " FROM raglan.chunk_vector WHERE tenant = $1::text AND collection_id = 1 AND $2::int8 > 0"
+        " ORDER BY embedding::vector(384) <#> $3::vector(384) LIMIT $4::int8",
+        tenant, id, vector, static_cast<std::int64_t>(kCandidates));
+    statements.emplace_back(
+        "SELECT chunk_id, (-(embedding <#> $3::vector))::float4 FROM raglan.chunk_vector"
+        " WHERE tenant = $1::text AND collection_id = $2::int8 AND chunk_id = ANY($4::int8[])",
+        tenant, id, vector, Ids(lexical));
+    statements.push_back(postgres_store::select_passages(tenant, id, chosen));
+    statements.emplace_back("COMMIT");
+    return statements;
+  }
+
+  std::string recall() {
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < corpus_.questions.size(); ++i) {
+      const auto exact = nearest(i, true);
+      for (const std::uint64_t id : nearest(i, false)) found += exact.contains(id) ? 1 : 0;
+    }
+    return fmt::format(R"({{"recall@10":{}}})", static_cast<double>(found) /
+                                                    static_cast<double>(corpus_.questions.size()) /
+                                                    static_cast<double>(kRecallOf));
+  }
+
+  std::set<std::uint64_t> nearest(std::size_t question, bool exact) {
+    std::set<std::uint64_t> ids;
+    for (const Candidate& candidate : search(question, {.exact = exact}).result.candidates) {
+      if (candidate.dense_rank > 0 && candidate.dense_rank <= kRecallOf) {
+        ids.insert(candidate.chunk_id);
+      }
+    }
+    return ids;
+  }
+
+  std::string connections(std::size_t count) {
+    std::vector<double> opened;
+    std::vector<double> pooled;
+    postgres::Client client({}, target(), {});
+    auto once = [](postgres::Client& of) -> net::Task<Result<postgres::Rows>> {
+      auto session = co_await of.begin(Deadline());
+      if (!session) co_return forward_error(session);
+      co_return co_await session->execute(postgres::Statement("SELECT 1::int8"), Deadline());
+    };
+    for (std::size_t i = 0; i < count; ++i) {
+      opened.push_back(1e6 * seconds([&] { ask("SELECT 1::int8"); }));
+      pooled.push_back(1e6 * seconds([&] { require(wait(once(client))); }));
+    }
+    return fmt::format(R"({{"opened":{},"pooled":{}}})", quantiles(std::move(opened), "us"),
+                       quantiles(std::move(pooled), "us"));
+  }
+
+  std::string bulk(std::size_t count) {
+    std::vector<std::string> ids;
+    for (std::size_t i = 0; i < count; ++i) ids.push_back(fmt::format("document-{}", i));
+    const double one_by_one = seconds([&] {
+      for (const std::string& id : ids) {
+        require(wait(store_->stored_versions({}, {id}, Deadline())));
+      }
+    });
+    const double at_once =
+        seconds([&] { require(wait(store_->stored_versions({}, ids, Deadline()))); });
+    return fmt::format(R"({{"ids":{},"one_by_one_ms":{},"at_once_ms":{}}})", count,
+                       one_by_one * 1000, at_once * 1000);
+  }
+
+  SearchCorpus corpus_;
+  const std::string url_;
+  net::Resolver resolver_;
+  runtime::Executor executor_{{.name = "bench", .threads = 2}};
+  std::unique_ptr<PostgresStore> store_;
+  net::EventLoops loops_{{.threads = 1}}; // whose last coroutines use the store
+};
+
+} // namespace
+} // namespace raglan::bench
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::cerr << "see the head of postgres.cpp\n";
+    return 64;
+  }
+  raglan::bench::Bench bench(argv[1], argv[2]);
+  for (std::string line; std::getline(std::cin, line);) {
+    std::istringstream words(line);
+    std::string command;
+    std::size_t count = 1;
+    words >> command >> count;
+    std::cout << bench.run(command, count) << std::endl;
+  }
+  return 0;
+}

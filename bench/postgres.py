@@ -1,0 +1,152 @@
+"""The store in PostgreSQL: searches over 100,000 chunks, connections, bulk reads.
+
+    .deps/venv/bin/python bench/postgres.py [--chunks N] [--json]
+
+Needs what bench/search.py needs (its head says what is made and what is real), and starts a PostgreSQL
+with pgvector of its own, with TLS and passwords by SCRAM, on this machine: server and client share the
+processors, and there is no network between them.
+
+  hybrid    a search of both sides with its ten passages, one at a time: p50 and p99
+  recall    of the ten nearest by the HNSW index against the exact ones
+  cpu       processor time of the client for a search, against the same statements sent by plain libpq
+            and their rows dropped
+  connect   a small query on a connection of the pool (which is tried first, as pool_pre_ping says),
+            against one that is opened for it; SQLAlchemy's pool with psycopg beside it
+  bulk      the same ids looked up one by one and by one statement
+Exits 2 on a missed goal.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+import search
+
+sys.path.insert(0, str(search.ROOT / "tests/node"))
+from postgres_server import PostgresServer  # noqa: E402
+
+BINARY = search.ROOT / "build/postgres_bench"
+ROUNDS = 5
+RECALL_GOAL = 0.95
+CPU_GOAL = 1.2
+IDS = (5, 50, 500)
+
+
+class Raglan:
+    def __init__(self, url):
+        self.process = subprocess.Popen(
+            [BINARY, search.WORK, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def do(self, command):
+        print(f"   raglan: {command}", file=sys.stderr)
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"postgres_bench ended with {self.process.wait()}")
+        print(f"      {answer}", end="", file=sys.stderr)
+        return json.loads(answer)
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class SqlAlchemy:
+    """The pool whose names and meanings ours has, with the same settings."""
+
+    def __init__(self, url):
+        sys.path.insert(0, str(search.ROOT / ".deps/peers/sqlalchemy"))
+        import sqlalchemy
+
+        self.text = sqlalchemy.text("SELECT 1::int8")
+        self.engine = sqlalchemy.create_engine(
+            url.replace("postgresql:", "postgresql+psycopg:"), pool_size=20, max_overflow=40, pool_timeout=60,
+            pool_recycle=3600, pool_pre_ping=True)
+
+    def microseconds(self, count):
+        taken = []
+        for _ in range(count):
+            begun = time.perf_counter()
+            with self.engine.connect() as connection:
+                connection.execute(self.text).scalar()
+            taken.append(1e6 * (time.perf_counter() - begun))
+        return statistics.median(taken)
+
+
+def measure(chunks):
+    search.prepare(chunks)
+    server = PostgresServer("shared_buffers = 1GB", "maintenance_work_mem = 1GB", "max_wal_size = 8GB", tls=True)
+    raglan = None
+    try:
+        url = server.url() + "?sslmode=require"
+        raglan = Raglan(url)
+        report = {"chunks": chunks, "ingest": raglan.do("ingest"), "index": raglan.do("index")}
+        raglan.do(f"hybrid {search.QUESTIONS}")  # warms up
+        report["hybrid"] = [raglan.do("hybrid 1000") for _ in range(ROUNDS)]
+        report["recall"] = raglan.do("recall")
+        report["cpu"] = [raglan.do("cpu 1000") for _ in range(ROUNDS)]
+        report["bulk"] = [[raglan.do(f"bulk {ids}") for _ in range(ROUNDS)] for ids in IDS]
+        theirs = SqlAlchemy(url)
+        theirs.microseconds(100)
+        report["connect"] = [
+            {**raglan.do("connect 100"), "sqlalchemy_us": theirs.microseconds(100)} for _ in range(ROUNDS)
+        ]
+        return report
+    finally:
+        if raglan:
+            raglan.end()
+        server.end()
+
+
+def summary(report):
+    middle = statistics.median
+    ingest = report["ingest"]
+    figures = {
+        "hybrid_p50_ms": middle(each["p50_ms"] for each in report["hybrid"]),
+        "hybrid_p99_ms": middle(each["p99_ms"] for each in report["hybrid"]),
+        "recall_at_10": report["recall"]["recall@10"],
+        "cpu_raglan_us": middle(each["raglan_us"] for each in report["cpu"]),
+        "cpu_libpq_us": middle(each["libpq_us"] for each in report["cpu"]),
+        "cpu_ratio": middle(each["ratio"] for each in report["cpu"]),
+        "ingest_chunks_per_s": ingest["chunks"] / ingest["seconds"],
+        "index_s_after_ingest": report["index"]["seconds"],
+        "connect_opened_us": middle(each["opened"]["p50_us"] for each in report["connect"]),
+        "connect_pooled_us": middle(each["pooled"]["p50_us"] for each in report["connect"]),
+        "connect_sqlalchemy_us": middle(each["sqlalchemy_us"] for each in report["connect"]),
+        "pooled_against_sqlalchemy": middle(
+            each["pooled"]["p50_us"] / each["sqlalchemy_us"] for each in report["connect"]),
+    }
+    for name in ("posting_mb", "chunk_mb", "vector_mb", "vector_index_mb", "segments"):
+        figures[name] = report["index"][name]
+    for ids, rounds in zip(IDS, report["bulk"]):
+        figures[f"bulk_{ids}_times"] = middle(each["one_by_one_ms"] / each["at_once_ms"] for each in rounds)
+    return figures
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--chunks", type=int, default=100_000)
+    arguments.add_argument("--json", action="store_true")
+    options = arguments.parse_args()
+    report = measure(options.chunks)
+    figures = summary(report)
+    goals = (("recall_at_10", figures["recall_at_10"] >= RECALL_GOAL), ("cpu_ratio", figures["cpu_ratio"] <= CPU_GOAL))
+    missed = [name for name, met in goals if not met]
+    if options.json:
+        print(json.dumps({"figures": figures, "missed": missed, "runs": report}))
+    else:
+        print(f"PostgreSQL with pgvector, TLS and SCRAM, {options.chunks} chunks (recombined real text)")
+        for name, value in figures.items():
+            print(f"  {name:30} {value:12.3f}")
+        print(f"  goals: recall_at_10 >= {RECALL_GOAL}, cpu_ratio <= {CPU_GOAL}: "
+              f"{'missed ' + ', '.join(missed) if missed else 'met'}")
+    return 2 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
