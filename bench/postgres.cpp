@@ -21,9 +21,12 @@
 
 #include "net/detach.h"
 #include "net/event_loops.h"
+#include "postgres_store/collections.h"
+#include "postgres_store/document_reads.h"
 #include "postgres_store/postgres_store.h"
 #include "runtime/executor.h"
 #include "search_corpus.h"
+#include "store/bm25.h"
 
 namespace raglan::bench {
 namespace {

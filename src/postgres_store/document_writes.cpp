@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/hex.h"
 #include "base/rng.h"
 #include "base/unix_time.h"
 #include "postgres/copy_rows.h"
@@ -283,14 +284,7 @@ class Put {
   }
 
   static std::string hex_of(std::string_view bytes) {
-    static constexpr std::string_view kDigits = "0123456789abcdef";
-    std::string text;
-    text.reserve(2 * bytes.size());
-    for (const unsigned char byte : bytes) {
-      text += kDigits[byte >> 4];
-      text += kDigits[byte & 15];
-    }
-    return text;
+    return to_hex({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
   }
 
   net::Task<Result<>> copy_rows() {

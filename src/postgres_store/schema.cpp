@@ -129,7 +129,8 @@ std::tuple<int, int, int> parse_version(std::string_view text) {
   return {parts[0], parts[1], parts[2]};
 }
 
-net::Task<Result<>> check_database(Session& session, Deadline deadline) {
+// Whether the extension is there already; it may be created.
+net::Task<Result<bool>> check_database(Session& session, Deadline deadline) {
   Statement ask(
       "SELECT current_setting('server_encoding'),"
       " (SELECT extversion FROM pg_extension WHERE extname = 'vector'),"
@@ -150,7 +151,11 @@ net::Task<Result<>> check_database(Session& session, Deadline deadline) {
         "its pgvector is {}, and {}.{}.{} or newer is needed: {}", version, major, minor, patch,
         installed ? "ALTER EXTENSION vector UPDATE" : "install a newer one"));
   }
-  if (installed) co_return Result<>();
+  co_return installed;
+}
+
+// Not safe against another one that does the same, in spite of its words: under the lock.
+net::Task<Result<>> create_extension(Session& session, Deadline deadline) {
   auto created =
       co_await session.execute(Statement("CREATE EXTENSION IF NOT EXISTS vector"), deadline);
   if (created) co_return Result<>();
@@ -210,6 +215,7 @@ net::Task<Result<>> check_and_migrate(Session& session, Deadline deadline) {
   auto locked = co_await session.execute(
       Statement("SELECT pg_advisory_xact_lock($1::int8)", kMigrationLock), deadline);
   if (!locked) co_return forward_error(locked);
+  if (auto ok = co_await create_extension(session, deadline); !ok) co_return ok;
   auto version = co_await read_version(session, deadline); // as whoever had the lock left it
   if (!version) co_return forward_error(version);
   if (auto ok = check_version(*version); !ok) co_return ok;
@@ -224,12 +230,12 @@ net::Task<Result<>> check_and_migrate(Session& session, Deadline deadline) {
 net::Task<Result<std::uint64_t>> prepare_schema(postgres::Client& client, Deadline deadline) {
   auto session = co_await client.begin(deadline);
   if (!session) co_return forward_error(session);
-  auto usable = co_await check_database(*session, deadline);
-  if (!usable) co_return forward_error(usable);
+  auto extended = co_await check_database(*session, deadline);
+  if (!extended) co_return forward_error(extended);
   auto version = co_await read_version(*session, deadline);
   if (!version) co_return forward_error(version);
   if (auto ok = check_version(*version); !ok) co_return forward_error(ok);
-  if (*version < kCurrentVersion) { // the usual case waits for nobody
+  if (!*extended || *version < kCurrentVersion) { // the usual case waits for nobody
     if (auto ok = co_await check_and_migrate(*session, deadline); !ok) co_return forward_error(ok);
   }
   auto epoch = co_await session->execute(Statement("SELECT epoch FROM raglan.store"), deadline);

@@ -30,7 +30,8 @@ class EmbeddedBackend final : public Backend {
   std::unique_ptr<OffloadedStore> offloaded_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Embedded, StoreConformance, testing::Values(&EmbeddedBackend::make));
+INSTANTIATE_TEST_SUITE_P(Embedded, StoreConformance,
+                         testing::Values(BackendKind{"file", &EmbeddedBackend::make}));
 
 } // namespace
 } // namespace raglan::store

@@ -1,7 +1,7 @@
 // What every store promises (store.h), as tests that each store runs: a program that has this
 // header instantiates StoreConformance with its backend.
 //
-//   INSTANTIATE_TEST_SUITE_P(Embedded, StoreConformance, Values(&make_embedded_backend));
+//   INSTANTIATE_TEST_SUITE_P(Embedded, StoreConformance, Values(BackendKind{"file", &make}));
 #pragma once
 
 #include <fmt/format.h>
@@ -35,12 +35,17 @@ class Backend {
   virtual void stop() {}
 };
 
-class StoreConformance
-    : public testing::TestWithParam<std::unique_ptr<Backend> (*)(net::EventLoops&)> {
+struct BackendKind {
+  const char* name;
+  std::unique_ptr<Backend> (*make)(net::EventLoops&);
+  friend void PrintTo(const BackendKind& kind, std::ostream* out) { *out << kind.name; }
+};
+
+class StoreConformance : public testing::TestWithParam<BackendKind> {
  protected:
   StoreConformance() {
     loops_.start();
-    backend_ = GetParam()(loops_);
+    backend_ = GetParam().make(loops_);
     open();
   }
   ~StoreConformance() override {

@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import random
+import tempfile
 import threading
 import time
 import unittest
@@ -27,14 +28,13 @@ class WithPostgres(TemporaryFolderTest):
         type(self).databases += 1
         self.database = f"test{self.databases}"
         self.server.sql(f"CREATE DATABASE {self.database}")
-        self.nodes = 0
 
     def environment(self, **more):
         return {"RAGLAN_STORE__URL": self.server.url(self.database, **more)}
 
     def start_node(self, *options, **keywords):
-        self.nodes += 1
-        node = self.start(*options, data=self.folder / f"node{self.nodes}", env=self.environment(), **keywords)
+        data = tempfile.mkdtemp(dir=self.folder)  # nodes may start at once
+        node = self.start(*options, data=data, env=self.environment(), **keywords)
         self.addCleanup(lambda: self.assertNotIn(PASSWORD, node.log() if not node.log_file.closed else ""))
         return node
 
@@ -156,7 +156,7 @@ class Faults(WithPostgres):
 
     def test_many_nodes_set_it_up_at_once(self):
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            nodes = list(pool.map(lambda _: self.start_node(), range(4)))
+            nodes = list(pool.map(lambda _: self.start_node(), range(6)))
         self.assertEqual(self.server.sql("SELECT count(*) FROM raglan.store", self.database), "1")
         for node in nodes:
             self.assertEqual(node.get("/ready").status, 200)

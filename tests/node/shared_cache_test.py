@@ -319,7 +319,8 @@ class SharedCache(TemporaryFolderTest):
             self.redis.freeze()
             seconds = one.query(f"{QUESTION} {level}").json["timings_ms"]["total"] / 1000
             self.redis.thaw()
-            self.assertGreaterEqual(seconds, timeout, level)
+            # It gives up with the command before it on the same connection, whose turn it was.
+            self.assertGreater(seconds, timeout / 2, level)
             self.assertLess(seconds, 2 * timeout, level)
         one.stop()
 

@@ -25,7 +25,8 @@ class PostgresBackend final : public Backend {
   std::vector<std::unique_ptr<postgres_store::PostgresStore>> stores_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Postgres, StoreConformance, testing::Values(&PostgresBackend::make));
+INSTANTIATE_TEST_SUITE_P(Postgres, StoreConformance,
+                         testing::Values(BackendKind{"server", &PostgresBackend::make}));
 
 } // namespace
 } // namespace raglan::store

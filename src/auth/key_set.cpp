@@ -1,0 +1,36 @@
+#include "auth/key_set.h"
+
+#include <boost/json/parse.hpp>
+
+#include "base/json_lookup.h"
+
+namespace raglan::auth {
+
+Result<KeySet> KeySet::from_jwks(std::string_view json) {
+  boost::system::error_code error;
+  const boost::json::value document = boost::json::parse(json, error);
+  const boost::json::array* entries = error ? nullptr : array_at(document, "keys");
+  if (entries == nullptr) return fail(ErrorCode::kInvalidField, "not a set of keys (JWKS)");
+  if (entries->size() > kMaxKeys) return fail(ErrorCode::kInvalidField, "too many keys");
+  KeySet keys;
+  for (const boost::json::value& entry : *entries) {
+    auto key = VerificationKey::from_jwk(entry);
+    if (key) keys.add(std::string(text_at(entry, "kid")), std::move(*key));
+  }
+  if (keys.size() == 0) return fail(ErrorCode::kInvalidField, "a set without a usable key");
+  return keys;
+}
+
+const VerificationKey* KeySet::find(std::string_view id, std::string_view algorithm) const {
+  const VerificationKey* only = nullptr;
+  for (const auto& [name, key] : keys_) {
+    if (algorithm_name(key.algorithm()) != algorithm) continue;
+    if (!id.empty() && name == id) return &key;
+    if (!id.empty()) continue;
+    if (only != nullptr) return nullptr; // more than one would do
+    only = &key;
+  }
+  return only;
+}
+
+} // namespace raglan::auth
