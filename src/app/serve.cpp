@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "app/auth_metrics.h"
 #include "app/command_line.h"
 #include "app/engine.h"
 #include "app/generator.h"
@@ -92,6 +93,7 @@ class Serving {
     if (!generator) return report_error("serve", generator.error());
     generator_ = std::move(*generator);
     loops_.start();
+    if (auto ok = ask_for_credentials(); !ok) return report_error("serve", ok.error());
     http::Server server(settings_.server, loops_, node_.handler(), node_.hooks());
     const auto server_metrics = node::register_server_metrics(metrics_, server);
     const std::string url = fmt::format("http://{}:{}", listener.address(), listener.port());
@@ -159,6 +161,16 @@ class Serving {
     redis_ = std::move(*client);
     redis_metrics_ = register_redis_metrics(metrics_, *redis_);
     redis_breaker_ = instruments_.breakers.add("redis", [this] { return redis_->stats().breaker; });
+    return {};
+  }
+
+  Result<> ask_for_credentials() {
+    if (settings_.auth.mode == auth::Mode::kNone) return {};
+    auto made = auth::Authenticator::create(settings_.auth, loops_, SystemClock::instance());
+    if (!made) return forward_error(made);
+    authenticator_ = std::move(*made);
+    auth_metrics_ = register_auth_metrics(metrics_, *authenticator_);
+    node_.authenticate_by(*authenticator_);
     return {};
   }
 
@@ -233,8 +245,10 @@ class Serving {
   std::vector<telemetry::Registration> usage_;
   node::Node node_{metrics_, node_config(), SystemClock::instance()};
   std::unique_ptr<Engine> engine_;
-  net::EventLoops loops_{settings_.loops}; // after what its requests use
-  std::unique_ptr<redis::Client> redis_;   // used by requests, until the loops stand still
+  net::EventLoops loops_{settings_.loops};             // after what its requests use
+  std::unique_ptr<auth::Authenticator> authenticator_; // its client needs the loops to end
+  std::vector<telemetry::Registration> auth_metrics_;
+  std::unique_ptr<redis::Client> redis_; // used by requests, until the loops stand still
   std::optional<redis::Fleet> fleet_;
   std::vector<telemetry::Registration> redis_metrics_;
   node::BreakerBoard::Place redis_breaker_;
@@ -267,11 +281,11 @@ int serve(const ServeOptions& options) {
   limit_connections(settings.server);
   auto listener = open_listener(settings.serving);
   if (!listener) return report_error("serve", listener.error());
-  if (!listener->is_loopback()) {
+  if (!listener->is_loopback() && settings.auth.mode == auth::Mode::kNone) {
     fmt::print(stderr,
                "raglan serve: {} can be reached from other machines, and without authentication "
-               "everyone there could read and write. Listen on 127.0.0.1 and put a proxy that "
-               "authenticates in front.\n",
+               "everyone there could read and write. Set auth.mode (docs/auth.md), or listen on "
+               "127.0.0.1 and put a proxy that authenticates in front.\n",
                settings.serving.listen);
     return kExitUsage;
   }

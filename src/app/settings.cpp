@@ -149,6 +149,8 @@ Settings::Settings() {
   registry_.add("limits.free", rate_limits.free, "");
   registry_.add("readiness", readiness, "When a node says that it can serve.");
   registry_.add("log", log, "Lines on stderr.");
+  registry_.add("auth", auth, "Who may ask, and for which tenant.");
+  registry_.add("auth", auth.claims, "");
   registry_.add("store", store_location, "Documents, chunks, vectors and their indexes.");
   registry_.add("store", store, "");
   registry_.add("store", postgres, "");

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/local_llm.h"
+#include "auth/config.h"
 #include "auth/rate_limits.h"
 #include "base/log.h"
 #include "base/result.h"
@@ -122,6 +123,7 @@ class Settings {
   LocalLlmConfig local_llm;
   rag::PromptConfig prompt;
   rag::ExtractiveConfig extractive;
+  auth::AuthConfig auth;
   redis::ClientConfig redis;
   redis::SubscriberConfig redis_subscriber;
   node::ReadinessConfig readiness;

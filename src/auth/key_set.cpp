@@ -1,5 +1,6 @@
 #include "auth/key_set.h"
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 
 #include "base/json_lookup.h"
@@ -19,6 +20,11 @@ Result<KeySet> KeySet::from_jwks(std::string_view json) {
   }
   if (keys.size() == 0) return fail(ErrorCode::kInvalidField, "a set without a usable key");
   return keys;
+}
+
+bool KeySet::knows(std::string_view id) const {
+  return id.empty() ||
+         std::ranges::any_of(keys_, [id](const auto& each) { return each.first == id; });
 }
 
 const VerificationKey* KeySet::find(std::string_view id, std::string_view algorithm) const {

@@ -28,6 +28,8 @@ class KeySet {
 
   // The key of that id and algorithm. Without an id, the only one of that algorithm. Null: none.
   const VerificationKey* find(std::string_view id, std::string_view algorithm) const;
+  // Whether there is a key of that id; of none, when it is empty.
+  bool knows(std::string_view id) const;
   std::size_t size() const { return keys_.size(); }
 
  private:

@@ -39,6 +39,7 @@ void Request::clear() {
   minor_version = 1;
   keep_alive = true;
   received_at = {};
+  context.reset();
   route = {};
   path_parameters.clear();
 }

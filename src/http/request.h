@@ -28,6 +28,8 @@ struct Request {
   bool keep_alive = true;      // what the client asked for
   std::string remote_address;  // without the port
   MonotonicTime received_at{}; // when its head was complete
+  // Of whoever wraps the handlers: who asks, say. The server makes it null for each request.
+  std::shared_ptr<const void> context;
   // Memory for the answer's body, of an earlier one on this connection; its content means nothing.
   std::string spare_body;
   // Set by the router.

@@ -10,6 +10,7 @@
 #include "base/json_text.h"
 #include "node/body_work.h"
 #include "node/cache_purge.h"
+#include "node/identity_scope.h"
 #include "node/query_json.h"
 #include "node/request_scope.h"
 #include "rag/query_key.h"
@@ -196,9 +197,8 @@ net::Task<http::Response> warm(CacheRouteParts parts, http::Request& request) {
   if (!deadline) co_return error_reply(deadline.error(), request);
   const std::size_t body_bytes = request.body.size();
   auto parse = [body = std::move(request.body), held = request.body_reservation,
-                top_k = parts.top_k] {
-    return parse_warm(body, std::string(store::kDefaultTenant), top_k);
-  };
+                tenant = identity_of(request).tenant,
+                top_k = parts.top_k] { return parse_warm(body, tenant, top_k); };
   auto requests =
       co_await work_on_body(body_bytes, parts.bulk, std::move(parse), *deadline, parts.clock);
   if (!requests) co_return error_reply(requests.error(), request);

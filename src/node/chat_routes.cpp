@@ -8,6 +8,7 @@
 #include "node/body_work.h"
 #include "node/charge.h"
 #include "node/chat_json.h"
+#include "node/identity_scope.h"
 #include "node/reply_json.h"
 #include "node/request_scope.h"
 
@@ -56,9 +57,8 @@ net::Task<http::Response> complete(const QueryRouteParts& parts, std::string_vie
   if (!tier) co_return error_reply(tier.error(), request);
   const std::size_t body_bytes = request.body.size();
   auto parse = [body = std::move(request.body), held = request.body_reservation, generator,
-                top_k = parts.top_k] {
-    return parse_chat(body, std::string(store::kDefaultTenant), top_k, generator);
-  };
+                tenant = identity_of(request).tenant,
+                top_k = parts.top_k] { return parse_chat(body, tenant, top_k, generator); };
   auto parsed =
       co_await work_on_body(body_bytes, parts.bulk, std::move(parse), *deadline, parts.clock);
   if (!parsed) co_return error_reply(parsed.error(), request);

@@ -7,6 +7,7 @@
 
 #include "base/json_text.h"
 #include "node/body_work.h"
+#include "node/identity_scope.h"
 #include "node/request_scope.h"
 #include "store/rules.h"
 
@@ -135,7 +136,7 @@ class DocumentRoutes {
   net::Task<http::Response> list(http::Request& request) const {
     const auto deadline = request_deadline(request, parts_.request_timeout);
     if (!deadline) co_return error_reply(deadline.error(), request);
-    auto parameters = list_parameters(request, tenant());
+    auto parameters = list_parameters(request, identity_of(request).tenant);
     if (!parameters) co_return error_reply(parameters.error(), request);
     auto page =
         co_await parts_.store.list(std::move(parameters->collection), std::move(parameters->after),
@@ -151,7 +152,7 @@ class DocumentRoutes {
   net::Task<http::Response> get(http::Request& request) const {
     const auto deadline = request_deadline(request, parts_.request_timeout);
     if (!deadline) co_return error_reply(deadline.error(), request);
-    auto collection = collection_parameter(request, tenant());
+    auto collection = collection_parameter(request, identity_of(request).tenant);
     if (!collection) co_return error_reply(collection.error(), request);
     auto document = co_await parts_.store.get(std::move(*collection),
                                               std::string(request.path_parameter("id")), *deadline);
@@ -166,7 +167,7 @@ class DocumentRoutes {
   net::Task<http::Response> remove(http::Request& request) const {
     const auto deadline = request_deadline(request, parts_.request_timeout);
     if (!deadline) co_return error_reply(deadline.error(), request);
-    auto collection = collection_parameter(request, tenant());
+    auto collection = collection_parameter(request, identity_of(request).tenant);
     if (!collection) co_return error_reply(collection.error(), request);
     const std::string id(request.path_parameter("id"));
     auto removed = co_await parts_.store.remove(std::move(*collection), id, *deadline);
@@ -176,11 +177,8 @@ class DocumentRoutes {
   }
 
  private:
-  // Until authentication says otherwise.
-  static std::string tenant() { return std::string(store::kDefaultTenant); }
-
   net::Task<Result<ParsedDocuments>> parse(http::Request& request, Deadline deadline) const {
-    auto collection = collection_parameter(request, tenant());
+    auto collection = collection_parameter(request, identity_of(request).tenant);
     if (!collection) co_return forward_error(collection);
     const std::size_t body_bytes = request.body.size();
     auto work = [collection = std::move(*collection), body = std::move(request.body),

@@ -4,6 +4,7 @@
 
 #include "node/browser_guard.h"
 #include "node/health_routes.h"
+#include "node/identity_scope.h"
 #include "node/request_scope.h"
 
 namespace raglan::node {
@@ -50,7 +51,13 @@ std::vector<Check> Node::all_checks(NodeConfig config) {
   return checks;
 }
 
-http::Handler Node::handler() { return with_request_id(router_.handler(), clock_); }
+http::Handler Node::handler() {
+  http::Handler handler = router_.handler();
+  if (authenticator_ != nullptr) {
+    handler = with_identity(std::move(handler), *authenticator_, clock_);
+  }
+  return with_request_id(std::move(handler), clock_);
+}
 
 http::ServerHooks Node::hooks() {
   return {[this](const http::CompletedRequest& done) { request_metrics_.observe(done); }};
@@ -63,7 +70,10 @@ void Node::start(const Service& service) {
 }
 
 net::Task<http::Response> Node::forward(http::Request& request) {
-  if (auto ok = check_browser(request, hosts_); !ok) return refuse(request, ok.error());
+  // Where there are credentials no page has those of its reader.
+  if (authenticator_ == nullptr) {
+    if (auto ok = check_browser(request, hosts_); !ok) return refuse(request, ok.error());
+  }
   const Loaded* loaded = loaded_.load();
   if (loaded == nullptr) {
     return refuse(request, {ErrorCode::kUnavailable, "the node is starting", ""});

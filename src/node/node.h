@@ -15,6 +15,7 @@
 
 #include <atomic>
 
+#include "auth/authenticator.h"
 #include "http/server.h"
 #include "node/readiness.h"
 #include "node/request_metrics.h"
@@ -39,6 +40,9 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
+  // Before `handler` is called: only who has credentials is served then. It must outlive the loops'
+  // last request.
+  void authenticate_by(auth::Authenticator& authenticator) { authenticator_ = &authenticator; }
   http::Handler handler();
   http::ServerHooks hooks();
   RequestMetrics& request_metrics() { return request_metrics_; }
@@ -61,6 +65,7 @@ class Node {
   const Clock& clock_;
   const std::vector<std::string> hosts_;
   RequestMetrics request_metrics_;
+  auth::Authenticator* authenticator_ = nullptr;
   std::unique_ptr<const Loaded> loaded_owner_;
   std::atomic<const Loaded*> loaded_{nullptr};
   runtime::Executor checks_;

@@ -12,6 +12,7 @@
 #include "node/body_work.h"
 #include "node/charge.h"
 #include "node/chat_json.h"
+#include "node/identity_scope.h"
 #include "node/json_fields.h"
 #include "node/query_json.h"
 #include "node/request_scope.h"
@@ -85,13 +86,13 @@ net::Task<http::Response> create_embeddings(const OpenAiRouteParts& parts, http:
   if (parts.limits.limits(*tier)) {
     std::size_t tokens = 0;
     for (const std::string& input : parsed->inputs) tokens += model::estimate_tokens(input);
-    charge = co_await charge_for(parts.limits, {std::string(store::kDefaultTenant), *tier},
+    charge = co_await charge_for(parts.limits, {identity_of(request).tenant, *tier},
                                  {.tokens = static_cast<std::int64_t>(tokens)}, *deadline);
     if (!charge.allowed()) co_return charge.refusal(request);
   }
   const bool single = parsed->inputs.size() == 1;
   model::EmbeddingRequest wanted{
-      .tenant = std::string(store::kDefaultTenant),
+      .tenant = identity_of(request).tenant,
       .texts = std::move(parsed->inputs),
       .priority = single ? model::EmbeddingPriority::kQuery : model::EmbeddingPriority::kIngest,
       .deadline = *deadline};

@@ -11,6 +11,7 @@
 #include "net/together.h"
 #include "node/body_work.h"
 #include "node/charge.h"
+#include "node/identity_scope.h"
 #include "node/query_json.h"
 #include "node/query_stream.h"
 #include "node/remembered_queries.h"
@@ -37,15 +38,14 @@ http::Response reply_response(const rag::QueryReply& reply, bool explain, http::
 Result<ParsedQuery> parse_small(const QueryRouteParts& parts, const http::Request& request,
                                 QueryParser parser) {
   return RememberedQueries::of_this_thread().parse(
-      request.body, {parser, std::string(store::kDefaultTenant), parts.top_k});
+      request.body, {parser, identity_of(request).tenant, parts.top_k});
 }
 
 net::Task<Result<ParsedQuery>> parse_large(const QueryRouteParts& parts, http::Request& request,
                                            QueryParser parser, Deadline deadline) {
   auto parse = [body = std::move(request.body), held = request.body_reservation, parser,
-                top_k = parts.top_k] {
-    return parser(body, std::string(store::kDefaultTenant), top_k);
-  };
+                tenant = identity_of(request).tenant,
+                top_k = parts.top_k] { return parser(body, tenant, top_k); };
   co_return co_await net::offload(parts.bulk, std::move(parse), deadline, parts.clock);
 }
 

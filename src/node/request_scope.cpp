@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/ids.h"
+#include "node/identity_scope.h"
 
 namespace raglan::node {
 namespace {
@@ -65,6 +66,7 @@ Result<Deadline> request_deadline(const http::Request& request, Duration max) {
 }
 
 Result<policy::Tier> request_tier(const http::Request& request, std::string_view header) {
+  if (request.context) return identity_of(request).tier;
   const auto named = header.empty() ? std::nullopt : request.headers.find(header);
   if (!named) return policy::Tier::kPaid;
   const auto tier = policy::tier_from_name(*named);

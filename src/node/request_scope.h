@@ -43,8 +43,8 @@ net::Task<http::Response> refuse(const http::Request& request, Error error);
 // number.
 Result<Deadline> request_deadline(const http::Request& request, Duration max);
 
-// The tier that `header` names; kPaid without one, or when `header` is empty. kInvalidField when
-// it names none of vip, paid and free.
+// Of who has credentials (identity_scope.h), their tier. Else the one that `header` names; kPaid
+// without one, or when `header` is empty. kInvalidField when it names none of vip, paid and free.
 Result<policy::Tier> request_tier(const http::Request& request, std::string_view header);
 
 } // namespace raglan::node

@@ -1,0 +1,54 @@
+// Who a request is from, by its Authorization header.
+//
+//   auto authenticator = Authenticator::create(config, loops, clock);
+//   auto identity = co_await (*authenticator)->authenticate(header, deadline);
+//
+// Thread safety: any of the loops, concurrently. It must outlive the loops' last coroutine.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "auth/jwks_source.h"
+#include "base/log_throttle.h"
+
+namespace raglan::auth {
+
+struct AuthStats {
+  std::uint64_t accepted = 0; // so far
+  std::uint64_t refused = 0;
+  std::uint64_t failed = 0; // the issuer's keys could not be read
+};
+
+class Authenticator {
+ public:
+  // Reads the key. Errors: kInvalidField, which names the setting.
+  static Result<std::unique_ptr<Authenticator>> create(const AuthConfig& config,
+                                                       net::EventLoops& loops, const Clock& clock);
+
+  // Errors: kUnauthenticated (no credentials, or of no use; why is in the log, at debug), and those
+  // of JwksSource.
+  net::Task<Result<Identity>> authenticate(std::string_view authorization, Deadline deadline);
+
+  AuthStats stats() const;
+
+ private:
+  Authenticator(const AuthConfig& config, const Clock& clock)
+      : claims_(config.claims), clock_(clock) {}
+
+  net::Task<Result<Identity>> verify(std::string_view token, Deadline deadline);
+
+  const JwtClaims claims_;
+  const Clock& clock_;
+  JwksSource::Keys fixed_; // null: they are published
+  std::optional<JwksSource> source_;
+  std::atomic<std::uint64_t> accepted_ = 0;
+  std::atomic<std::uint64_t> refused_ = 0;
+  std::atomic<std::uint64_t> failed_ = 0;
+};
+
+} // namespace raglan::auth

@@ -1,0 +1,59 @@
+// The keys that an issuer publishes, fetched and kept.
+//
+// What was fetched is used for `jwks_refresh` and then fetched again, behind the requests: they go
+// on with what there is, for as long as the issuer is away. A key that is not known may be a new
+// one: then the set is fetched at once, but not more than every kMinInterval, so that nobody can
+// have us call the issuer for every request.
+//
+// Thread safety: any of the loops, concurrently. It must outlive the loops' last coroutine.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "auth/config.h"
+#include "auth/key_set.h"
+#include "base/deadline.h"
+#include "base/guarded.h"
+#include "http/client.h"
+#include "net/single_flight.h"
+
+namespace raglan::auth {
+
+class JwksSource {
+ public:
+  using Keys = std::shared_ptr<const KeySet>;
+  static constexpr std::chrono::seconds kMinInterval{30};
+  static constexpr std::chrono::seconds kFetchTimeout{5};
+  static constexpr std::uint64_t kMaxBytes = 256 * 1024;
+
+  JwksSource(const AuthConfig& config, net::EventLoops& loops, const Clock& clock);
+
+  // Fetches them when there are none yet. Errors: kUnavailable (the issuer does not answer, or with
+  // no keys), kDeadlineExceeded, kClientClosed.
+  net::Task<Result<Keys>> keys(Deadline deadline);
+  // Newer ones than `known`, which lack what was looked for; the same when there may be none yet.
+  net::Task<Result<Keys>> newer(Keys known, Deadline deadline);
+
+ private:
+  struct State {
+    Keys keys;
+    MonotonicTime fetched_at{};
+    std::optional<MonotonicTime> tried_at;
+  };
+
+  bool may_try(MonotonicTime now, Duration interval);
+  net::Task<Result<Keys>> fetch(Deadline deadline);
+  net::Task<Result<Keys>> fetch_now();
+  net::Task<void> refresh();
+
+  const std::string url_;
+  const Duration refresh_;
+  const Clock& clock_;
+  http::Client client_;
+  net::SingleFlight<Keys> fetches_;
+  Guarded<State> state_;
+};
+
+} // namespace raglan::auth
