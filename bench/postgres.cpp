@@ -243,7 +243,7 @@ class Bench {
     statements.emplace_back("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     statements.push_back(postgres_store::select_collection({}));
     statements.emplace_back(
-        "SELECT p.term, p.entries FROM raglan.segment s JOIN raglan.posting p"
+        "SELECT p.term, p.chunks, p.entries FROM raglan.segment s JOIN raglan.posting p"
         " USING (tenant, collection_id, segment_id)"
         " WHERE s.tenant = $1::text AND s.collection_id = $2::int8 AND p.term = ANY($3::int8[])",
         tenant, id, Ids(terms));
@@ -254,7 +254,7 @@ class Bench {
     statements.emplace_back(
         "SELECT set_config('hnsw.ef_search', $1::text, true),"
         " set_config('hnsw.iterative_scan', 'strict_order', true)",
-        std::to_string(kCandidates));
+        "300");
     statements.emplace_back(
         "SELECT chunk_id, (-(embedding::vector(384) <#> $3::vector(384)))::float4"
         " FROM raglan.chunk_vector WHERE tenant = $1::text AND collection_id = 1 AND $2::int8 > 0"

@@ -85,6 +85,10 @@ class Serving {
         data_folder_(std::move(data_folder)),
         usage_(telemetry::register_resource_metrics(metrics_, telemetry::ResourceReader())) {}
 
+  ~Serving() {
+    if (authenticator_) authenticator_->close();
+  }
+
   int run(net::Listener listener, const sigset_t& stop_signals) {
     if (auto ok = connect_redis(); !ok) return report_error("serve", ok.error());
     join_fleet();
@@ -245,8 +249,8 @@ class Serving {
   std::vector<telemetry::Registration> usage_;
   node::Node node_{metrics_, node_config(), SystemClock::instance()};
   std::unique_ptr<Engine> engine_;
-  net::EventLoops loops_{settings_.loops};             // after what its requests use
-  std::unique_ptr<auth::Authenticator> authenticator_; // its client needs the loops to end
+  std::unique_ptr<auth::Authenticator> authenticator_;
+  net::EventLoops loops_{settings_.loops}; // after what its requests use
   std::vector<telemetry::Registration> auth_metrics_;
   std::unique_ptr<redis::Client> redis_; // used by requests, until the loops stand still
   std::optional<redis::Fleet> fleet_;

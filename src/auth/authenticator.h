@@ -30,6 +30,11 @@ class Authenticator {
   static Result<std::unique_ptr<Authenticator>> create(const AuthConfig& config,
                                                        net::EventLoops& loops, const Clock& clock);
 
+  // When no request is under way, before the loops are destroyed; the rest of it must outlive them.
+  void close() {
+    if (source_) source_->close();
+  }
+
   // Errors: kUnauthenticated (no credentials, or of no use; why is in the log, at debug), and those
   // of JwksSource.
   net::Task<Result<Identity>> authenticate(std::string_view authorization, Deadline deadline);

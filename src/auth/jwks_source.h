@@ -8,6 +8,7 @@
 // Thread safety: any of the loops, concurrently. It must outlive the loops' last coroutine.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,10 +26,13 @@ class JwksSource {
  public:
   using Keys = std::shared_ptr<const KeySet>;
   static constexpr std::chrono::seconds kMinInterval{30};
+  static constexpr std::chrono::seconds kRetryInterval{1}; // while there are none
   static constexpr std::chrono::seconds kFetchTimeout{5};
   static constexpr std::uint64_t kMaxBytes = 256 * 1024;
 
   JwksSource(const AuthConfig& config, net::EventLoops& loops, const Clock& clock);
+  // Ends its connections: before the loops are destroyed, which the rest of it must outlive.
+  void close() { client_.reset(); }
 
   // Fetches them when there are none yet. Errors: kUnavailable (the issuer does not answer, or with
   // no keys), kDeadlineExceeded, kClientClosed.
@@ -51,8 +55,9 @@ class JwksSource {
   const std::string url_;
   const Duration refresh_;
   const Clock& clock_;
-  http::Client client_;
+  std::optional<http::Client> client_; // nothing once it is closed
   net::SingleFlight<Keys> fetches_;
+  std::atomic<bool> fetching_ = false;
   Guarded<State> state_;
 };
 

@@ -257,6 +257,16 @@ TEST(KeySet, WithoutAnIdOnlyTheOnlyKeyOfItsAlgorithmIsMeant) {
   EXPECT_NE(keys.find("b", "HS256"), nullptr);
 }
 
+TEST(KeySet, AKeyWithoutAnIdIsThatOfAnyToken) {
+  KeySet keys;
+  keys.add("", *VerificationKey::from_secret(kSecret));
+  EXPECT_NE(keys.find("whatever", "HS256"), nullptr);
+  EXPECT_TRUE(keys.knows("whatever"));
+  keys.add("named", *VerificationKey::from_secret(std::string(32, 'n')));
+  EXPECT_EQ(keys.find("named", "HS256"), keys.find("named", "HS256"));
+  EXPECT_NE(keys.find("named", "HS256"), keys.find("whatever", "HS256"));
+}
+
 TEST(VerificationKey, WeakAndForeignKeysAreRefused) {
   EXPECT_FALSE(VerificationKey::from_secret(std::string(31, 's')));
   EXPECT_TRUE(VerificationKey::from_secret(std::string(32, 's')));

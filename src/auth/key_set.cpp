@@ -23,20 +23,22 @@ Result<KeySet> KeySet::from_jwks(std::string_view json) {
 }
 
 bool KeySet::knows(std::string_view id) const {
-  return id.empty() ||
-         std::ranges::any_of(keys_, [id](const auto& each) { return each.first == id; });
+  return id.empty() || std::ranges::any_of(keys_, [id](const auto& each) {
+           return each.first.empty() || each.first == id;
+         });
 }
 
 const VerificationKey* KeySet::find(std::string_view id, std::string_view algorithm) const {
   const VerificationKey* only = nullptr;
+  std::size_t candidates = 0;
   for (const auto& [name, key] : keys_) {
     if (algorithm_name(key.algorithm()) != algorithm) continue;
     if (!id.empty() && name == id) return &key;
-    if (!id.empty()) continue;
-    if (only != nullptr) return nullptr; // more than one would do
+    if (!id.empty() && !name.empty()) continue;
     only = &key;
+    ++candidates;
   }
-  return only;
+  return candidates == 1 ? only : nullptr; // of several each might be meant
 }
 
 } // namespace raglan::auth

@@ -26,9 +26,10 @@ class KeySet {
     keys_.emplace_back(std::move(id), std::move(key));
   }
 
-  // The key of that id and algorithm. Without an id, the only one of that algorithm. Null: none.
+  // The key of that id and algorithm; else the only one of that algorithm, if neither says which it
+  // is: there is no id, or the key has none. Null: none.
   const VerificationKey* find(std::string_view id, std::string_view algorithm) const;
-  // Whether there is a key of that id; of none, when it is empty.
+  // Whether `find` need not look for a newer set.
   bool knows(std::string_view id) const;
   std::size_t size() const { return keys_.size(); }
 

@@ -174,6 +174,7 @@ net::Task<http::Response> purge(CacheRouteParts parts, http::Request& request) {
   }
   auto wanted = purge_parameters(request);
   if (!wanted) co_return error_reply(wanted.error(), request);
+  if (wanted->collection && !wanted->tenant) wanted->tenant = identity_of(request).tenant;
   json::object removed;
   Result<> whole;
   const auto count = [&](std::string_view cache, Result<std::size_t> entries) {

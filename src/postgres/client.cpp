@@ -17,8 +17,9 @@ net::Task<Result<Session>> Client::begin(Deadline deadline) {
                    "PostgreSQL is left alone for a while, as it did not answer");
   }
   auto lease = co_await pool_.acquire(deadline);
-  if (lease) co_return Session(*this, std::move(*permit), std::move(*lease));
-  permit->report(policy::outcome_of_error(lease.error().code), clock_.now());
+  if (lease) co_return Session(*this, std::move(*permit), std::move(*lease), clock_.now());
+  const bool unreachable = lease.error().code == ErrorCode::kUnavailable;
+  permit->report(unreachable ? policy::Outcome::kFailure : policy::Outcome::kNeutral, clock_.now());
   co_return forward_error(lease);
 }
 
@@ -27,7 +28,10 @@ Session::~Session() { permit_.report(outcome_, client_.clock_.now()); }
 template <typename T>
 Result<T> Session::noted(Result<T> result) {
   if (result) return result;
-  const policy::Outcome outcome = policy::outcome_of_error(result.error().code);
+  const bool hurried = result.error().code == ErrorCode::kDeadlineExceeded &&
+                       client_.clock_.now() - began_ < kFairChance;
+  const policy::Outcome outcome =
+      hurried ? policy::Outcome::kNeutral : policy::outcome_of_error(result.error().code);
   if (outcome_ != policy::Outcome::kFailure) outcome_ = outcome;
   return result;
 }
@@ -47,6 +51,10 @@ net::Task<Result<std::uint64_t>> Session::copy_in(std::string sql, std::string d
                                                   Deadline deadline) {
   client_.note(sql);
   co_return noted(co_await lease_->copy_in(std::move(sql), data, deadline));
+}
+
+net::Task<void> Session::roll_back(Deadline deadline) {
+  if (lease_->in_transaction()) (void)co_await execute(Statement("ROLLBACK"), deadline);
 }
 
 } // namespace raglan::postgres

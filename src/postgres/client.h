@@ -6,8 +6,9 @@
 //   auto rows = co_await session->execute(Statement("SELECT 1::int8"), deadline);
 //
 // A session is one connection for as long as it lives, and one call to the breaker: what became of
-// its statements is told when it ends. A server that does not answer, or not in time, is a failure;
-// a statement that it refuses is none.
+// its statements is told when it ends. A server that does not answer, or not in time though it had
+// kFairChance, is a failure; a statement that it refuses is none, nor is a wait for a connection of
+// the pool, nor a request that left it no time.
 //
 // Errors: those of postgres/pool.h and postgres/connection.h; kUnavailable while the breaker is
 // open.
@@ -39,6 +40,8 @@ class Client;
 
 class Session {
  public:
+  static constexpr std::chrono::seconds kFairChance{1};
+
   Session(Session&&) noexcept = default;
   Session& operator=(Session&&) = delete;
   ~Session();
@@ -48,11 +51,15 @@ class Session {
   net::Task<Result<std::vector<Rows>>> execute_all(std::vector<Statement> statements,
                                                    Deadline deadline);
   net::Task<Result<std::uint64_t>> copy_in(std::string sql, std::string data, Deadline deadline);
+  // Ends the transaction that is open, if one is: of who has found that there is nothing to do. The
+  // connection would be closed else.
+  net::Task<void> roll_back(Deadline deadline);
 
  private:
   friend class Client;
-  Session(Client& client, policy::CircuitBreaker::Permit permit, Pool::Lease lease)
-      : client_(client), permit_(std::move(permit)), lease_(std::move(lease)) {}
+  Session(Client& client, policy::CircuitBreaker::Permit permit, Pool::Lease lease,
+          MonotonicTime began)
+      : client_(client), permit_(std::move(permit)), lease_(std::move(lease)), began_(began) {}
 
   template <typename T>
   Result<T> noted(Result<T> result);
@@ -60,6 +67,7 @@ class Session {
   Client& client_;
   policy::CircuitBreaker::Permit permit_;
   Pool::Lease lease_;
+  MonotonicTime began_;
   policy::Outcome outcome_ = policy::Outcome::kSuccess; // the worst so far
 };
 

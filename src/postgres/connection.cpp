@@ -188,6 +188,11 @@ bool Connection::reusable() const {
          PQtransactionStatus(connection_.get()) == PQTRANS_IDLE;
 }
 
+bool Connection::in_transaction() const {
+  const auto status = PQtransactionStatus(connection_.get());
+  return !busy_ && !broken_ && (status == PQTRANS_INTRANS || status == PQTRANS_INERROR);
+}
+
 // The server learns on a connection of its own that it works for nobody; that blocks.
 void Connection::abandon() {
   PGcancel* cancel = PQgetCancel(connection_.get());

@@ -68,6 +68,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Whether the next user finds it as new: nothing under way, no transaction open.
   bool reusable() const;
+  // Whether one is open, and nothing under way.
+  bool in_transaction() const;
   void attach(const boost::asio::any_io_executor& loop);
   void detach();
 

@@ -124,6 +124,10 @@ net::Task<Result<>> Pool::fill(Hold& hold, Kind kind, Deadline deadline) {
   }
   const Deadline until = deadline.capped(kConnectTimeout, target_.clock.now());
   auto opened = co_await Connection::open(target_, until);
+  if (!opened && opened.error().code == ErrorCode::kDeadlineExceeded &&
+      !deadline.expired(target_.clock.now())) {
+    co_return fail(ErrorCode::kUnavailable, "no connection to PostgreSQL: it takes too long");
+  }
   if (!opened) co_return forward_error(opened);
   hold.connection = std::move(*opened);
   const MonotonicTime now = target_.clock.now();

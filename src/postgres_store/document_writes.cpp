@@ -57,7 +57,8 @@ void add_delete_parts(std::vector<Statement>& statements, const std::string& ten
       tenant, collection_id, document_keys);
 }
 
-Result<> check_characters(const store::PreparedDocument& prepared) {
+Result<> check_characters(const store::PreparedDocument& prepared,
+                          const std::vector<store::Field>& fields) {
   const auto refuse = [](std::string_view text, std::string_view param) -> Result<> {
     if (text.find('\0') == text.npos) return {};
     return fail(ErrorCode::kInvalidField, "PostgreSQL does not keep the character U+0000",
@@ -69,6 +70,9 @@ Result<> check_characters(const store::PreparedDocument& prepared) {
   if (auto ok = refuse(document.uri, "/uri"); !ok) return ok;
   for (const Chunk& chunk : prepared.chunks) {
     if (auto ok = refuse(chunk.title_path, "/text"); !ok) return ok;
+  }
+  for (const store::Field& field : fields) {
+    if (auto ok = refuse(field.key, "/metadata"); !ok) return ok;
   }
   return {};
 }
@@ -337,17 +341,19 @@ class Put {
 
   net::Task<Result<>> copy_postings(const std::map<Term, std::vector<Posting>>& postings) {
     if (postings.empty()) co_return Result<>();
-    CopyRows rows(5);
+    CopyRows rows(6);
     for (const auto& [term, entries] : postings) {
       rows.begin_row()
           .add(key_.tenant)
           .add(collection_id_)
           .add(segment_id_)
           .add(static_cast<std::int64_t>(term))
+          .add(static_cast<std::int32_t>(entries.size()))
           .add(encode_postings(entries));
     }
-    co_return co_await copy("raglan.posting (tenant, collection_id, segment_id, term, entries)",
-                            std::move(rows));
+    co_return co_await copy(
+        "raglan.posting (tenant, collection_id, segment_id, term, chunks, entries)",
+        std::move(rows));
   }
 
   net::Task<Result<>> copy(std::string_view table, CopyRows rows) {
@@ -379,7 +385,7 @@ Result<CheckedDocument> check_to_write(store::PreparedDocument document, std::si
                                        std::size_t max_metadata_bytes) {
   auto fields = store::check_document(document, dimension, max_metadata_bytes);
   if (!fields) return forward_error(fields);
-  if (auto ok = check_characters(document); !ok) return forward_error(ok);
+  if (auto ok = check_characters(document, *fields); !ok) return forward_error(ok);
   CheckedDocument checked{std::move(document), std::move(*fields), {}};
   for (const Chunk& chunk : checked.prepared.chunks) checked.terms.push_back(terms_of(chunk));
   return checked;
@@ -397,6 +403,9 @@ net::Task<Result<>> remove_document(Session& session, const store::CollectionKey
                                     const std::string& document_id, Deadline deadline) {
   std::vector<Statement> begin;
   begin.emplace_back("BEGIN");
+  begin.emplace_back( // first, as whoever writes: it cannot be deleted until the commit
+      "SELECT FROM raglan.collection WHERE tenant = $1::text AND name = $2::text FOR KEY SHARE",
+      key.tenant, key.name);
   begin.emplace_back(
       "SELECT d.collection_id, d.document_key FROM raglan.collection c JOIN raglan.document d"
       " USING (tenant, collection_id) WHERE c.tenant = $1::text AND c.name = $2::text"

@@ -58,7 +58,8 @@ class Condition {
     const bool negated = filter.type == Type::kNe || filter.type == Type::kNin;
     const bool list = filter.type == Type::kIn || filter.type == Type::kNin;
     if (!list && filter.values_json.size() != 1) return invalid("a comparison has one value");
-    if (filter.values_json.empty()) return std::string(negated ? "true" : "false");
+    const bool known = filter.key.find('\0') == filter.key.npos; // PostgreSQL keeps no such key
+    if (filter.values_json.empty() || !known) return std::string(negated ? "true" : "false");
     const std::string key = parameter(filter.key, "text");
     std::string values;
     for (const std::string& value_json : filter.values_json) {
@@ -67,10 +68,11 @@ class Condition {
       if (error || !value) return invalid("not a value to compare with");
       values += (values.empty() ? "" : " OR ") + compared(*value, order_of(filter.type));
     }
+    // EXISTS, which may be an anti-join: NOT IN is a scan for each row once it outgrows work_mem.
     return fmt::format(
-        "document_key {} (SELECT f.document_key FROM raglan.field f WHERE f.tenant = $1::text AND "
-        "f.collection_id = $2::int8 AND f.key = {} AND ({}))",
-        negated ? "NOT IN" : "IN", key, values);
+        "{}EXISTS (SELECT FROM raglan.field f WHERE f.tenant = $1::text AND f.collection_id = "
+        "$2::int8 AND f.document_key = raglan.chunk_vector.document_key AND f.key = {} AND ({}))",
+        negated ? "NOT " : "", key, values);
   }
 
   std::string compared(const FieldValue& value, std::string_view order) {

@@ -1,7 +1,7 @@
 // Which documents a metadata filter admits, as SQL.
 //
-// The condition is on `document_key`, over raglan.field; keys and values are parameters. What it
-// means is what the embedded store's filter means (store/filter_query.h).
+// The condition is on the rows of raglan.chunk_vector, over raglan.field; keys and values are
+// parameters. What it means is what the embedded store's filter means (store/filter_query.h).
 //
 // Thread safety: pure functions.
 #pragma once
@@ -15,7 +15,7 @@
 
 namespace raglan::postgres_store {
 
-// "(document_key IN (…) AND …)". Its parameters are added to `statement`, whose $1 and $2 must be
+// "(true AND EXISTS (…) AND …)". Its parameters are added to `statement`, whose $1 and $2 must be
 // the tenant and the collection. kInvalidField when a value is no JSON scalar, or a comparison has
 // not exactly one.
 Result<std::string> filter_sql(const store::Filter& filter, postgres::Statement& statement);

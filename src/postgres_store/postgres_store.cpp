@@ -4,14 +4,11 @@
 #include <set>
 #include <utility>
 
-#include "base/log.h"
 #include "net/detach.h"
 #include "postgres_store/collections.h"
 #include "postgres_store/document_reads.h"
 #include "postgres_store/schema.h"
 #include "postgres_store/search.h"
-#include "postgres_store/segments.h"
-#include "postgres_store/vector_index.h"
 #include "store/rules.h"
 
 namespace raglan::postgres_store {
@@ -27,8 +24,6 @@ constexpr std::size_t kMaxGroupChunks = 1024;
 constexpr std::size_t kMaxKnownGenerations = 10'000;
 // A readiness probe must be answered, with whatever answer.
 constexpr std::chrono::seconds kCheckTimeout{2};
-// The longest piece of upkeep is an index of many vectors.
-constexpr std::chrono::hours kUpkeepTimeout{1};
 // A transaction that waited for one that waited for it is done again.
 constexpr int kWriteAttempts = 3;
 
@@ -40,11 +35,6 @@ bool may_be_one_documents_fault(ErrorCode code) {
 
 } // namespace
 
-// Collections that this node tends now; and again, when they were written to meanwhile.
-struct PostgresStore::Upkeep {
-  Guarded<std::map<CollectionKey, bool>> running;
-};
-
 PostgresStore::PostgresStore(store::EmbeddingSpace space, const Config& config,
                              postgres::Target target, Parts parts,
                              postgres::Client::Observers observers)
@@ -53,11 +43,14 @@ PostgresStore::PostgresStore(store::EmbeddingSpace space, const Config& config,
       parts_(std::move(parts)),
       clock_(target.clock),
       client_(config.client, std::move(target), std::move(observers)),
-      upkeep_(std::make_shared<Upkeep>()) {}
+      upkeep_(std::make_unique<Upkeep>(client_, parts_.storage, clock_)) {}
 
 PostgresStore::~PostgresStore() { stop(); }
 
-void PostgresStore::stop() { client_.stop(); }
+void PostgresStore::stop() {
+  client_.stop();
+  probe_.reset();
+}
 
 net::Task<Result<std::unique_ptr<PostgresStore>>> PostgresStore::open(
     store::EmbeddingSpace space, const Config& config, postgres::Target target, Parts parts,
@@ -67,6 +60,7 @@ net::Task<Result<std::unique_ptr<PostgresStore>>> PostgresStore::open(
   auto epoch = co_await prepare_schema(store->client_, deadline);
   if (!epoch) co_return forward_error(epoch);
   store->epoch_ = *epoch;
+  store->upkeep_->sweep(store->parts_.loop);
   co_return store;
 }
 
@@ -130,8 +124,9 @@ net::Task<Result<>> PostgresStore::delete_collection(CollectionKey key, Deadline
   if (!session) co_return forward_error(session);
   auto dropped = co_await drop_collection(*session, key, deadline);
   forget_generation(key);
+  if (!dropped) co_await session->roll_back(deadline);
   if (!dropped) co_return forward_error(dropped);
-  if (dropped->hnsw) co_return co_await drop_index(*session, dropped->id, deadline);
+  if (dropped->hnsw) upkeep_->sweep(parts_.loop); // it takes locks: not while somebody waits
   co_return Result<>();
 }
 
@@ -182,7 +177,7 @@ net::Task<Result<std::vector<Result<WriteState>>>> PostgresStore::put_many(
     co_await write_group(key, std::move(group), std::move(group_states), deadline);
   }
   forget_generation(key);
-  if (std::ranges::any_of(states, &Result<WriteState>::has_value)) tend(key);
+  if (std::ranges::any_of(states, &Result<WriteState>::has_value)) upkeep_->add(parts_.loop, key);
   co_return states;
 }
 
@@ -205,6 +200,7 @@ net::Task<void> PostgresStore::write_group(const CollectionKey& key,
       co_return;
     }
     failure = written.error();
+    co_await session->roll_back(deadline);
     if (failure->code != ErrorCode::kOverloaded) break;
   }
   if (group.size() == 1 || !may_be_one_documents_fault(failure->code)) {
@@ -226,8 +222,9 @@ net::Task<Result<>> PostgresStore::remove(CollectionKey key, std::string documen
   auto session = co_await client_.begin(deadline);
   if (!session) co_return forward_error(session);
   auto removed = co_await remove_document(*session, key, document_id, deadline);
+  if (!removed) co_await session->roll_back(deadline);
   forget_generation(key);
-  if (removed) tend(key);
+  if (removed) upkeep_->add(parts_.loop, key);
   co_return removed;
 }
 
@@ -242,6 +239,8 @@ net::Task<Result<store::DocumentPage>> PostgresStore::list(CollectionKey key, st
                                                            std::uint32_t limit, Deadline deadline) {
   auto session = co_await client_.begin(deadline);
   if (!session) co_return forward_error(session);
+  // Ids have no U+0000, so those after the text are those after what stands before it.
+  after_id.resize(std::min(after_id.size(), after_id.find('\0')));
   co_return co_await read_page(*session, key, after_id, limit, deadline);
 }
 
@@ -257,18 +256,22 @@ net::Task<Result<store::Found>> PostgresStore::search(store::SearchRequest reque
   auto session = co_await client_.begin(deadline);
   if (!session) co_return forward_error(session);
   const SearchParts parts{space_, parts_.search, clock_, epoch_};
-  co_return co_await postgres_store::search(*session, parts, request, choose, deadline);
+  auto found = co_await postgres_store::search(*session, parts, request, choose, deadline);
+  if (!found) co_await session->roll_back(deadline);
+  co_return found;
 }
 
 net::Task<Result<store::Generation>> PostgresStore::generation(CollectionKey key,
                                                                Deadline deadline) {
   const MonotonicTime asked_at = clock_.now();
+  const std::uint64_t writes = generations_.with([](const auto& known) { return known.writes; });
   auto stats = co_await read_stats(key, deadline);
   if (!stats) co_return forward_error(stats);
   if (config_.max_staleness > Duration::zero()) {
     generations_.with([&](auto& known) {
-      if (known.size() >= kMaxKnownGenerations) known.clear();
-      known[key] = {stats->generation, asked_at};
+      if (known.writes != writes) return;
+      if (known.of.size() >= kMaxKnownGenerations) known.of.clear();
+      known.of[key] = {stats->generation, asked_at};
     });
   }
   co_return stats->generation;
@@ -278,65 +281,34 @@ std::optional<Result<store::Generation>> PostgresStore::try_generation(const Col
   if (config_.max_staleness <= Duration::zero()) return std::nullopt;
   const MonotonicTime now = clock_.now();
   return generations_.with([&](const auto& known) -> std::optional<Result<store::Generation>> {
-    const auto found = known.find(key);
-    if (found == known.end() || now - found->second.read_at >= config_.max_staleness) return {};
+    const auto found = known.of.find(key);
+    if (found == known.of.end() || now - found->second.read_at >= config_.max_staleness) return {};
     return found->second.generation;
   });
 }
 
 void PostgresStore::forget_generation(const CollectionKey& key) {
-  generations_.with([&](auto& known) { known.erase(key); });
+  generations_.with([&](auto& known) {
+    known.of.erase(key);
+    ++known.writes;
+  });
 }
 
 Result<> PostgresStore::check() {
-  auto ping = [](PostgresStore& store, Deadline deadline) -> net::Task<Result<>> {
-    auto session = co_await store.client_.begin(deadline);
-    if (!session) co_return forward_error(session);
-    auto rows = co_await session->execute(Statement("SELECT 1"), deadline);
-    if (!rows) co_return forward_error(rows);
-    co_return Result<>();
-  };
-  return net::run_on(parts_.loop, ping(*this, Deadline::after(kCheckTimeout, clock_.now())));
+  const Deadline deadline = Deadline::after(kCheckTimeout, clock_.now());
+  return net::run_on(parts_.loop, ping(deadline));
 }
 
-void PostgresStore::tend(const CollectionKey& key) {
-  const bool begun = upkeep_->running.with([&](auto& running) {
-    const auto [place, added] = running.try_emplace(key, false);
-    if (!added) place->second = true;
-    return added;
-  });
-  if (begun) net::detach(parts_.loop, tend_until_done(upkeep_, key));
-}
-
-net::Task<void> PostgresStore::tend_until_done(std::shared_ptr<Upkeep> upkeep, CollectionKey key) {
-  while (true) {
-    const auto worked = co_await tend_once(key);
-    if (!worked) {
-      log_warning("a collection's upkeep failed", {{"reason", worked.error().message}});
-    }
-    if (worked && *worked) continue;
-    const bool again = upkeep->running.with([&](auto& running) {
-      const auto place = running.find(key);
-      if (worked && std::exchange(place->second, false)) return true;
-      running.erase(place);
-      return false;
-    });
-    if (!again) co_return;
+net::Task<Result<>> PostgresStore::ping(Deadline deadline) {
+  if (!probe_) {
+    auto opened = co_await postgres::Connection::open(client_.target(), deadline);
+    if (!opened) co_return forward_error(opened);
+    probe_ = std::move(*opened);
   }
-}
-
-// Whether something was done, so that there may be more to do.
-net::Task<Result<bool>> PostgresStore::tend_once(const CollectionKey& key) {
-  const Deadline deadline = Deadline::after(kUpkeepTimeout, clock_.now());
-  auto session = co_await client_.begin(deadline);
-  if (!session) co_return forward_error(session);
-  auto rows = co_await session->execute(select_collection(key), deadline);
-  if (!rows) co_return forward_error(rows);
-  auto row = read_collection(*rows);
-  if (!row) co_return false; // deleted
-  auto tidied = co_await tidy_segments(*session, key.tenant, row->id, deadline);
-  if (!tidied || *tidied || !wants_index(*row)) co_return tidied;
-  co_return co_await build_index(*session, key.tenant, *row, deadline);
+  auto rows = co_await probe_->execute(Statement("SELECT 1"), deadline);
+  if (rows) co_return Result<>();
+  probe_.reset();
+  co_return forward_error(rows);
 }
 
 } // namespace raglan::postgres_store

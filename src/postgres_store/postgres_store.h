@@ -22,6 +22,7 @@
 #include "net/offload.h"
 #include "postgres_store/config.h"
 #include "postgres_store/document_writes.h"
+#include "postgres_store/upkeep.h"
 #include "store/store.h"
 
 namespace raglan::postgres_store {
@@ -75,8 +76,6 @@ class PostgresStore final : public store::Store {
   Result<> check() override;
 
  private:
-  struct Upkeep;
-
   PostgresStore(store::EmbeddingSpace space, const Config& config, postgres::Target target,
                 Parts parts, postgres::Client::Observers observers);
 
@@ -87,13 +86,15 @@ class PostgresStore final : public store::Store {
                               std::vector<const CheckedDocument*> group,
                               std::vector<Result<store::WriteState>*> states, Deadline deadline);
   void forget_generation(const store::CollectionKey& key);
-  void tend(const store::CollectionKey& key);
-  net::Task<void> tend_until_done(std::shared_ptr<Upkeep> upkeep, store::CollectionKey key);
-  net::Task<Result<bool>> tend_once(const store::CollectionKey& key);
+  net::Task<Result<>> ping(Deadline deadline);
 
-  struct KnownGeneration {
-    store::Generation generation;
-    MonotonicTime read_at{};
+  struct KnownGenerations {
+    struct Known {
+      store::Generation generation;
+      MonotonicTime read_at{};
+    };
+    std::map<store::CollectionKey, Known> of;
+    std::uint64_t writes = 0; // of this node so far: what was read before the last is not kept
   };
 
   const store::EmbeddingSpace space_;
@@ -102,8 +103,9 @@ class PostgresStore final : public store::Store {
   const Clock& clock_;
   postgres::Client client_;
   std::uint64_t epoch_ = 0;
-  Guarded<std::map<store::CollectionKey, KnownGeneration>> generations_;
-  const std::shared_ptr<Upkeep> upkeep_;
+  Guarded<KnownGenerations> generations_;
+  std::shared_ptr<postgres::Connection> probe_; // of `check`: it waits behind no work
+  const std::unique_ptr<Upkeep> upkeep_;
 };
 
 } // namespace raglan::postgres_store

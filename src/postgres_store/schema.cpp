@@ -20,7 +20,8 @@ using postgres::Statement;
 // One statement each: a statement with parameters holds no second one.
 constexpr std::array kVersion1{
     "CREATE TABLE raglan.store ("
-    " only_row bool PRIMARY KEY DEFAULT true CHECK (only_row), epoch int8 NOT NULL)",
+    " only_row bool PRIMARY KEY DEFAULT true CHECK (only_row), epoch int8 NOT NULL,"
+    " indexing_until timestamptz NOT NULL DEFAULT '-infinity')", // somebody builds an index
     "CREATE SEQUENCE raglan.change_seq", "CREATE SEQUENCE raglan.chunk_id_seq",
     "CREATE TABLE raglan.collection ("
     " tenant text COLLATE \"C\" NOT NULL,"
@@ -34,8 +35,7 @@ constexpr std::array kVersion1{
     " seq int8 NOT NULL,"
     " nonce int8 NOT NULL,"
     " created_at_ms int8 NOT NULL,"
-    " hnsw bool NOT NULL DEFAULT false,"                      // its vectors have an index
-    " upkeep_until timestamptz NOT NULL DEFAULT '-infinity'," // somebody is at it
+    " hnsw bool NOT NULL DEFAULT false," // its vectors have an index
     " PRIMARY KEY (tenant, collection_id), UNIQUE (tenant, name))",
     "CREATE TABLE raglan.document ("
     " tenant text COLLATE \"C\" NOT NULL,"
@@ -96,6 +96,7 @@ constexpr std::array kVersion1{
     " collection_id int8 NOT NULL,"
     " segment_id int8 NOT NULL,"
     " term int8 NOT NULL,"
+    " chunks int4 NOT NULL," // that are among the entries
     " entries bytea NOT NULL,"
     " PRIMARY KEY (tenant, collection_id, segment_id, term))",
     "ALTER TABLE raglan.posting ALTER COLUMN entries SET STORAGE EXTERNAL", // packed already

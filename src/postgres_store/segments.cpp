@@ -4,6 +4,8 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <limits>
 #include <map>
+#include <memory>
+#include <utility>
 
 #include "postgres/copy_rows.h"
 #include "postgres_store/postings.h"
@@ -26,12 +28,48 @@ int size_class(std::uint64_t chunks) {
   return size;
 }
 
+using Ids = boost::unordered_flat_set<std::uint64_t>;
+
+struct Row {
+  std::int64_t term = 0;
+  std::size_t chunks = 0; // 0: none are left
+  std::string entries;
+};
+
+struct Rewritten {
+  std::vector<Row> rows;
+  std::vector<std::int64_t> dropped; // chunks
+};
+
+// Of these rows those that hold something dead, without it.
+Result<Rewritten> without(const postgres::Rows& rows, const Ids& dead) {
+  Rewritten rewritten;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::vector<Posting> entries;
+    if (auto ok = decode_postings(rows.text(i, 1), entries); !ok) return forward_error(ok);
+    const std::size_t before = entries.size();
+    std::erase_if(entries, [&](const Posting& each) {
+      const bool is_dead = dead.contains(each.chunk_id);
+      if (is_dead) rewritten.dropped.push_back(static_cast<std::int64_t>(each.chunk_id));
+      return is_dead;
+    });
+    if (entries.size() == before) continue;
+    std::ranges::sort(entries, {}, &Posting::chunk_id); // of several blocks
+    rewritten.rows.push_back({rows.int64(i, 0), entries.size(), encode_postings(entries)});
+  }
+  return rewritten;
+}
+
 // One collection's upkeep, in one transaction.
 class Tidying {
  public:
-  Tidying(Session& session, const std::string& tenant, std::int64_t collection_id,
-          Deadline deadline)
-      : session_(session), tenant_(tenant), collection_id_(collection_id), deadline_(deadline) {}
+  Tidying(Session& session, const TidyParts& parts, const std::string& tenant,
+          std::int64_t collection_id, Deadline deadline)
+      : session_(session),
+        parts_(parts),
+        tenant_(tenant),
+        collection_id_(collection_id),
+        deadline_(deadline) {}
 
   net::Task<Result<bool>> run() {
     auto begun = co_await begin();
@@ -101,9 +139,9 @@ class Tidying {
             " AND collection_id = $2::int8 AND segment_id = ANY($3::int8[])),"
             " taken AS (DELETE FROM raglan.posting WHERE tenant = $1::text"
             " AND collection_id = $2::int8 AND segment_id = ANY($3::int8[])"
-            " RETURNING segment_id, term, entries)"
-            " INSERT INTO raglan.posting (tenant, collection_id, segment_id, term, entries)"
-            " SELECT $1::text, $2::int8, made.segment_id, term,"
+            " RETURNING segment_id, term, chunks, entries)"
+            " INSERT INTO raglan.posting (tenant, collection_id, segment_id, term, chunks, entries)"
+            " SELECT $1::text, $2::int8, made.segment_id, term, sum(chunks)::int4,"
             " string_agg(entries, ''::bytea ORDER BY taken.segment_id)"
             " FROM taken, made GROUP BY made.segment_id, term",
             std::span<const std::int64_t>(chosen)),
@@ -119,9 +157,11 @@ class Tidying {
                       " WHERE tenant = $1::text AND collection_id = $2::int8"),
         deadline_);
     if (!dead) co_return forward_error(dead);
+    auto ids = std::make_shared<Ids>();
     for (std::size_t i = 0; i < dead->size(); ++i) {
-      dead_ids_.insert(static_cast<std::uint64_t>(dead->int64(i, 0)));
+      ids->insert(static_cast<std::uint64_t>(dead->int64(i, 0)));
     }
+    dead_ids_ = std::move(ids);
     for (const Segment& segment : segments_) {
       if (auto ok = co_await rewrite(segment); !ok) co_return ok;
     }
@@ -147,33 +187,32 @@ class Tidying {
       if (!rows) co_return forward_error(rows);
       if (rows->empty()) co_return Result<>();
       after = rows->int64(rows->size() - 1, 0);
-      if (auto ok = co_await rewrite_rows(segment, *rows); !ok) co_return ok;
+      if (auto ok = co_await rewrite_rows(segment, std::move(*rows)); !ok) co_return ok;
     }
   }
 
   // Those of the rows that hold something dead.
-  net::Task<Result<>> rewrite_rows(const Segment& segment, const postgres::Rows& rows) {
+  net::Task<Result<>> rewrite_rows(const Segment& segment, postgres::Rows rows) {
+    // The work owns what it reads: it may go on when nobody waits for it any more.
+    auto work = [rows = std::make_shared<const postgres::Rows>(std::move(rows)), dead = dead_ids_] {
+      return without(*rows, *dead);
+    };
+    auto anew_rows =
+        co_await net::offload(parts_.executor, std::move(work), deadline_, parts_.clock);
+    if (!anew_rows) co_return forward_error(anew_rows);
+    dropped_.insert(anew_rows->dropped.begin(), anew_rows->dropped.end());
     std::vector<std::int64_t> terms;
-    postgres::CopyRows anew(5);
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      std::vector<Posting> entries;
-      if (auto ok = decode_postings(rows.text(i, 1), entries); !ok) co_return ok;
-      const std::size_t before = entries.size();
-      std::erase_if(entries, [this](const Posting& each) {
-        const bool dead = dead_ids_.contains(each.chunk_id);
-        if (dead) dropped_.insert(static_cast<std::int64_t>(each.chunk_id));
-        return dead;
-      });
-      if (entries.size() == before) continue;
-      terms.push_back(rows.int64(i, 0));
-      if (entries.empty()) continue;
-      std::ranges::sort(entries, {}, &Posting::chunk_id); // of several blocks
+    postgres::CopyRows anew(6);
+    for (const Row& row : anew_rows->rows) {
+      terms.push_back(row.term);
+      if (row.chunks == 0) continue;
       anew.begin_row()
           .add(tenant_)
           .add(collection_id_)
           .add(segment.id)
-          .add(rows.int64(i, 0))
-          .add(encode_postings(entries));
+          .add(row.term)
+          .add(static_cast<std::int32_t>(row.chunks))
+          .add(row.entries);
     }
     if (terms.empty()) co_return Result<>();
     auto deleted = co_await session_.execute(
@@ -185,7 +224,7 @@ class Tidying {
     if (!deleted) co_return forward_error(deleted);
     if (anew.empty()) co_return Result<>();
     auto copied = co_await session_.copy_in(
-        "COPY raglan.posting (tenant, collection_id, segment_id, term, entries) FROM STDIN"
+        "COPY raglan.posting (tenant, collection_id, segment_id, term, chunks, entries) FROM STDIN"
         " (FORMAT binary)",
         std::move(anew).finish(), deadline_);
     if (!copied) co_return forward_error(copied);
@@ -193,13 +232,14 @@ class Tidying {
   }
 
   Session& session_;
+  const TidyParts& parts_;
   const std::string& tenant_;
   const std::int64_t collection_id_;
   const Deadline deadline_;
   std::vector<Segment> segments_;
   std::uint64_t chunks_ = 0;
   std::uint64_t dead_ = 0;
-  boost::unordered_flat_set<std::uint64_t> dead_ids_;
+  std::shared_ptr<const Ids> dead_ids_;
   boost::unordered_flat_set<std::int64_t> dropped_; // of those, that were in postings
 };
 
@@ -219,9 +259,10 @@ bool wants_rewrite(std::uint64_t chunks, std::uint64_t dead) {
          static_cast<double>(dead) >= kDeadRatio * static_cast<double>(chunks);
 }
 
-net::Task<Result<bool>> tidy_segments(Session& session, const std::string& tenant,
-                                      std::int64_t collection_id, Deadline deadline) {
-  Tidying tidying(session, tenant, collection_id, deadline);
+net::Task<Result<bool>> tidy_segments(Session& session, const TidyParts& parts,
+                                      const std::string& tenant, std::int64_t collection_id,
+                                      Deadline deadline) {
+  Tidying tidying(session, parts, tenant, collection_id, deadline);
   co_return co_await tidying.run();
 }
 

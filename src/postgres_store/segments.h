@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "net/offload.h"
 #include "postgres/client.h"
 
 namespace raglan::postgres_store {
@@ -36,8 +37,14 @@ std::vector<std::int64_t> choose_merge(const std::vector<Segment>& segments);
 // Whether so many dead are too many.
 bool wants_rewrite(std::uint64_t chunks, std::uint64_t dead);
 
+struct TidyParts {
+  const net::Submit& executor; // for postings that are written anew
+  const Clock& clock;
+};
+
 // One piece of that work. False when there was none, or another node is at it.
-net::Task<Result<bool>> tidy_segments(postgres::Session& session, const std::string& tenant,
-                                      std::int64_t collection_id, Deadline deadline);
+net::Task<Result<bool>> tidy_segments(postgres::Session& session, const TidyParts& parts,
+                                      const std::string& tenant, std::int64_t collection_id,
+                                      Deadline deadline);
 
 } // namespace raglan::postgres_store

@@ -38,7 +38,7 @@ def installation():
 
 
 class PostgresServer:
-    def __init__(self, *settings, tls=False):
+    def __init__(self, *settings):
         self.programs = installation() / "pginstall" / "bin"
         self.folder = Path(tempfile.mkdtemp(prefix="raglan-postgres-"))
         self.folder.chmod(0o777)
@@ -49,11 +49,6 @@ class PostgresServer:
         self.log = open(self.folder / "log", "ab")
         lines = [f"port = {self.port}", "listen_addresses = '127.0.0.1'", f"unix_socket_directories = '{self.folder}'",
                  "fsync = off", *settings]
-        if tls:
-            subprocess.run(self.as_server(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
-                                           "-subj", "/CN=localhost", "-keyout", f"{self.data}/server.key", "-out",
-                                           f"{self.data}/server.crt"]), check=True, capture_output=True, cwd="/")
-            lines.append("ssl = on")
         configured = self.folder / "more.conf"
         configured.write_text("\n".join(lines) + "\n")
         configured.chmod(0o644)

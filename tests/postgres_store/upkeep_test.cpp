@@ -194,8 +194,12 @@ TEST_F(UpkeepTest, GenerationsAscendInTheOrderOfCommits) {
 TEST_F(UpkeepTest, AnyNumberOfIdsIsOneStatement) {
   (void)waiting(open()).put_many({}, documents(500, "shared")); // its upkeep is not counted
   std::atomic<int> statements = 0;
-  auto opened = database_->open(
-      kSpace, {}, {.on_wait = {}, .on_statement = [&](std::string_view) { ++statements; }});
+  const auto count = [&](std::string_view sql) { // but for the look at the indexes at its start
+    const bool upkeep =
+        sql.contains("raglan.store") || sql.contains("pg_indexes") || sql.contains("NOT hnsw");
+    statements += upkeep ? 0 : 1;
+  };
+  auto opened = database_->open(kSpace, {}, {.on_wait = {}, .on_statement = count});
   ASSERT_TRUE(opened);
   stores_.push_back(std::move(*opened));
   auto store = waiting(*stores_.back());
