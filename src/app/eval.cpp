@@ -6,9 +6,13 @@
 
 #include "app/command_line.h"
 #include "app/embedder.h"
+#include "app/node_store.h"
+#include "base/ids.h"
 #include "base/temporary_folder.h"
 #include "evaluation/report.h"
+#include "net/detach.h"
 #include "net/event_loops.h"
+#include "store/embedded_store.h"
 #include "store/offloaded_store.h"
 
 namespace raglan::app {
@@ -28,17 +32,16 @@ void show_progress(evaluation::EvaluationProgress progress) {
              progress.chunks_total, done ? "\r\033[K" : "");
 }
 
-Result<evaluation::Evaluation> measure(const EvalOptions& options, const Settings& settings) {
-  auto collection = evaluation::load_beir(options.folder);
-  if (!collection) return forward_error(collection);
+using Outcome = Result<evaluation::Evaluation>;
+
+// In a file of its own, which is thrown away.
+Outcome evaluate_embedded(const evaluation::BeirCollection& collection, const Settings& settings,
+                          model::Embedder& embedder, net::EventLoops& loops) {
   const Clock& clock = SystemClock::instance();
-  auto loaded = load_embedder(settings, options.common.data_folder, nullptr, nullptr, clock);
-  if (!loaded) return forward_error(loaded);
-  model::Embedder& embedder = *loaded->embedder;
   auto folder = TemporaryFolder::make("raglan-eval-");
   if (!folder) return forward_error(folder);
   store::StoreConfig config = settings.store;
-  config.snapshot_at_close_chunks = std::numeric_limits<std::uint64_t>::max(); // it is thrown away
+  config.snapshot_at_close_chunks = std::numeric_limits<std::uint64_t>::max();
   auto embedded =
       store::EmbeddedStore::open(folder->path() / "eval.db",
                                  {std::string(embedder.id()), embedder.dimension()}, config, clock);
@@ -48,10 +51,65 @@ Result<evaluation::Evaluation> measure(const EvalOptions& options, const Setting
     return true;
   };
   store::OffloadedStore store({**embedded, in_place, in_place, clock});
-  net::EventLoops loops({.threads = 1}); // on which nothing else happens
-  loops.start();
-  return evaluation::evaluate(*collection, {store, loops.executor(0), embedder, clock},
+  const evaluation::EvaluationParts parts{.store = store,
+                                          .loop = loops.executor(0), // where nothing else happens
+                                          .embedder = embedder,
+                                          .clock = clock};
+  return evaluation::evaluate(collection, parts,
                               {settings.chunker, settings.retrieval, show_progress});
+}
+
+// In a collection of its own, which is deleted again.
+Outcome evaluate_shared(const evaluation::BeirCollection& collection, const Settings& settings,
+                        NodeStore& shared, model::Embedder& embedder, net::EventLoops& loops) {
+  const Clock& clock = SystemClock::instance();
+  const evaluation::EvaluationParts parts{
+      .store = shared.store(),
+      .loop = loops.executor(0),
+      .embedder = embedder,
+      .clock = clock,
+      .collection = {.tenant = "raglan-eval", .name = make_uuid7(clock.wall_now())}};
+  auto evaluation = evaluation::evaluate(collection, parts,
+                                         {settings.chunker, settings.retrieval, show_progress});
+  auto deleted =
+      net::run_on(parts.loop, parts.store.delete_collection(parts.collection, Deadline()));
+  if (!deleted && deleted.error().code != ErrorCode::kNotFound) {
+    fmt::print(stderr, "raglan eval: collection {} of tenant raglan-eval is left: {}\n",
+               parts.collection.name, deleted.error().message);
+  }
+  return evaluation;
+}
+
+Outcome measure(const EvalOptions& options, const Settings& settings) {
+  const Clock& clock = SystemClock::instance();
+  auto collection = evaluation::load_beir(options.folder);
+  if (!collection) return forward_error(collection);
+  const std::string& data_folder = options.common.data_folder;
+  auto loaded = load_embedder(settings, data_folder, nullptr, nullptr, clock);
+  if (!loaded) return forward_error(loaded);
+  model::Embedder& embedder = *loaded->embedder;
+  Instruments instruments;
+  node::Executors executors(1);
+  Result<std::unique_ptr<NodeStore>> shared = nullptr;
+  net::EventLoops loops({.threads = 1}); // whose last coroutines use the store
+  loops.start();
+  if (store_path(settings, data_folder)) {
+    return evaluate_embedded(*collection, settings, embedder, loops);
+  }
+  shared =
+      NodeStore::open(settings, data_folder, {std::string(embedder.id()), embedder.dimension()},
+                      {.executors = executors,
+                       .loops = loops,
+                       .instruments = instruments,
+                       .nodes = {},
+                       .clock = clock},
+                      {});
+  if (!shared) return forward_error(shared);
+  auto evaluation = evaluate_shared(*collection, settings, **shared, embedder, loops);
+  (*shared)->stop();
+  executors.stop();
+  loops.stop();
+  return evaluation;
 }
 
 int eval(const EvalOptions& options) {

@@ -115,7 +115,7 @@ Result<Evaluation> evaluate(const BeirCollection& collection, const EvaluationPa
                             const EvaluationConfig& config) {
   const Clock& clock = parts.clock;
   const MonotonicTime started = clock.now();
-  const store::CollectionKey key;
+  const store::CollectionKey& key = parts.collection;
   auto indexed = index_corpus(collection, parts, key, config);
   if (!indexed) return forward_error(indexed);
 

@@ -59,10 +59,11 @@ struct Evaluation {
 };
 
 struct EvaluationParts {
-  store::Store& store; // of the embedder's space; its default collection must be empty
+  store::Store& store;               // of the embedder's space
   boost::asio::any_io_executor loop; // on which the store is asked
   model::Embedder& embedder;
   const Clock& clock;
+  store::CollectionKey collection{}; // into which the documents are written; it must be empty
 };
 
 // Errors: those of preparing a document (named by its id), of the embedder and of the store.

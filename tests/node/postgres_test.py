@@ -2,6 +2,7 @@
 """Nodes that keep nothing: their documents are in PostgreSQL, whichever of them serves a request."""
 
 import concurrent.futures
+import json
 import random
 import tempfile
 import threading
@@ -89,6 +90,27 @@ class Nodes(WithPostgres):
         self.assertIn("is more than the database allows", node.log())
         other = self.start_node("--set", "store.pool.pool_size=2", "--set", "store.pool.max_overflow=2")
         self.assertNotIn("is more than the database allows", other.log())
+
+    def test_both_stores_rank_alike(self):
+        labelled = self.folder / "labelled"
+        (labelled / "qrels").mkdir(parents=True)
+        lines = {"corpus": [{"_id": document["id"], "title": document.get("title", ""), "text": document["text"]}
+                            for document in HANDBOOK],
+                 "queries": [{"_id": f"q{i}", "text": text} for i, text in enumerate(
+                     (QUESTION, "Who keeps the keys?", "How much is the ferry to the island?"))]}
+        for name, entries in lines.items():
+            (labelled / f"{name}.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+        judged = [f"q{i}\t{document['id']}\t1\n" for i, document in zip(range(3), HANDBOOK)]
+        (labelled / "qrels/test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(judged))
+        reports = []
+        for env in ({}, self.environment()):
+            measured = run("eval", labelled, "--json", "--data", self.data, env=env, cwd=self.folder)
+            self.assertEqual(measured.returncode, 0, measured.stderr)
+            report = json.loads(measured.stdout)
+            reports.append({side: report[side] for side in ("dense", "bm25", "hybrid")})
+        self.assertEqual(*reports)
+        self.assertGreater(reports[0]["hybrid"]["mrr"], 0)
+        self.assertEqual(self.server.sql("SELECT count(*) FROM raglan.collection", self.database), "0")
 
     def test_command_line_tools_use_it_too(self):
         folder = self.folder / "pages"
