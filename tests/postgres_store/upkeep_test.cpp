@@ -130,7 +130,7 @@ TEST_F(UpkeepTest, ALargeCollectionGetsAnIndexOfItsOwn) {
                                       .candidates = 100});
   EXPECT_EQ(filtered->candidates.size(), 100u);
   ASSERT_TRUE(store.delete_collection(large));
-  await(indexes, 0); // behind the request
+  await(indexes, 0);                                          // behind the request
   EXPECT_EQ(count("SELECT count(*) FROM raglan.posting"), 2); // of the small one: a title, a word
 }
 
