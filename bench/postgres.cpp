@@ -93,14 +93,14 @@ class Bench {
     auto submit = [this](std::function<void()> work) {
       return executor_.try_submit(std::move(work));
     };
-    postgres::Client::Observers observers;
     store_ = require(
         net::run_on(loops_.executor(0), PostgresStore::open({"bench", kDimension}, {}, target(),
                                                             {.search = submit,
                                                              .storage = submit,
                                                              .max_metadata_bytes = 65'536,
                                                              .loop = loops_.executor(0)},
-                                                            observers, Deadline())));
+                                                            {}, Deadline())));
+    store_->begin_upkeep();
   }
   ~Bench() {
     loops_.stop();

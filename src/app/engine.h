@@ -49,6 +49,8 @@ class Engine {
 
   node::Service& service() { return *service_; }
   rag::Pipeline& pipeline() { return service_->pipeline(); }
+  // As NodeStore::begin_upkeep.
+  void begin_upkeep() { store_->begin_upkeep(); }
   void stop();
 
  private:

@@ -167,15 +167,16 @@ Finding check_file(const Settings& settings, const fs::path& path, std::string_v
 Finding check_postgres(const Settings& settings, std::string_view model_id) {
   Instruments instruments;
   node::Executors executors(1);
-  net::EventLoops loops({.threads = 1});
+  Result<std::unique_ptr<NodeStore>> store = nullptr;
+  net::EventLoops loops({.threads = 1}); // whose last coroutines use the store
   loops.start();
-  auto store = NodeStore::open(settings, {}, {},
-                               {.executors = executors,
-                                .loops = loops,
-                                .instruments = instruments,
-                                .nodes = {},
-                                .clock = SystemClock::instance()},
-                               {});
+  store = NodeStore::open(settings, {}, {},
+                          {.executors = executors,
+                           .loops = loops,
+                           .instruments = instruments,
+                           .nodes = {},
+                           .clock = SystemClock::instance()},
+                          {});
   Finding finding{"store", Health::kFailed, "", "check store.url, and that the server is up"};
   if (store) {
     auto collections = net::run_on(

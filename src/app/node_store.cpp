@@ -113,6 +113,7 @@ class PostgresNodeStore final : public NodeStore {
   }
 
   store::Store& store() override { return *store_; }
+  void begin_upkeep() override { store_->begin_upkeep(); }
   void stop() override {
     registrations_.clear();
     breaker_ = {};

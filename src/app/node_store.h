@@ -3,8 +3,8 @@
 //   auto store = NodeStore::open(settings, data_folder, space, {executors, loops, …}, progress);
 //   use((*store)->store());
 //
-// Thread safety: that of the parts; `stop` and the destructor belong to one thread, `stop` before
-// the loops are destroyed, the destructor after they stand still.
+// Thread safety: that of the parts; `stop` and the destructor belong to one thread: `stop` before
+// the loops are destroyed, the destructor after that, as their last coroutines use the store.
 #pragma once
 
 #include <filesystem>
@@ -47,6 +47,8 @@ class NodeStore {
   virtual ~NodeStore() = default;
 
   virtual store::Store& store() = 0;
+  // Of a process that stays: it does what takes long, behind the requests.
+  virtual void begin_upkeep() {}
   // When no request is under way: what waits is written.
   virtual void stop() = 0;
 

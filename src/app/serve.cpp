@@ -237,6 +237,7 @@ class Serving {
     follow_purges();
     await_local_model(generator_);
     if (auto ok = warm_up(); !ok) return give_up(ok.error());
+    engine_->begin_upkeep();
     node_.start(engine_->service());
     log_info("started", {{"milliseconds", to_milliseconds(clock.now() - start)}});
     loaded_ = true;

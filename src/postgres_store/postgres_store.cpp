@@ -47,6 +47,8 @@ PostgresStore::PostgresStore(store::EmbeddingSpace space, const Config& config,
 
 PostgresStore::~PostgresStore() { stop(); }
 
+void PostgresStore::begin_upkeep() { upkeep_->begin(parts_.loop); }
+
 void PostgresStore::stop() {
   client_.stop();
   probe_.reset();
@@ -60,7 +62,6 @@ net::Task<Result<std::unique_ptr<PostgresStore>>> PostgresStore::open(
   auto epoch = co_await prepare_schema(store->client_, deadline);
   if (!epoch) co_return forward_error(epoch);
   store->epoch_ = *epoch;
-  store->upkeep_->sweep(store->parts_.loop);
   co_return store;
 }
 

@@ -1,7 +1,6 @@
 // The store in PostgreSQL with pgvector, which any number of nodes share. Nodes keep nothing of it.
 //
-//   auto store = co_await PostgresStore::open(space, config, target, executors, observers,
-//   deadline);
+//   auto store = co_await PostgresStore::open(space, config, target, parts, observers, deadline);
 //
 // Each call is one session of a shared pool (postgres/client.h), on the caller's loop. A write is
 // durable when it is acknowledged, and found by the next search of any node.
@@ -44,6 +43,8 @@ class PostgresStore final : public store::Store {
   // Work behind the requests ends with the loops, before this.
   ~PostgresStore() override;
 
+  // Of a process that stays: it looks after the indexes of vectors from now on (upkeep.h).
+  void begin_upkeep();
   // Ends who waits for a connection, and closes those that are idle.
   void stop();
 

@@ -65,8 +65,14 @@ net::Task<Result<bool>> Upkeep::tend(const store::CollectionKey& key) {
   co_return co_await tidy_segments(*session, parts, key.tenant, row->id, deadline);
 }
 
+void Upkeep::begin(const boost::asio::any_io_executor& loop) {
+  state_.with([](State& state) { state.stays = true; });
+  sweep(loop);
+}
+
 void Upkeep::sweep(const boost::asio::any_io_executor& loop) {
   const bool begun = state_.with([](State& state) {
+    if (!state.stays) return false;
     state.sweep_again = true;
     return !std::exchange(state.sweeping, true);
   });

@@ -2,9 +2,10 @@
 // their vectors get an index (vector_index.h).
 //
 // Collections are tended one after the other, after they were written to. Indexes, which take
-// minutes, are built apart from that, one at a time in the whole database; what is left to build,
-// or to drop, of nodes that died is looked for at the start (`sweep`) and after a large collection
-// was deleted. So upkeep takes two connections of the pool at most.
+// minutes, are built apart from that, one at a time in the whole database, and by processes that
+// stay (`begin`): one that only looks, or writes something, builds none. What is left to build, or
+// to drop, of nodes that died is looked for then, and after a large collection was deleted. So
+// upkeep takes two connections of the pool at most.
 //
 // Thread safety: any thread. It must outlive the loops' last coroutine.
 #pragma once
@@ -31,6 +32,8 @@ class Upkeep {
       : client_(client), executor_(std::move(executor)), clock_(clock) {}
 
   void add(const boost::asio::any_io_executor& loop, const store::CollectionKey& collection);
+  // This process stays: it looks after indexes from now on.
+  void begin(const boost::asio::any_io_executor& loop);
   // Drops the indexes of collections that are gone and builds those that are missing.
   void sweep(const boost::asio::any_io_executor& loop);
 
@@ -39,6 +42,7 @@ class Upkeep {
     std::deque<store::CollectionKey> waiting; // to be tended
     std::set<store::CollectionKey> known;     // those
     bool tending = false;
+    bool stays = false;
     bool sweeping = false;
     bool sweep_again = false;
   };
