@@ -19,7 +19,6 @@ Exits 2 on a missed goal.
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import time
 
@@ -33,27 +32,6 @@ ROUNDS = 5
 RECALL_GOAL = 0.95
 CPU_GOAL = 1.2
 IDS = (5, 50, 500)
-
-
-class Raglan:
-    def __init__(self, url):
-        self.process = subprocess.Popen(
-            [BINARY, search.WORK, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def do(self, command):
-        print(f"   raglan: {command}", file=sys.stderr)
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise SystemExit(f"postgres_bench ended with {self.process.wait()}")
-        print(f"      {answer}", end="", file=sys.stderr)
-        return json.loads(answer)
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
 
 
 class SqlAlchemy:
@@ -84,7 +62,7 @@ def measure(chunks):
     raglan = None
     try:
         url = server.url()
-        raglan = Raglan(url)
+        raglan = search.Raglan(BINARY, search.WORK, url)
         report = {"chunks": chunks, "ingest": raglan.do("ingest"), "index": raglan.do("index")}
         raglan.do(f"hybrid {search.QUESTIONS}")  # warms up
         report["hybrid"] = [raglan.do("hybrid 1000") for _ in range(ROUNDS)]
@@ -99,7 +77,8 @@ def measure(chunks):
         return report
     finally:
         if raglan:
-            raglan.end()
+            raglan.process.stdin.close()
+            raglan.process.wait()
         server.end()
 
 

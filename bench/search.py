@@ -128,10 +128,10 @@ def embed(name, texts):
 
 
 class Raglan:
-    def __init__(self):
-        self.process = subprocess.Popen(
-            [BINARY, "serve", WORK], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+    """The C++ side: one command a line, answered by one line of JSON."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def do(self, command):
         print(f"   raglan: {command}", file=sys.stderr)
@@ -139,7 +139,7 @@ class Raglan:
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
-            raise SystemExit(f"search_bench ended with {self.process.wait()}")
+            raise SystemExit(f"{self.process.args[0]} ended with {self.process.wait()}")
         print(f"      {answer}", end="", file=sys.stderr)
         return json.loads(answer)
 
@@ -163,7 +163,7 @@ class Bm25s:
 
 def measure(chunks):
     texts, asked = prepare(chunks)
-    raglan = Raglan()
+    raglan = Raglan(BINARY, "serve", WORK)
     report = {"chunks": chunks, "ingest": raglan.do("ingest")}
     report["bm25"] = compare_bm25(raglan, texts, asked)
     report["graph"] = raglan.do("graph")
