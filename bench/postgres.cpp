@@ -338,12 +338,5 @@ int main(int argc, char** argv) {
     return 64;
   }
   raglan::bench::Bench bench(argv[1], argv[2]);
-  for (std::string line; std::getline(std::cin, line);) {
-    std::istringstream words(line);
-    std::string command;
-    std::size_t count = 1;
-    words >> command >> count;
-    std::cout << bench.run(command, count) << std::endl;
-  }
-  return 0;
+  return raglan::bench::serve_commands(bench);
 }

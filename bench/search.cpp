@@ -200,15 +200,8 @@ class Bench {
 };
 
 int serve(const char* folder) {
-  Bench bench(folder);
-  for (std::string line; std::getline(std::cin, line);) {
-    std::istringstream words(line);
-    std::string command;
-    std::size_t count = 1;
-    words >> command >> count;
-    std::cout << bench.run(command, count) << std::endl;
-  }
-  return 0;
+  Bench subject(folder);
+  return bench::serve_commands(subject);
 }
 
 } // namespace

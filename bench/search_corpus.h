@@ -54,6 +54,19 @@ inline std::vector<std::string> read_lines(const std::filesystem::path& path) {
   return lines;
 }
 
+// One command and its count a line of stdin, answered by one line of JSON.
+template <typename Bench>
+int serve_commands(Bench& bench) {
+  for (std::string line; std::getline(std::cin, line);) {
+    std::istringstream words(line);
+    std::string command;
+    std::size_t count = 1;
+    words >> command >> count;
+    std::cout << bench.run(command, count) << std::endl;
+  }
+  return 0;
+}
+
 class SearchCorpus {
  public:
   explicit SearchCorpus(const std::filesystem::path& folder)

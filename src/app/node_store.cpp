@@ -132,7 +132,7 @@ class PostgresNodeStore final : public NodeStore {
                     store_->max_connections(Deadline::after(kOpenTimeout, parts.clock.now())));
     if (!most) return; // it has just answered; this is no reason to fail
     const std::size_t nodes = parts.nodes ? parts.nodes() : 1;
-    const std::size_t wanted = nodes * (pool.pool_size + pool.max_overflow);
+    const std::size_t wanted = nodes * (pool.pool_size + pool.max_overflow + 1); // and /ready's
     if (wanted <= *most) return;
     log_warning("nodes times (pool_size + max_overflow) is more than the database allows",
                 {{"nodes", nodes}, {"wanted", wanted}, {"max_connections", *most}});

@@ -1,19 +1,12 @@
 #include "app/redis_metrics.h"
 
-#include <functional>
-#include <string_view>
-#include <utility>
+#include "app/pool_metrics.h"
 
 namespace raglan::app {
 namespace {
 
 using redis::ClientStats;
-using Reading = double (*)(const ClientStats&);
-
-struct Labelled {
-  std::string_view label;
-  Reading read;
-};
+using Labelled = Reading<ClientStats>;
 
 constexpr Labelled kStates[] = {
     {"idle", [](const ClientStats& s) { return static_cast<double>(s.idle); }},
@@ -35,23 +28,13 @@ constexpr Labelled kErrors[] = {
 std::vector<telemetry::Registration> register_redis_metrics(telemetry::MetricRegistry& metrics,
                                                             const redis::Client& client) {
   using telemetry::MetricKind;
-  std::vector<telemetry::Registration> registrations;
-  const auto add = [&](MetricKind kind, std::string_view name, std::string_view help,
-                       telemetry::Labels labels, Reading read) {
-    registrations.push_back(metrics.callback(kind, name, help, std::move(labels),
-                                             [&client, read] { return read(client.stats()); }));
-  };
-  for (const auto& [state, read] : kStates) {
-    add(MetricKind::kGauge, "raglan_pool_connections", "Connections of a pool.",
-        {{"pool", "redis"}, {"state", std::string(state)}}, read);
-  }
-  for (const auto& [kind, read] : kErrors) {
-    add(MetricKind::kCounter, "raglan_redis_errors_total", "Redis commands without a good reply.",
-        {{"kind", std::string(kind)}}, read);
-  }
-  add(MetricKind::kCounter, "raglan_redis_commands_total", "Commands asked of Redis.", {},
-      [](const ClientStats& s) { return static_cast<double>(s.commands); });
-  return registrations;
+  StatusMetrics<ClientStats> made(metrics, [&client] { return client.stats(); });
+  made.add_connections("redis", kStates);
+  made.add_each(MetricKind::kCounter, "raglan_redis_errors_total",
+                "Redis commands without a good reply.", {}, "kind", kErrors);
+  made.add(MetricKind::kCounter, "raglan_redis_commands_total", "Commands asked of Redis.", {},
+           [](const ClientStats& s) { return static_cast<double>(s.commands); });
+  return made.take();
 }
 
 telemetry::Registration register_fleet_metric(telemetry::MetricRegistry& metrics,

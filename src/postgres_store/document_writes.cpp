@@ -25,6 +25,7 @@ using postgres::Statement;
 using store::Chunk;
 using store::Document;
 using store::Term;
+using States = std::vector<store::WriteState>;
 
 // Longer keys no filter can name.
 constexpr std::size_t kMaxFieldKeyBytes = 256;
@@ -91,6 +92,11 @@ CheckedDocument::Terms terms_of(const Chunk& chunk) {
   return counted;
 }
 
+// Of one row's columns embedder_id and dimension, from `column` on.
+store::EmbeddingSpace read_space(const postgres::Rows& rows, std::size_t column) {
+  return {std::string(rows.text(0, column)), static_cast<std::size_t>(rows.int32(0, column + 1))};
+}
+
 // One transaction that writes documents.
 class Put {
  public:
@@ -103,7 +109,7 @@ class Put {
         now_(now),
         deadline_(deadline) {}
 
-  net::Task<Result<Written>> run() {
+  net::Task<Result<States>> run() {
     if (auto ok = co_await open_collection(); !ok) co_return forward_error(ok);
     if (auto ok = co_await upsert_documents(); !ok) co_return forward_error(ok);
     if (!news_.empty()) {
@@ -115,7 +121,7 @@ class Put {
     statements.emplace_back("COMMIT");
     auto ended = co_await session_.execute_all(std::move(statements), deadline_);
     if (!ended) co_return forward_error(ended);
-    co_return Written{collection_id_, std::move(states_)};
+    co_return std::move(states_);
   }
 
  private:
@@ -140,8 +146,7 @@ class Put {
       co_return fail(ErrorCode::kOverloaded, "the collection was deleted in this moment");
     }
     collection_id_ = rows->back().int64(0, 0);
-    const store::EmbeddingSpace held{std::string(rows->back().text(0, 1)),
-                                     static_cast<std::size_t>(rows->back().int32(0, 2))};
+    const store::EmbeddingSpace held = read_space(rows->back(), 1);
     if (held.dimension > 0) co_return store::check_space_to_write(key_.name, held, space_);
     co_return co_await claim_space();
   }
@@ -160,8 +165,7 @@ class Put {
         key_.tenant, collection_id_);
     auto rows = co_await session_.execute_all(std::move(statements), deadline_);
     if (!rows) co_return forward_error(rows);
-    const store::EmbeddingSpace held{std::string(rows->back().text(0, 0)),
-                                     static_cast<std::size_t>(rows->back().int32(0, 1))};
+    const store::EmbeddingSpace held = read_space(rows->back(), 0);
     co_return store::check_space_to_write(key_.name, held, space_); // somebody may have been faster
   }
 
@@ -372,7 +376,7 @@ class Put {
   const Deadline deadline_;
   std::int64_t collection_id_ = 0;
   std::int64_t segment_id_ = 0;
-  std::vector<store::WriteState> states_;
+  States states_;
   std::vector<NewDocument> news_;
   std::vector<std::int64_t> replaced_; // keys of documents
   std::vector<std::int64_t> chunk_ids_;
@@ -391,10 +395,9 @@ Result<CheckedDocument> check_to_write(store::PreparedDocument document, std::si
   return checked;
 }
 
-net::Task<Result<Written>> put_documents(Session& session, const store::CollectionKey& key,
-                                         const store::EmbeddingSpace& space,
-                                         std::span<const CheckedDocument* const> documents,
-                                         WallTime now, Deadline deadline) {
+net::Task<Result<std::vector<store::WriteState>>> put_documents(
+    Session& session, const store::CollectionKey& key, const store::EmbeddingSpace& space,
+    std::span<const CheckedDocument* const> documents, WallTime now, Deadline deadline) {
   Put put(session, key, space, documents, now, deadline);
   co_return co_await put.run();
 }

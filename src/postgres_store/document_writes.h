@@ -37,19 +37,12 @@ struct CheckedDocument {
 Result<CheckedDocument> check_to_write(store::PreparedDocument document, std::size_t dimension,
                                        std::size_t max_metadata_bytes);
 
-struct Written {
-  std::int64_t collection_id = 0;
-  std::vector<store::WriteState> states;
-};
-
 // All of them, durably, or none; their ids must differ. Whoever waits for it must keep them.
 // Errors: kConflict (the collection was embedded by another model), kOverloaded (a lock could not
 // be taken; worth another try), and those of the session.
-net::Task<Result<Written>> put_documents(postgres::Session& session,
-                                         const store::CollectionKey& key,
-                                         const store::EmbeddingSpace& space,
-                                         std::span<const CheckedDocument* const> documents,
-                                         WallTime now, Deadline deadline);
+net::Task<Result<std::vector<store::WriteState>>> put_documents(
+    postgres::Session& session, const store::CollectionKey& key, const store::EmbeddingSpace& space,
+    std::span<const CheckedDocument* const> documents, WallTime now, Deadline deadline);
 // kNotFound.
 net::Task<Result<>> remove_document(postgres::Session& session, const store::CollectionKey& key,
                                     const std::string& document_id, Deadline deadline);

@@ -197,7 +197,7 @@ net::Task<void> PostgresStore::write_group(const CollectionKey& key,
     auto written =
         co_await put_documents(*session, key, space_, group, clock_.wall_now(), deadline);
     if (written) {
-      for (std::size_t i = 0; i < states.size(); ++i) *states[i] = written->states[i];
+      for (std::size_t i = 0; i < states.size(); ++i) *states[i] = (*written)[i];
       co_return;
     }
     failure = written.error();

@@ -528,7 +528,7 @@ TEST_P(StoreConformance, AFilterLeavesAsManyCandidatesAsMatch) {
   EXPECT_EQ(lexical, 10);
 }
 
-TEST_P(StoreConformance, GenerationsNeedNoWaitOrATrip) {
+TEST_P(StoreConformance, EachChangeHasAGenerationOfItsOwn) {
   EXPECT_EQ(code_of(store_->generation({})), ErrorCode::kNotFound);
   ASSERT_TRUE(store_->create_collection({}));
   const Generation created = *store_->generation({});

@@ -64,7 +64,7 @@ class Nodes(WithPostgres):
         node = self.start_node()
         node.post("/v1/documents", {"documents": list(HANDBOOK)})
         node.query(QUESTION)
-        self.assertGreaterEqual(node.metric("raglan_pool_connections", state="idle", pool="postgres"), 1)
+        self.assertGreaterEqual(node.metric("raglan_pool_connections", pool="postgres", state="idle"), 1)
         self.assertGreaterEqual(node.metric("raglan_pool_opened_total", pool="postgres"), 1)
         self.assertGreaterEqual(node.metric("raglan_pool_wait_seconds_count", pool="postgres"), 3)
         self.assertGreaterEqual(node.metric("raglan_store_statements_total", kind="write"), 5)
