@@ -71,16 +71,24 @@ net::Task<Result<Identity>> Authenticator::authenticate(std::string_view authori
 }
 
 net::Task<Result<Identity>> Authenticator::verify(std::string_view token, Deadline deadline) {
-  const WallTime now = clock_.wall_now();
-  if (fixed_) co_return verify_jwt(token, *fixed_, claims_, now);
+  if (fixed_) co_return verify_by(fixed_, token);
   if (!is_jwt(token) || token.size() > kMaxTokenBytes) co_return no_credentials();
   auto keys = co_await source_->keys(deadline);
   if (!keys) co_return forward_error(keys);
-  if (!(*keys)->knows(key_id_of(token))) { // maybe a new one
-    keys = co_await source_->newer(*keys, deadline);
-    if (!keys) co_return forward_error(keys);
-  }
-  co_return verify_jwt(token, **keys, claims_, now);
+  auto identity = verify_by(*keys, token);
+  if (identity || (*keys)->knows(key_id_of(token))) co_return identity;
+  keys = co_await source_->newer(*keys, deadline); // its key may be a new one
+  if (!keys) co_return forward_error(keys);
+  co_return verify_by(*keys, token);
+}
+
+Result<Identity> Authenticator::verify_by(const JwksSource::Keys& keys, std::string_view token) {
+  const WallTime now = clock_.wall_now();
+  if (auto known = verified_.find(token, keys, now)) return std::move(*known);
+  auto verified = verify_jwt(token, *keys, claims_, now);
+  if (!verified) return forward_error(verified);
+  verified_.insert(token, keys, *verified);
+  return std::move(verified->identity);
 }
 
 AuthStats Authenticator::stats() const {

@@ -14,7 +14,7 @@
 #include <string_view>
 
 #include "auth/jwks_source.h"
-#include "base/log_throttle.h"
+#include "auth/verified_tokens.h"
 
 namespace raglan::auth {
 
@@ -46,9 +46,12 @@ class Authenticator {
       : claims_(config.claims), clock_(clock) {}
 
   net::Task<Result<Identity>> verify(std::string_view token, Deadline deadline);
+  // By what is known of it, or else by its signature.
+  Result<Identity> verify_by(const JwksSource::Keys& keys, std::string_view token);
 
   const JwtClaims claims_;
   const Clock& clock_;
+  VerifiedTokens verified_;
   JwksSource::Keys fixed_; // null: they are published
   std::optional<JwksSource> source_;
   std::atomic<std::uint64_t> accepted_ = 0;

@@ -53,7 +53,12 @@ std::optional<double> time_at(const json::value& payload, std::string_view name)
   return std::isfinite(seconds) ? std::optional(seconds) : std::nullopt;
 }
 
-Result<> check_times(const json::value& payload, std::chrono::seconds leeway, WallTime now) {
+// The latest moment that is told apart from for ever.
+constexpr double kMaxTime = 9e9; // the year 2255
+
+// When it expires.
+Result<WallTime> check_times(const json::value& payload, std::chrono::seconds leeway,
+                             WallTime now) {
   const double at = std::chrono::duration<double>(now.time_since_epoch()).count();
   const auto tolerance = static_cast<double>(leeway.count());
   const auto expires = time_at(payload, "exp");
@@ -64,7 +69,8 @@ Result<> check_times(const json::value& payload, std::chrono::seconds leeway, Wa
     const auto begins = time_at(payload, name);
     if (!begins || at < *begins - tolerance) return refuse("it is not valid yet");
   }
-  return {};
+  const std::chrono::duration<double> end(std::min(*expires + tolerance, kMaxTime));
+  return WallTime(std::chrono::duration_cast<WallTime::duration>(end));
 }
 
 bool is_for(const json::value& payload, std::string_view audience) {
@@ -118,8 +124,8 @@ std::string key_id_of(std::string_view token) {
   return header ? std::string(text_at(*header, "kid")) : std::string();
 }
 
-Result<Identity> verify_jwt(std::string_view token, const KeySet& keys, const JwtClaims& claims,
-                            WallTime now) {
+Result<VerifiedToken> verify_jwt(std::string_view token, const KeySet& keys,
+                                 const JwtClaims& claims, WallTime now) {
   if (token.size() > kMaxTokenBytes) return refuse("it is too long");
   const auto parts = split(token);
   const auto header = parts ? parse_part(parts->header) : std::nullopt;
@@ -135,14 +141,17 @@ Result<Identity> verify_jwt(std::string_view token, const KeySet& keys, const Jw
   const auto payload = parse_part(parts->payload);
   if (!payload) return refuse("it holds no claims");
   const auto leeway = std::clamp(claims.leeway, std::chrono::seconds(0), kMaxLeeway);
-  if (auto ok = check_times(*payload, leeway, now); !ok) return forward_error(ok);
+  const auto expires = check_times(*payload, leeway, now);
+  if (!expires) return std::unexpected(expires.error());
   if (!claims.issuer.empty() && text_at(*payload, "iss") != claims.issuer) {
     return refuse("it is of another issuer");
   }
   if (!claims.audience.empty() && !is_for(*payload, claims.audience)) {
     return refuse("it is for somebody else");
   }
-  return read_identity(*payload, claims);
+  auto identity = read_identity(*payload, claims);
+  if (!identity) return forward_error(identity);
+  return VerifiedToken{std::move(*identity), *expires};
 }
 
 } // namespace raglan::auth

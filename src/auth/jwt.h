@@ -1,6 +1,6 @@
 // JSON Web Tokens (RFC 7519, signed as RFC 7515 says), verified as RFC 8725 advises.
 //
-//   auto identity = verify_jwt(token, keys, claims, clock.wall_now());
+//   auto verified = verify_jwt(token, keys, claims, clock.wall_now());
 //
 // The signature comes first, by a key that is bound to its algorithm; nothing of a token is looked
 // at before, but its header. Then: `exp` must be there and not be over; `nbf` and `iat` must not be
@@ -42,8 +42,13 @@ bool is_jwt(std::string_view token);
 // The id of the key that it says it is signed with; empty when it does not say, or is no token.
 std::string key_id_of(std::string_view token);
 
+struct VerifiedToken {
+  Identity identity;
+  WallTime expires{}; // from then on it is refused; the leeway is in it
+};
+
 // kUnauthenticated, with a reason for the log; nothing of the token is in it.
-Result<Identity> verify_jwt(std::string_view token, const KeySet& keys, const JwtClaims& claims,
-                            WallTime now);
+Result<VerifiedToken> verify_jwt(std::string_view token, const KeySet& keys,
+                                 const JwtClaims& claims, WallTime now);
 
 } // namespace raglan::auth

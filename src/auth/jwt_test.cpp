@@ -79,7 +79,9 @@ class JwtTest : public testing::Test {
   JwtTest() { keys_.add("", *VerificationKey::from_secret(kSecret)); }
 
   Result<Identity> verify(std::string_view token) {
-    return verify_jwt(token, keys_, claims_, kNow);
+    auto verified = verify_jwt(token, keys_, claims_, kNow);
+    if (!verified) return forward_error(verified);
+    return std::move(verified->identity);
   }
   std::string reason(std::string_view token) {
     auto identity = verify(token);
@@ -136,6 +138,16 @@ TEST_F(JwtTest, TimesCountToTheSecondWithTheLeeway) {
   claims_.leeway = 1h; // no more than a minute counts
   EXPECT_TRUE(verify(with_times(R"("exp":1799999941)")));
   EXPECT_THAT(reason(with_times(R"("exp":1799999940)")), HasSubstr("expired"));
+}
+
+TEST_F(JwtTest, SaysWhenItWillBeRefused) {
+  claims_.leeway = 10s;
+  const auto expires = [this](std::string_view exp) {
+    return verify_jwt(with_times(fmt::format(R"("exp":{})", exp)), keys_, claims_, kNow)->expires;
+  };
+  EXPECT_EQ(expires("1800000100"), kNow + 110s);
+  EXPECT_EQ(expires("1800000100.5"), kNow + 110'500ms);
+  EXPECT_GT(expires("1e300"), kNow + 24h);
 }
 
 TEST_F(JwtTest, IssuerAndAudienceMustBeOurs) {
