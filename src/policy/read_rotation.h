@@ -90,6 +90,8 @@ class ReadRotation {
   std::optional<std::size_t> choose(const std::function<bool(std::size_t)>& usable,
                                     MonotonicTime now, Rng& rng);
   void ended(std::size_t replica, Duration took, bool answered, MonotonicTime now);
+  // Nobody waited for the end.
+  void left(std::size_t replica) { --replicas_.at(replica).in_flight; }
   Duration patience(std::size_t replica) const;
 
   struct Status {

@@ -5,7 +5,12 @@
 namespace raglan::policy {
 
 void ReplicaLag::primary_at(std::uint64_t position, MonotonicTime at) {
-  if (newest_ && position < *newest_) *this = {};
+  if (applied_ > position) strayed_ = true;
+  if (newest_ && position < *newest_) {
+    newest_.reset();
+    reached_.reset();
+    ahead_.clear();
+  }
   if (newest_ == position) { // it was there until now
     (ahead_.empty() ? *reached_ : ahead_.back()).at = at;
     return;
@@ -16,6 +21,8 @@ void ReplicaLag::primary_at(std::uint64_t position, MonotonicTime at) {
 }
 
 void ReplicaLag::applied(std::uint64_t position) {
+  if (position < applied_) strayed_ = false; // it was made anew
+  applied_ = position;
   while (!ahead_.empty() && ahead_.front().position <= position) {
     reached_ = ahead_.front();
     ahead_.pop_front();

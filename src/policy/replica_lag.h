@@ -28,11 +28,13 @@ class ReplicaLag {
  public:
   static constexpr std::size_t kMaxLooks = 64; // that it has not reached yet
 
-  // A position lower than the last is of a log that began anew: all is forgotten.
+  // A position lower than the last is of a log that began anew: looks before it are forgotten.
   void primary_at(std::uint64_t position, MonotonicTime at);
   void applied(std::uint64_t position);
   // Zero: it has all that the primary had at the last look.
   std::optional<Duration> behind(MonotonicTime now) const;
+  // It has more than the primary had later: its log is another one. For as long as it has it.
+  bool strayed() const { return strayed_; }
 
  private:
   struct Look {
@@ -43,6 +45,8 @@ class ReplicaLag {
   void thin_out();
 
   std::optional<std::uint64_t> newest_; // of the primary
+  std::uint64_t applied_ = 0;
+  bool strayed_ = false;
   std::optional<Look> reached_;
   std::deque<Look> ahead_; // ascending
 };

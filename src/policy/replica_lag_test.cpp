@@ -101,6 +101,22 @@ TEST(ReplicaLag, ALogThatBeginsAnewIsMeasuredAnew) {
   EXPECT_EQ(lag.behind(kStart + 1s), Duration::zero());
 }
 
+TEST(ReplicaLag, WhoHasMoreThanThePrimaryHasAnotherLog) {
+  ReplicaLag lag;
+  lag.primary_at(5'000, kStart);
+  lag.applied(6'000); // read later
+  EXPECT_FALSE(lag.strayed());
+  lag.primary_at(6'000, kStart + 1s);
+  EXPECT_FALSE(lag.strayed());
+  lag.primary_at(5'999, kStart + 2s);
+  EXPECT_TRUE(lag.strayed());
+  lag.applied(6'000);
+  lag.primary_at(7'000, kStart + 3s); // that it is overtaken makes it no better
+  EXPECT_TRUE(lag.strayed());
+  lag.applied(5'500);
+  EXPECT_FALSE(lag.strayed());
+}
+
 TEST(ReplicaLag, TimeThatRunsBackwardsMakesNoNegativeLag) {
   ReplicaLag lag;
   lag.primary_at(1'000, kStart);

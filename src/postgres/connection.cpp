@@ -279,6 +279,8 @@ net::Task<Result<>> Connection::drain(Deadline deadline, std::vector<Rows>& rows
   Result<> outcome;
   while (true) {
     auto result = co_await next_result(deadline);
+    // A server that ends the connection says why before.
+    if (!result && !outcome && broken_) co_return outcome;
     if (!result) co_return forward_error(result);
     if (*result == nullptr) co_return outcome;
     Rows came(*result);
@@ -325,6 +327,7 @@ net::Task<Result<std::vector<Rows>>> Connection::execute_all(std::vector<Stateme
     }
   }
   auto sync = co_await next_result(deadline);
+  if (!sync && !outcome && broken_) co_return forward_error(outcome);
   if (!sync) co_return forward_error(sync);
   PQclear(*sync);
   if (PQexitPipelineMode(connection) == 0) co_return broken();

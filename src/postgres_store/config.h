@@ -5,13 +5,16 @@
 #include <chrono>
 
 #include "config/table.h"
+#include "policy/read_rotation.h"
 #include "postgres/client.h"
 
 namespace raglan::postgres_store {
 
 struct Config {
-  postgres::ClientConfig client;
-  // How old a generation may be by which an answer is found in a cache.
+  postgres::ClientConfig client; // of the primary, and of each replica
+  policy::ReadRotationConfig rotation;
+  // How old a generation may be by which an answer is found in a cache, or a search on a replica
+  // is new enough.
   std::chrono::milliseconds max_staleness{0};
 };
 
@@ -19,8 +22,8 @@ inline void describe(config::Table<Config>& table) {
   using std::chrono::milliseconds;
   table
       .field("max_staleness", &Config::max_staleness,
-             "with PostgreSQL: for how long an answer from a cache may miss what other nodes have "
-             "written since; 0 asks the database before each")
+             "with PostgreSQL: for how long an answer from a cache or a read replica may miss what "
+             "other nodes have written since; 0 asks the database before each")
       .max(std::chrono::hours(1));
 }
 

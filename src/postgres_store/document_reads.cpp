@@ -36,54 +36,45 @@ store::Document read_header(const Rows& rows, std::size_t row) {
           .chunk_count = static_cast<std::uint32_t>(rows.int32(row, 6))};
 }
 
-std::unexpected<Error> no_such_document() { return fail(ErrorCode::kNotFound, "no such document"); }
-
 } // namespace
 
-net::Task<Result<store::Document>> read_document(Session& session, const store::CollectionKey& key,
-                                                 const std::string& document_id,
-                                                 Deadline deadline) {
-  if (!store::is_document_id(document_id)) co_return no_such_document();
-  Statement select(fmt::format("SELECT {}, d.text FROM raglan.collection c JOIN raglan.document d"
+std::unexpected<Error> no_such_document() { return fail(ErrorCode::kNotFound, "no such document"); }
+
+Statement select_document(const store::CollectionKey& key, const std::string& document_id) {
+  return Statement(fmt::format("SELECT {}, d.text FROM raglan.collection c JOIN raglan.document d"
                                " USING (tenant, collection_id) WHERE c.tenant = $1::text"
                                " AND c.name = $2::text AND d.id = $3::text",
                                kHeader),
                    key.tenant, key.name, document_id);
-  auto rows = co_await session.execute(std::move(select), deadline);
-  if (!rows) co_return forward_error(rows);
-  if (rows->empty()) co_return no_such_document();
-  store::Document document = read_header(*rows, 0);
-  document.text = rows->text(0, 7);
-  co_return document;
 }
 
-// Two statements in one round trip, and so of one snapshot's making or the next: the total is that
-// of the page or newer.
-net::Task<Result<store::DocumentPage>> read_page(Session& session, const store::CollectionKey& key,
-                                                 const std::string& after_id, std::uint32_t limit,
-                                                 Deadline deadline) {
+Result<store::Document> read_document(const Rows& rows) {
+  if (rows.empty()) return no_such_document();
+  store::Document document = read_header(rows, 0);
+  document.text = rows.text(0, 7);
+  return document;
+}
+
+Statement select_page(const store::CollectionKey& key, const std::string& after_id,
+                      std::uint32_t limit) {
   const std::uint32_t most = std::min(limit, store::kMaxPageSize);
-  std::vector<Statement> statements;
-  statements.emplace_back("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-  statements.push_back(select_collection(key));
-  statements.emplace_back(
+  return Statement(
       fmt::format("SELECT {} FROM raglan.collection c JOIN raglan.document d"
                   " USING (tenant, collection_id) WHERE c.tenant = $1::text AND c.name = $2::text"
                   " AND d.id > $3::text COLLATE \"C\" ORDER BY d.id LIMIT $4::int8",
                   kHeader),
       key.tenant, key.name, after_id, static_cast<std::int64_t>(most) + 1);
-  statements.emplace_back("COMMIT");
-  auto rows = co_await session.execute_all(std::move(statements), deadline);
-  if (!rows) co_return forward_error(rows);
-  auto collection = read_collection((*rows)[1]);
-  if (!collection) co_return forward_error(collection);
-  const Rows& found = (*rows)[2];
+}
+
+store::DocumentPage read_page(const CollectionRow& collection, const Rows& rows,
+                              std::uint32_t limit) {
+  const std::uint32_t most = std::min(limit, store::kMaxPageSize);
   store::DocumentPage page{
-      .documents = {}, .total = collection->stats.documents, .more = found.size() > most};
-  for (std::size_t i = 0; i < std::min<std::size_t>(found.size(), most); ++i) {
-    page.documents.push_back(read_header(found, i));
+      .documents = {}, .total = collection.stats.documents, .more = rows.size() > most};
+  for (std::size_t i = 0; i < std::min<std::size_t>(rows.size(), most); ++i) {
+    page.documents.push_back(read_header(rows, i));
   }
-  co_return page;
+  return page;
 }
 
 net::Task<Result<std::vector<std::optional<store::StoredVersion>>>> read_stored_versions(

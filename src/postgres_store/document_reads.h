@@ -1,4 +1,5 @@
-// Reading documents and passages. One statement each, whatever the number of ids.
+// Reading documents and passages. One statement each, whatever the number of ids; what came of a
+// statement is read by the function beside it.
 //
 // Thread safety: that of the session.
 #pragma once
@@ -9,19 +10,24 @@
 #include <vector>
 
 #include "postgres/client.h"
+#include "postgres_store/collections.h"
 #include "store/types.h"
 
 namespace raglan::postgres_store {
 
+std::unexpected<Error> no_such_document();
+
+postgres::Statement select_document(const store::CollectionKey& key,
+                                    const std::string& document_id);
 // kNotFound.
-net::Task<Result<store::Document>> read_document(postgres::Session& session,
-                                                 const store::CollectionKey& key,
-                                                 const std::string& document_id, Deadline deadline);
-// kNotFound (collection).
-net::Task<Result<store::DocumentPage>> read_page(postgres::Session& session,
-                                                 const store::CollectionKey& key,
-                                                 const std::string& after_id, std::uint32_t limit,
-                                                 Deadline deadline);
+Result<store::Document> read_document(const postgres::Rows& rows);
+
+// Of the same snapshot as the collection.
+postgres::Statement select_page(const store::CollectionKey& key, const std::string& after_id,
+                                std::uint32_t limit);
+store::DocumentPage read_page(const CollectionRow& collection, const postgres::Rows& rows,
+                              std::uint32_t limit);
+
 net::Task<Result<std::vector<std::optional<store::StoredVersion>>>> read_stored_versions(
     postgres::Session& session, const store::CollectionKey& key,
     std::vector<std::string> document_ids, Deadline deadline);

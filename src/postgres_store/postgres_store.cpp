@@ -14,6 +14,7 @@
 namespace raglan::postgres_store {
 namespace {
 
+using postgres::Session;
 using postgres::Statement;
 using store::CollectionKey;
 using store::WriteState;
@@ -33,6 +34,10 @@ bool may_be_one_documents_fault(ErrorCode code) {
          code == ErrorCode::kTooLarge;
 }
 
+net::Task<Result<store::DocumentPage>> page_of(Snapshot snapshot, std::uint32_t limit) {
+  co_return read_page(snapshot.collection, snapshot.rows.front(), limit);
+}
+
 } // namespace
 
 PostgresStore::PostgresStore(store::EmbeddingSpace space, const Config& config,
@@ -43,13 +48,19 @@ PostgresStore::PostgresStore(store::EmbeddingSpace space, const Config& config,
       parts_(std::move(parts)),
       clock_(target.clock),
       client_(config.client, std::move(target), std::move(observers)),
-      upkeep_(std::make_unique<Upkeep>(client_, parts_.storage, clock_)) {}
+      upkeep_(std::make_unique<Upkeep>(client_, parts_.storage, clock_)),
+      replicas_(std::make_unique<Replicas>(config.client, config.rotation, parts_.replicas, client_,
+                                           clock_)) {}
 
 PostgresStore::~PostgresStore() { stop(); }
 
-void PostgresStore::begin_upkeep() { upkeep_->begin(parts_.loop); }
+void PostgresStore::begin_upkeep() {
+  upkeep_->begin(parts_.loop);
+  replicas_->watch(parts_.loop, epoch_);
+}
 
 void PostgresStore::stop() {
+  replicas_->stop();
   client_.stop();
   probe_.reset();
 }
@@ -68,11 +79,7 @@ net::Task<Result<std::unique_ptr<PostgresStore>>> PostgresStore::open(
 net::Task<Result<std::size_t>> PostgresStore::max_connections(Deadline deadline) {
   auto session = co_await client_.begin(deadline);
   if (!session) co_return forward_error(session);
-  Statement ask(
-      "SELECT current_setting('max_connections')::int8"
-      " - current_setting('superuser_reserved_connections')::int8"
-      " - coalesce(current_setting('reserved_connections', true), '0')::int8"); // since 16
-  auto rows = co_await session->execute(std::move(ask), deadline);
+  auto rows = co_await session->execute(select_max_connections(), deadline);
   if (!rows) co_return forward_error(rows);
   co_return static_cast<std::size_t>(std::max<std::int64_t>(rows->int64(0, 0), 0));
 }
@@ -229,20 +236,59 @@ net::Task<Result<>> PostgresStore::remove(CollectionKey key, std::string documen
   co_return removed;
 }
 
+template <typename T>
+ReplicaRead<T> PostgresStore::replica_read(const CollectionKey& key, Deadline deadline) {
+  return {.key = key,
+          .known = {},
+          .ask_primary = [this, key, deadline] { return generation(key, deadline); },
+          .epoch = epoch_,
+          .further = {},
+          .rest = {}};
+}
+
 net::Task<Result<store::Document>> PostgresStore::get(CollectionKey key, std::string document_id,
                                                       Deadline deadline) {
+  if (!store::is_document_id(document_id)) co_return no_such_document();
+  auto turn = replicas_->choose();
+  if (turn) {
+    auto read = replica_read<store::Document>(key, deadline);
+    read.further.push_back(select_document(key, document_id));
+    read.further.emplace_back("COMMIT");
+    read.rest = [](Session&, Snapshot found, Deadline) -> net::Task<Result<store::Document>> {
+      co_return read_document(found.rows.front());
+    };
+    auto document = co_await read_on_replica(*turn, std::move(read), deadline);
+    if (document) co_return std::move(*document);
+  }
   auto session = co_await client_.begin(deadline);
   if (!session) co_return forward_error(session);
-  co_return co_await read_document(*session, key, document_id, deadline);
+  auto rows = co_await session->execute(select_document(key, document_id), deadline);
+  if (!rows) co_return forward_error(rows);
+  co_return read_document(*rows);
 }
 
 net::Task<Result<store::DocumentPage>> PostgresStore::list(CollectionKey key, std::string after_id,
                                                            std::uint32_t limit, Deadline deadline) {
-  auto session = co_await client_.begin(deadline);
-  if (!session) co_return forward_error(session);
   // Ids have no U+0000, so those after the text are those after what stands before it.
   after_id.resize(std::min(after_id.size(), after_id.find('\0')));
-  co_return co_await read_page(*session, key, after_id, limit, deadline);
+  std::vector<Statement> further;
+  further.push_back(select_page(key, after_id, limit));
+  further.emplace_back("COMMIT");
+  auto turn = replicas_->choose();
+  if (turn) {
+    auto read = replica_read<store::DocumentPage>(key, deadline);
+    read.further = further;
+    read.rest = [limit](Session&, Snapshot found, Deadline) {
+      return page_of(std::move(found), limit);
+    };
+    auto page = co_await read_on_replica(*turn, std::move(read), deadline);
+    if (page) co_return std::move(*page);
+  }
+  auto session = co_await client_.begin(deadline);
+  if (!session) co_return forward_error(session);
+  auto snapshot = co_await open_snapshot(*session, key, std::move(further), deadline);
+  if (!snapshot) co_return forward_error(snapshot);
+  co_return read_page(snapshot->collection, snapshot->rows.front(), limit);
 }
 
 net::Task<Result<std::vector<std::optional<store::StoredVersion>>>> PostgresStore::stored_versions(
@@ -254,10 +300,28 @@ net::Task<Result<std::vector<std::optional<store::StoredVersion>>>> PostgresStor
 
 net::Task<Result<store::Found>> PostgresStore::search(store::SearchRequest request,
                                                       store::Choose choose, Deadline deadline) {
+  const SearchParts parts{space_, parts_.search, clock_, epoch_};
+  const CollectionKey& key = request.collection;
+  auto turn = replicas_->choose();
+  if (turn) {
+    auto read = replica_read<store::Found>(key, deadline);
+    read.known = known_generation(key);
+    read.rest = [&](Session& session, Snapshot opened, Deadline until) {
+      return postgres_store::search(session, parts, std::move(opened.collection), request, choose,
+                                    until);
+    };
+    auto found = co_await read_on_replica(*turn, std::move(read), deadline);
+    if (found) co_return std::move(*found);
+  }
   auto session = co_await client_.begin(deadline);
   if (!session) co_return forward_error(session);
-  const SearchParts parts{space_, parts_.search, clock_, epoch_};
-  auto found = co_await postgres_store::search(*session, parts, request, choose, deadline);
+  auto snapshot = co_await open_snapshot(*session, key, {}, deadline);
+  Result<store::Found> found =
+      snapshot ? store::Found() : Result<store::Found>(forward_error(snapshot));
+  if (snapshot) {
+    found = co_await postgres_store::search(*session, parts, std::move(snapshot->collection),
+                                            request, choose, deadline);
+  }
   if (!found) co_await session->roll_back(deadline);
   co_return found;
 }
@@ -286,6 +350,12 @@ std::optional<Result<store::Generation>> PostgresStore::try_generation(const Col
     if (found == known.of.end() || now - found->second.read_at >= config_.max_staleness) return {};
     return found->second.generation;
   });
+}
+
+std::optional<store::Generation> PostgresStore::known_generation(const CollectionKey& key) {
+  const auto known = try_generation(key);
+  if (!known || !*known) return std::nullopt;
+  return **known;
 }
 
 void PostgresStore::forget_generation(const CollectionKey& key) {

@@ -8,6 +8,11 @@
 // A collection's generation is read with the data, and from the database before each look into a
 // cache, unless `max_staleness` allows for an older one; this node's own writes are seen at once.
 //
+// With read replicas, searches, documents and pages of them are read there, when they are as new as
+// the call demands (replica_read.h); everything else is the primary's. What a write is decided by
+// (stored_versions) is read where it is written, and a collection's row is no more than what a
+// replica would have to ask the primary for.
+//
 // After a write the collection is tended, if it needs that, behind the requests: its segments are
 // merged (segments.h) and its vectors get an index (vector_index.h), by one node at a time.
 //
@@ -21,6 +26,7 @@
 #include "net/offload.h"
 #include "postgres_store/config.h"
 #include "postgres_store/document_writes.h"
+#include "postgres_store/replica_read.h"
 #include "postgres_store/upkeep.h"
 #include "store/store.h"
 
@@ -36,6 +42,7 @@ class PostgresStore final : public store::Store {
     boost::asio::any_io_executor loop;
   };
 
+    std::vector<Replicas::Given> replicas = {};
   // Sets up the tables where there are none. Errors: those of schema.h.
   static net::Task<Result<std::unique_ptr<PostgresStore>>> open(
       store::EmbeddingSpace space, const Config& config, postgres::Target target, Parts parts,
@@ -43,7 +50,8 @@ class PostgresStore final : public store::Store {
   // Work behind the requests ends with the loops, before this.
   ~PostgresStore() override;
 
-  // Of a process that stays: it looks after the indexes of vectors from now on (upkeep.h).
+  // Of a process that stays: it looks after the indexes of vectors from now on (upkeep.h), and
+  // watches the replicas, of which none is asked before.
   void begin_upkeep();
   // Ends who waits for a connection, and closes those that are idle.
   void stop();
@@ -51,6 +59,11 @@ class PostgresStore final : public store::Store {
   const postgres::Client& client() const { return client_; }
   // That the server has for users like this one.
   net::Task<Result<std::size_t>> max_connections(Deadline deadline);
+  const Replicas& replicas() const { return *replicas_; }
+  // Looks at them once, without asking them from then on.
+  net::Task<void> examine_replicas(Deadline deadline) {
+    return replicas_->examine(epoch_, deadline);
+  }
 
   net::Task<Result<>> create_collection(store::CollectionKey key, Deadline deadline) override;
   net::Task<Result<std::vector<store::CollectionStats>>> list_collections(
@@ -90,6 +103,11 @@ class PostgresStore final : public store::Store {
   net::Task<Result<>> ping(Deadline deadline);
 
   struct KnownGenerations {
+  // What the call may be answered by that is not asked for now; nothing: it must be.
+  std::optional<store::Generation> known_generation(const store::CollectionKey& key);
+  // On a replica, of the data that was committed when the call began. Nothing: on the primary.
+  template <typename T>
+  ReplicaRead<T> replica_read(const store::CollectionKey& key, Deadline deadline);
     struct Known {
       store::Generation generation;
       MonotonicTime read_at{};
@@ -110,3 +128,4 @@ class PostgresStore final : public store::Store {
 };
 
 } // namespace raglan::postgres_store
+  const std::unique_ptr<Replicas> replicas_;

@@ -7,7 +7,6 @@
 #include <unordered_set>
 #include <utility>
 
-#include "postgres_store/collections.h"
 #include "postgres_store/document_reads.h"
 #include "postgres_store/filter_sql.h"
 #include "postgres_store/lexical_hits.h"
@@ -32,16 +31,20 @@ constexpr std::uint32_t kMostBreadth = 1000; // pgvector's own
 
 class Search {
  public:
-  Search(Session& session, const SearchParts& parts, const SearchRequest& request,
-         Deadline deadline)
+  Search(Session& session, const SearchParts& parts, CollectionRow collection,
+         const SearchRequest& request, Deadline deadline)
       : session_(session),
         parts_(parts),
         request_(request),
         tenant_(request.collection.tenant),
-        deadline_(deadline) {}
+        deadline_(deadline),
+        collection_(std::move(collection)) {}
 
   net::Task<Result<store::Found>> run(const store::Choose& choose) {
-    if (auto ok = co_await open(); !ok) co_return forward_error(ok);
+    if (collection_.space.dimension > 0) {
+      auto ok = store::check_space_to_search(request_, collection_.space, parts_.space);
+      if (!ok) co_return forward_error(ok);
+    }
     if (collection_.stats.chunks > 0) {
       if (auto ok = co_await ask_sides(); !ok) co_return forward_error(ok);
       if (auto ok = co_await take_lexical(); !ok) co_return forward_error(ok);
@@ -60,20 +63,6 @@ class Search {
 
  private:
   bool dense() const { return !request_.query_vector.empty(); }
-
-  // The snapshot that all of it is of.
-  net::Task<Result<>> open() {
-    std::vector<Statement> statements;
-    statements.emplace_back("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    statements.push_back(select_collection(request_.collection));
-    auto rows = co_await session_.execute_all(std::move(statements), deadline_);
-    if (!rows) co_return forward_error(rows);
-    auto collection = read_collection(rows->back());
-    if (!collection) co_return forward_error(collection);
-    collection_ = std::move(*collection);
-    if (collection_.space.dimension == 0) co_return Result<>();
-    co_return store::check_space_to_search(request_, collection_.space, parts_.space);
-  }
 
   // The statement with the filter's condition, " AND …" or nothing, where `sql_of` puts it; `bare`
   // has the other parameters, of which $1 and $2 are the tenant and the collection.
@@ -298,7 +287,7 @@ class Search {
   const SearchRequest& request_;
   const std::string& tenant_;
   const Deadline deadline_;
-  CollectionRow collection_;
+  const CollectionRow collection_;
   std::map<Term, float> question_;
   Rows postings_;
   Rows dead_;
@@ -311,9 +300,9 @@ class Search {
 } // namespace
 
 net::Task<Result<store::Found>> search(Session& session, SearchParts parts,
-                                       const SearchRequest& request, const store::Choose& choose,
-                                       Deadline deadline) {
-  Search search(session, parts, request, deadline);
+                                       CollectionRow collection, const SearchRequest& request,
+                                       const store::Choose& choose, Deadline deadline) {
+  Search search(session, parts, std::move(collection), request, deadline);
   co_return co_await search.run(choose);
 }
 

@@ -8,14 +8,15 @@
 // Lexical: the postings of the question's terms are fetched, some four bytes for each chunk that
 // holds one, and scored here (lexical_hits.h): scoring in SQL takes a hundred times as long.
 //
-// Four round trips: the collection; both sides; what each side's candidates score on the other; the
-// passages.
+// Four round trips: the collection (snapshot.h); both sides; what each side's candidates score on
+// the other; the passages.
 //
 // Thread safety: that of the session.
 #pragma once
 
 #include "net/offload.h"
 #include "postgres/client.h"
+#include "postgres_store/collections.h"
 #include "store/embedding_space.h"
 #include "store/store.h"
 
@@ -31,8 +32,10 @@ struct SearchParts {
   std::uint64_t epoch = 0;
 };
 
-// Errors: those of Store::search.
+// In the open transaction that the collection was read in, which it ends. Errors: those of
+// Store::search; then the transaction may be open still.
 net::Task<Result<store::Found>> search(postgres::Session& session, SearchParts parts,
+                                       CollectionRow collection,
                                        const store::SearchRequest& request,
                                        const store::Choose& choose, Deadline deadline);
 

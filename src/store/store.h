@@ -29,8 +29,10 @@
 
 namespace raglan::store {
 
-// Of what was found, the chunks whose passages are wanted. Called at most once, on any thread,
-// maybe after the caller has gone: it owns what it uses, or uses what outlives the loops.
+// Of what was found, the chunks whose passages are wanted. Called once for each time that the store
+// searches, which may be twice for one call (what a replica began the primary ends); the last
+// counts. On any thread, maybe after the caller has gone: it owns what it uses, or uses what
+// outlives the loops.
 using Choose = std::function<std::vector<std::uint64_t>(const SearchResult&)>;
 
 class Store {

