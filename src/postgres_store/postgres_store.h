@@ -26,6 +26,7 @@
 #include "net/offload.h"
 #include "postgres_store/config.h"
 #include "postgres_store/document_writes.h"
+#include "postgres_store/postgres_records.h"
 #include "postgres_store/replica_read.h"
 #include "postgres_store/upkeep.h"
 #include "store/store.h"
@@ -40,9 +41,9 @@ class PostgresStore final : public store::Store {
     std::size_t max_metadata_bytes; // of a document
     // A loop for what nobody waits for, and for `check`.
     boost::asio::any_io_executor loop;
+    std::vector<Replicas::Given> replicas = {};
   };
 
-    std::vector<Replicas::Given> replicas = {};
   // Sets up the tables where there are none. Errors: those of schema.h.
   static net::Task<Result<std::unique_ptr<PostgresStore>>> open(
       store::EmbeddingSpace space, const Config& config, postgres::Target target, Parts parts,
@@ -57,13 +58,13 @@ class PostgresStore final : public store::Store {
   void stop();
 
   const postgres::Client& client() const { return client_; }
-  // That the server has for users like this one.
-  net::Task<Result<std::size_t>> max_connections(Deadline deadline);
   const Replicas& replicas() const { return *replicas_; }
   // Looks at them once, without asking them from then on.
   net::Task<void> examine_replicas(Deadline deadline) {
     return replicas_->examine(epoch_, deadline);
   }
+  // That the server has for users like this one.
+  net::Task<Result<std::size_t>> max_connections(Deadline deadline);
 
   net::Task<Result<>> create_collection(store::CollectionKey key, Deadline deadline) override;
   net::Task<Result<std::vector<store::CollectionStats>>> list_collections(
@@ -87,6 +88,7 @@ class PostgresStore final : public store::Store {
   net::Task<Result<store::Generation>> generation(store::CollectionKey key,
                                                   Deadline deadline) override;
   std::optional<Result<store::Generation>> try_generation(const store::CollectionKey& key) override;
+  store::Records& records() override { return records_; }
   Result<> check() override;
 
  private:
@@ -100,14 +102,14 @@ class PostgresStore final : public store::Store {
                               std::vector<const CheckedDocument*> group,
                               std::vector<Result<store::WriteState>*> states, Deadline deadline);
   void forget_generation(const store::CollectionKey& key);
-  net::Task<Result<>> ping(Deadline deadline);
-
-  struct KnownGenerations {
   // What the call may be answered by that is not asked for now; nothing: it must be.
   std::optional<store::Generation> known_generation(const store::CollectionKey& key);
   // On a replica, of the data that was committed when the call began. Nothing: on the primary.
   template <typename T>
   ReplicaRead<T> replica_read(const store::CollectionKey& key, Deadline deadline);
+  net::Task<Result<>> ping(Deadline deadline);
+
+  struct KnownGenerations {
     struct Known {
       store::Generation generation;
       MonotonicTime read_at{};
@@ -121,11 +123,12 @@ class PostgresStore final : public store::Store {
   const Parts parts_;
   const Clock& clock_;
   postgres::Client client_;
+  PostgresRecords records_{client_, clock_};
   std::uint64_t epoch_ = 0;
   Guarded<KnownGenerations> generations_;
   std::shared_ptr<postgres::Connection> probe_; // of `check`: it waits behind no work
   const std::unique_ptr<Upkeep> upkeep_;
+  const std::unique_ptr<Replicas> replicas_;
 };
 
 } // namespace raglan::postgres_store
-  const std::unique_ptr<Replicas> replicas_;

@@ -106,8 +106,21 @@ constexpr std::array kVersion1{
     " chunk_id int8 NOT NULL,"
     " PRIMARY KEY (tenant, collection_id, chunk_id))"};
 
+constexpr std::array kVersion2{
+    "CREATE TABLE raglan.record ("
+    " tenant text COLLATE \"C\" NOT NULL,"
+    " kind text COLLATE \"C\" NOT NULL,"
+    " id text COLLATE \"C\" NOT NULL,"
+    " value text NOT NULL,"
+    " version int8 NOT NULL,"
+    " expires_at_ms int8 NOT NULL,"
+    " PRIMARY KEY (tenant, kind, id))",
+    "CREATE INDEX record_of_kind ON raglan.record (kind)",
+    "CREATE INDEX record_that_expires ON raglan.record (tenant, expires_at_ms)"};
+
 // kMigrations[n] leads from version n to n + 1.
-constexpr std::array kMigrations{std::span<const char* const>(kVersion1)};
+constexpr std::array kMigrations{std::span<const char* const>(kVersion1),
+                                 std::span<const char* const>(kVersion2)};
 constexpr auto kCurrentVersion = static_cast<std::int64_t>(kMigrations.size());
 // "raglan" in ASCII; any number that nobody else takes.
 constexpr std::int64_t kMigrationLock = 0x7261676c616e;

@@ -13,6 +13,7 @@
 //   segment       what one write added to the lexical index; later, several of them merged
 //   posting       which chunks of a segment hold a term (postings.h)
 //   dead_chunk    chunks that are gone and still in postings
+//   record        what is shared beside the documents (store/records.h)
 //
 // There are no foreign keys: whoever deletes, deletes what belongs to it, and a collection that is
 // written to is locked against its deletion. Their checks would be a statement for each row of a

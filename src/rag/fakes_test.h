@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -80,6 +81,7 @@ class FakeStore final : public store::Store {
   Result<> check() override { return {}; }
 
   // The pipeline needs none of these.
+  store::Records& records() override { throw std::logic_error("unused"); }
   Reply<void> create_collection(store::CollectionKey, Deadline) override { co_return unused(); }
   Reply<std::vector<store::CollectionStats>> list_collections(std::string, Deadline) override {
     co_return unused();

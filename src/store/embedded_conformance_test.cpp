@@ -1,4 +1,5 @@
 #include "store/offloaded_store.h"
+#include "store/records_conformance_test.h"
 #include "store/store_conformance_test.h"
 #include "store/store_fixture_test.h"
 

@@ -13,6 +13,7 @@
 #include "store/filter_query.h"
 #include "store/index_shelf.h"
 #include "store/reader_pool.h"
+#include "store/record_table.h"
 #include "store/rules.h"
 #include "store/schema.h"
 #include "store/snapshot_file.h"
@@ -389,6 +390,58 @@ Result<Generation> EmbeddedStore::generation(const CollectionKey& key) {
 
 Result<std::unique_ptr<EmbeddedProbe>> EmbeddedStore::generation_probe() {
   return EmbeddedProbe::open(parts_->path, parts_->epoch);
+}
+
+Result<std::uint64_t> EmbeddedStore::write_record(const RecordWrite& write) {
+  if (auto ok = check_record(write); !ok) return forward_error(ok);
+  const std::uint64_t version = make_record_version();
+  auto written = parts_->writer.write([&](Connection& connection) {
+    return store::write_record(connection, write, version, parts_->clock.wall_now());
+  });
+  if (!written) return forward_error(written);
+  return version;
+}
+
+Result<bool> EmbeddedStore::erase_record(const RecordKey& key,
+                                         std::optional<std::uint64_t> expected) {
+  bool existed = false;
+  auto erased = parts_->writer.write([&](Connection& connection) -> Result<> {
+    auto gone = store::erase_record(connection, key, expected, parts_->clock.wall_now());
+    if (!gone) return forward_error(gone);
+    existed = *gone;
+    return {};
+  });
+  if (!erased) return forward_error(erased);
+  return existed;
+}
+
+Result<std::optional<Record>> EmbeddedStore::read_record(const RecordKey& key) {
+  auto reader = parts_->readers.acquire();
+  if (!reader) return forward_error(reader);
+  return store::read_record((*reader)->connection(), key, parts_->clock.wall_now());
+}
+
+Result<std::vector<Record>> EmbeddedStore::list_records(std::string_view kind,
+                                                        std::string_view tenant,
+                                                        std::string_view after_id,
+                                                        std::uint32_t limit) {
+  auto reader = parts_->readers.acquire();
+  if (!reader) return forward_error(reader);
+  return store::list_records((*reader)->connection(), kind, tenant, after_id, limit,
+                             parts_->clock.wall_now());
+}
+
+Result<std::vector<Record>> EmbeddedStore::list_all_records(std::string_view kind,
+                                                            std::uint32_t limit) {
+  auto reader = parts_->readers.acquire();
+  if (!reader) return forward_error(reader);
+  return store::list_all_records((*reader)->connection(), kind, limit, parts_->clock.wall_now());
+}
+
+Result<std::uint64_t> EmbeddedStore::record_digest(std::string_view kind) {
+  auto reader = parts_->readers.acquire();
+  if (!reader) return forward_error(reader);
+  return store::record_digest((*reader)->connection(), kind);
 }
 
 Result<SearchResult> EmbeddedStore::search(const SearchRequest& request) {

@@ -37,6 +37,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "store/embedding_space.h"
+#include "store/records.h"
 #include "store/statement_counts.h"
 #include "store/store_config.h"
 #include "store/types.h"
@@ -104,6 +105,14 @@ class EmbeddedStore {
   Result<std::vector<Passage>> passages(const CollectionKey& key,
                                         std::span<const std::uint64_t> chunk_ids);
   Result<Generation> generation(const CollectionKey& key);
+  // Those of Records, waited for.
+  Result<std::uint64_t> write_record(const RecordWrite& write);
+  Result<std::optional<Record>> read_record(const RecordKey& key);
+  Result<bool> erase_record(const RecordKey& key, std::optional<std::uint64_t> expected);
+  Result<std::vector<Record>> list_records(std::string_view kind, std::string_view tenant,
+                                           std::string_view after_id, std::uint32_t limit);
+  Result<std::vector<Record>> list_all_records(std::string_view kind, std::uint32_t limit);
+  Result<std::uint64_t> record_digest(std::string_view kind);
   // For callers that must not block, one for each thread.
   Result<std::unique_ptr<EmbeddedProbe>> generation_probe();
 

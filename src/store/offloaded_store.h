@@ -18,6 +18,7 @@
 #include "net/offload.h"
 #include "store/embedded_probe.h"
 #include "store/embedded_store.h"
+#include "store/offloaded_records.h"
 #include "store/store.h"
 
 namespace raglan::store {
@@ -53,6 +54,7 @@ class OffloadedStore final : public Store {
   net::Task<Result<Found>> search(SearchRequest request, Choose choose, Deadline deadline) override;
   net::Task<Result<Generation>> generation(CollectionKey key, Deadline deadline) override;
   std::optional<Result<Generation>> try_generation(const CollectionKey& key) override;
+  Records& records() override { return records_; }
   Result<> check() override;
 
  private:
@@ -69,6 +71,7 @@ class OffloadedStore final : public Store {
   void keep(Probe probe);
 
   const Parts parts_;
+  OffloadedRecords records_;
   const Probe readiness_; // of `check`; may be null
   Guarded<std::vector<Probe>> idle_;
 };

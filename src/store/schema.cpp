@@ -108,8 +108,23 @@ ALTER TABLE collections ADD COLUMN nonce INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE changes ADD COLUMN nonce INTEGER NOT NULL DEFAULT 0;
 )sql";
 
+// What is shared beside the documents.
+constexpr const char* kVersion4 = R"sql(
+CREATE TABLE records (
+  tenant        TEXT NOT NULL,
+  kind          TEXT NOT NULL,
+  id            TEXT NOT NULL,
+  value         TEXT NOT NULL,
+  version       INTEGER NOT NULL,
+  expires_at_ms INTEGER NOT NULL,
+  UNIQUE (tenant, kind, id)
+) STRICT;
+CREATE INDEX records_of_kind ON records (kind);
+CREATE INDEX records_that_expire ON records (expires_at_ms);
+)sql";
+
 // migrations[n] leads from version n to n + 1.
-constexpr std::array kMigrations{kVersion1, kVersion2, kVersion3};
+constexpr std::array kMigrations{kVersion1, kVersion2, kVersion3, kVersion4};
 constexpr auto kCurrentVersion = static_cast<std::int64_t>(kMigrations.size());
 
 Result<> migrate(Connection& connection, std::int64_t version) {

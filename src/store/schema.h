@@ -15,6 +15,7 @@
 //   fields       metadata as (key, kind, value) rows: what filters search (metadata_fields.h)
 //   changes      the change log: which chunks each write removed and added. Per collection, the
 //                newest `logged_changes`: those up to `pruned_seq` are gone
+//   records      what is shared beside the documents (records.h)
 //
 // Every table is led by tenant and collection, or belongs to a document that is. Ids are
 // AUTOINCREMENT: never used twice, even after a delete.

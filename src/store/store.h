@@ -25,6 +25,7 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "net/task.h"
+#include "store/records.h"
 #include "store/types.h"
 
 namespace raglan::store {
@@ -83,6 +84,9 @@ class Store {
   virtual net::Task<Result<Generation>> generation(CollectionKey key, Deadline deadline) = 0;
   // The same without waiting, cheap enough for the way to a cache. Nothing: it cannot be told so.
   virtual std::optional<Result<Generation>> try_generation(const CollectionKey& key) = 0;
+
+  // What is shared beside the documents. As long as the store.
+  virtual Records& records() = 0;
 
   // Whether the store can be read, for readiness. Blocks, and never waits behind work: for an
   // executor of its own, by one thread at a time.

@@ -51,6 +51,25 @@ class WaitingStore {
   Result<Generation> generation(CollectionKey key) {
     return wait(store_.generation(std::move(key), Deadline()));
   }
+  Result<std::uint64_t> write_record(RecordWrite write) {
+    return wait(store_.records().write(std::move(write), Deadline()));
+  }
+  Result<std::optional<Record>> read_record(RecordKey key) {
+    return wait(store_.records().read(std::move(key), Deadline()));
+  }
+  Result<bool> erase_record(RecordKey key, std::optional<std::uint64_t> expected = std::nullopt) {
+    return wait(store_.records().erase(std::move(key), expected, Deadline()));
+  }
+  auto list_records(std::string kind, std::string tenant, std::string after, std::uint32_t limit) {
+    return wait(store_.records().list(std::move(kind), std::move(tenant), std::move(after), limit,
+                                      Deadline()));
+  }
+  auto list_all_records(std::string kind, std::uint32_t limit) {
+    return wait(store_.records().list_all(std::move(kind), limit, Deadline()));
+  }
+  Result<std::uint64_t> record_digest(std::string kind) {
+    return wait(store_.records().digest(std::move(kind), Deadline()));
+  }
   Result<Found> search(SearchRequest request, Choose choose) {
     return wait(store_.search(std::move(request), std::move(choose), Deadline()));
   }

@@ -1,3 +1,4 @@
+#include "store/records_conformance_test.h"
 #include "store/store_conformance_test.h"
 
 #include "replicated_fixture.h"

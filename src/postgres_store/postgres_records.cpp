@@ -1,0 +1,174 @@
+#include "postgres_store/postgres_records.h"
+
+#include <limits>
+
+#include "base/unix_time.h"
+
+namespace raglan::postgres_store {
+namespace {
+
+using postgres::Rows;
+using postgres::Statement;
+using store::Record;
+using store::RecordKey;
+
+constexpr std::int64_t kNeverMs = std::numeric_limits<std::int64_t>::max();
+// More than this is never stored, and so is no version that anybody has seen.
+constexpr std::uint64_t kMaxVersion = std::numeric_limits<std::int64_t>::max();
+
+std::int64_t to_column(WallTime expires) {
+  return expires == store::kNever ? kNeverMs : to_unix_milliseconds(expires);
+}
+
+std::int64_t to_column(std::uint64_t version) {
+  return static_cast<std::int64_t>(std::min(version, kMaxVersion));
+}
+
+// Of the columns tenant, id, value, version, expires_at_ms.
+Record read_row(const Rows& rows, std::size_t row, const std::string& kind) {
+  const std::int64_t expires = rows.int64(row, 4);
+  return {.key = {kind, std::string(rows.text(row, 0)), std::string(rows.text(row, 1))},
+          .value = std::string(rows.text(row, 2)),
+          .version = static_cast<std::uint64_t>(rows.int64(row, 3)),
+          .expires = expires == kNeverMs ? store::kNever : from_unix_milliseconds(expires)};
+}
+
+Result<std::vector<Record>> read_rows(const Result<Rows>& rows, const std::string& kind) {
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<Record> records;
+  for (std::size_t row = 0; row < rows->size(); ++row) {
+    records.push_back(read_row(*rows, row, kind));
+  }
+  return records;
+}
+
+std::unexpected<Error> changed_meanwhile() {
+  return fail(ErrorCode::kConflict, "it was changed meanwhile");
+}
+
+// Changes no row where another one than the expected is there.
+Statement writing(const store::RecordWrite& write, std::uint64_t version, std::int64_t now_ms) {
+  const auto& [kind, tenant, id] = write.key;
+  constexpr std::string_view kInsert =
+      "INSERT INTO raglan.record AS r (tenant, kind, id, value, version, expires_at_ms)"
+      " VALUES ($1::text, $2::text, $3::text, $4::text, $5::int8, $6::int8)"
+      " ON CONFLICT (tenant, kind, id) DO UPDATE SET value = excluded.value,"
+      " version = excluded.version, expires_at_ms = excluded.expires_at_ms";
+  const auto with = [&](std::string sql) {
+    return Statement(sql, tenant, kind, id, write.value, to_column(version),
+                     to_column(write.expires));
+  };
+  if (!write.expected) return with(std::string(kInsert));
+  if (*write.expected == 0) {
+    return with(std::string(kInsert) + " WHERE r.expires_at_ms <= $7::int8").add(now_ms);
+  }
+  return with(
+             "UPDATE raglan.record SET value = $4::text, version = $5::int8,"
+             " expires_at_ms = $6::int8 WHERE tenant = $1::text AND kind = $2::text"
+             " AND id = $3::text AND expires_at_ms > $7::int8 AND version = $8::int8")
+      .add(now_ms)
+      .add(to_column(*write.expected));
+}
+
+// Some of those that have expired. Nobody waits for a row that another one removes.
+Statement sweeping(const std::string& tenant, std::int64_t now_ms) {
+  return Statement(
+      "DELETE FROM raglan.record WHERE tenant = $1::text AND (kind, id) IN"
+      " (SELECT kind, id FROM raglan.record WHERE tenant = $1::text AND expires_at_ms <= $2::int8"
+      "  LIMIT 16 FOR UPDATE SKIP LOCKED)",
+      tenant, now_ms);
+}
+
+} // namespace
+
+std::int64_t PostgresRecords::now_ms() const { return to_unix_milliseconds(clock_.wall_now()); }
+
+net::Task<Result<Rows>> PostgresRecords::ask(Statement statement, Deadline deadline) {
+  auto session = co_await client_.begin(deadline);
+  if (!session) co_return forward_error(session);
+  co_return co_await session->execute(std::move(statement), deadline);
+}
+
+net::Task<Result<std::uint64_t>> PostgresRecords::write(store::RecordWrite write,
+                                                        Deadline deadline) {
+  if (auto ok = store::check_record(write); !ok) co_return forward_error(ok);
+  const std::uint64_t version = store::make_record_version();
+  auto session = co_await client_.begin(deadline);
+  if (!session) co_return forward_error(session);
+  std::vector<Statement> statements;
+  statements.push_back(writing(write, version, now_ms()));
+  statements.push_back(sweeping(write.key.tenant, now_ms()));
+  auto done = co_await session->execute_all(std::move(statements), deadline);
+  if (!done) co_return forward_error(done);
+  if (done->front().changed() == 0) co_return changed_meanwhile();
+  co_return version;
+}
+
+net::Task<Result<std::optional<Record>>> PostgresRecords::read(RecordKey key, Deadline deadline) {
+  auto rows =
+      co_await ask(Statement("SELECT tenant, id, value, version, expires_at_ms FROM raglan.record"
+                             " WHERE tenant = $1::text AND kind = $2::text AND id = $3::text"
+                             " AND expires_at_ms > $4::int8",
+                             key.tenant, key.kind, key.id, now_ms()),
+                   deadline);
+  if (!rows) co_return forward_error(rows);
+  if (rows->empty()) co_return std::nullopt;
+  co_return read_row(*rows, 0, key.kind);
+}
+
+net::Task<Result<bool>> PostgresRecords::erase(RecordKey key, std::optional<std::uint64_t> expected,
+                                               Deadline deadline) {
+  Statement erasing(
+      "DELETE FROM raglan.record WHERE tenant = $1::text AND kind = $2::text AND id = $3::text"
+      " AND expires_at_ms > $4::int8 AND version = coalesce($5::int8, version)",
+      key.tenant, key.kind, key.id, now_ms());
+  if (expected) {
+    erasing.add(to_column(*expected));
+  } else {
+    erasing.add(std::nullopt);
+  }
+  auto erased = co_await ask(std::move(erasing), deadline);
+  if (!erased) co_return forward_error(erased);
+  if (erased->changed() > 0) co_return true;
+  if (!expected) co_return false;
+  auto present = co_await read(std::move(key), deadline);
+  if (!present) co_return forward_error(present);
+  if (*present || *expected != 0) co_return changed_meanwhile();
+  co_return false;
+}
+
+net::Task<Result<std::vector<Record>>> PostgresRecords::list(std::string kind, std::string tenant,
+                                                             std::string after_id,
+                                                             std::uint32_t limit,
+                                                             Deadline deadline) {
+  co_return read_rows(
+      co_await ask(Statement("SELECT tenant, id, value, version, expires_at_ms FROM raglan.record"
+                             " WHERE tenant = $1::text AND kind = $2::text AND id > $3::text"
+                             " AND expires_at_ms > $4::int8 ORDER BY id LIMIT $5::int8",
+                             tenant, kind, after_id, now_ms(), std::int64_t{limit}),
+                   deadline),
+      kind);
+}
+
+net::Task<Result<std::vector<Record>>> PostgresRecords::list_all(std::string kind,
+                                                                 std::uint32_t limit,
+                                                                 Deadline deadline) {
+  co_return read_rows(
+      co_await ask(Statement("SELECT tenant, id, value, version, expires_at_ms FROM raglan.record"
+                             " WHERE kind = $1::text AND expires_at_ms > $2::int8 LIMIT $3::int8",
+                             kind, now_ms(), std::int64_t{limit}),
+                   deadline),
+      kind);
+}
+
+net::Task<Result<std::uint64_t>> PostgresRecords::digest(std::string kind, Deadline deadline) {
+  auto rows =
+      co_await ask(Statement("SELECT (count(*) + coalesce(sum(version & 4294967295), 0))::int8"
+                             " FROM raglan.record WHERE kind = $1::text",
+                             kind),
+                   deadline);
+  if (!rows) co_return forward_error(rows);
+  co_return static_cast<std::uint64_t>(rows->int64(0, 0));
+}
+
+} // namespace raglan::postgres_store

@@ -1,0 +1,35 @@
+// The records (store/records.h) in PostgreSQL: one statement a call, on the primary.
+//
+// Thread safety: as store.h. The client must outlive it.
+#pragma once
+
+#include "postgres/client.h"
+#include "store/records.h"
+
+namespace raglan::postgres_store {
+
+class PostgresRecords final : public store::Records {
+ public:
+  PostgresRecords(postgres::Client& client, const Clock& clock) : client_(client), clock_(clock) {}
+
+  net::Task<Result<std::uint64_t>> write(store::RecordWrite write, Deadline deadline) override;
+  net::Task<Result<std::optional<store::Record>>> read(store::RecordKey key,
+                                                       Deadline deadline) override;
+  net::Task<Result<bool>> erase(store::RecordKey key, std::optional<std::uint64_t> expected,
+                                Deadline deadline) override;
+  net::Task<Result<std::vector<store::Record>>> list(std::string kind, std::string tenant,
+                                                     std::string after_id, std::uint32_t limit,
+                                                     Deadline deadline) override;
+  net::Task<Result<std::vector<store::Record>>> list_all(std::string kind, std::uint32_t limit,
+                                                         Deadline deadline) override;
+  net::Task<Result<std::uint64_t>> digest(std::string kind, Deadline deadline) override;
+
+ private:
+  net::Task<Result<postgres::Rows>> ask(postgres::Statement statement, Deadline deadline);
+  std::int64_t now_ms() const;
+
+  postgres::Client& client_;
+  const Clock& clock_;
+};
+
+} // namespace raglan::postgres_store
