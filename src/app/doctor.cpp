@@ -27,9 +27,9 @@ int doctor(const CommonOptions& options, bool as_json) {
   if (!load_settings(settings, options, {}, Logging::kCommand)) return kExitUsage;
   const std::filesystem::path data = options.data_folder;
   const ModelFinding model = check_model(settings, data);
-  std::vector<Finding> findings = {check_machine(), model.finding, check_data_folder(data),
-                                   check_database(settings, data, model.id),
-                                   check_listening(settings)};
+  std::vector<Finding> findings = {check_machine(), model.finding, check_data_folder(data)};
+  std::ranges::move(check_database(settings, data, model.id), std::back_inserter(findings));
+  findings.push_back(check_listening(settings));
   std::ranges::move(check_generation(settings, data), std::back_inserter(findings));
   std::ranges::move(check_redis(settings), std::back_inserter(findings));
   std::ranges::move(check_warmup_list(settings), std::back_inserter(findings));

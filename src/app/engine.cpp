@@ -152,6 +152,13 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
 
 Engine::~Engine() { stop(); }
 
+Result<> Engine::check_replicas() const {
+  for (const NodeStore::Replica& replica : store_->replicas(false)) {
+    if (!replica.in_rotation) return fail(ErrorCode::kUnavailable, "a read replica is not read");
+  }
+  return {};
+}
+
 void Engine::stop() {
   registrations_.clear();
   if (service_) service_->stop();

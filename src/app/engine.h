@@ -51,6 +51,8 @@ class Engine {
   rag::Pipeline& pipeline() { return service_->pipeline(); }
   // As NodeStore::begin_upkeep.
   void begin_upkeep() { store_->begin_upkeep(); }
+  // Whether all read replicas of the store are in rotation.
+  Result<> check_replicas() const;
   void stop();
 
  private:

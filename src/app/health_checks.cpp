@@ -163,8 +163,19 @@ Finding check_file(const Settings& settings, const fs::path& path, std::string_v
                               model_id);
 }
 
+// A node works without them.
+void add_replicas(const std::vector<NodeStore::Replica>& replicas, std::vector<Finding>& findings) {
+  for (std::size_t i = 0; i < replicas.size(); ++i) {
+    const auto& [server, in_rotation, state] = replicas[i];
+    findings.push_back({fmt::format("replica {}", i + 1),
+                        in_rotation ? Health::kOk : Health::kWarning,
+                        fmt::format("{}: {}", server, state),
+                        in_rotation ? "" : "it is not read: look at store.replicas"});
+  }
+}
+
 // As a node does it, but for the model.
-Finding check_postgres(const Settings& settings, std::string_view model_id) {
+std::vector<Finding> check_postgres(const Settings& settings, std::string_view model_id) {
   Instruments instruments;
   node::Executors executors(1);
   Result<std::unique_ptr<NodeStore>> store = nullptr;
@@ -177,6 +188,7 @@ Finding check_postgres(const Settings& settings, std::string_view model_id) {
                            .nodes = {},
                            .clock = SystemClock::instance()},
                           {});
+  std::vector<Finding> findings;
   Finding finding{"store", Health::kFailed, "", "check store.url, and that the server is up"};
   if (store) {
     auto collections = net::run_on(
@@ -184,19 +196,23 @@ Finding check_postgres(const Settings& settings, std::string_view model_id) {
         (*store)->store().list_collections(std::string(store::kDefaultTenant), Deadline()));
     finding = collections ? describe_collections(*collections, "PostgreSQL answers", model_id)
                           : Finding{"store", Health::kFailed, collections.error().message, ""};
+    findings.push_back(std::move(finding));
+    add_replicas((*store)->replicas(true), findings);
     (*store)->stop();
   } else {
     finding.text = store.error().message;
+    findings.push_back(std::move(finding));
   }
   executors.stop();
   loops.stop();
-  return finding;
+  return findings;
 }
 
-Finding check_database(const Settings& settings, const fs::path& data_folder,
-                       std::string_view model_id) {
+std::vector<Finding> check_database(const Settings& settings, const fs::path& data_folder,
+                                    std::string_view model_id) {
   const auto path = store_path(settings, data_folder);
-  return path ? check_file(settings, *path, model_id) : check_postgres(settings, model_id);
+  if (!path) return check_postgres(settings, model_id);
+  return {check_file(settings, *path, model_id)};
 }
 
 Finding check_listening(const Settings& settings) {

@@ -28,8 +28,10 @@ struct ModelFinding {
 ModelFinding check_model(const Settings& settings, const std::filesystem::path& data_folder);
 Finding check_data_folder(const std::filesystem::path& data_folder);
 // `model_id`: of the model that the collections should have been embedded with; empty: not known.
-Finding check_database(const Settings& settings, const std::filesystem::path& data_folder,
-                       std::string_view model_id);
+// With PostgreSQL each of its replicas, too.
+std::vector<Finding> check_database(const Settings& settings,
+                                    const std::filesystem::path& data_folder,
+                                    std::string_view model_id);
 Finding check_listening(const Settings& settings); // whether the address is free
 
 } // namespace raglan::app

@@ -1,5 +1,8 @@
 #include "app/node_store.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "app/pool_metrics.h"
 #include "app/postgres_metrics.h"
 #include "base/log.h"
@@ -17,6 +20,8 @@ constexpr std::string_view kStatementsMetric = "raglan_store_statements_total";
 constexpr std::string_view kStatementsHelp = "SQL statements executed.";
 constexpr std::size_t kMaxCancellations = 256; // of statements, that wait to be told
 constexpr std::chrono::seconds kOpenTimeout{60};
+constexpr std::chrono::seconds kExamineTimeout{10};
+constexpr const char* kPrimary = "postgres"; // among upstreams and pools
 
 bool reads_only(std::string_view sql) {
   return sql.starts_with("SELECT") || sql.starts_with("BEGIN") || sql.starts_with("COMMIT");
@@ -74,75 +79,140 @@ class PostgresNodeStore final : public NodeStore {
  public:
   static Result<std::unique_ptr<NodeStore>> open(const Settings& settings,
                                                  store::EmbeddingSpace space, const Parts& parts) {
-    std::unique_ptr<PostgresNodeStore> opened(new PostgresNodeStore);
-    auto parameters = postgres::parse_url(settings.store_location.url.reveal());
-    if (!parameters) return forward_error(parameters);
-    auto cancel = [&executor = opened->cancellations_](std::function<void()> work) {
-      (void)executor.try_submit(std::move(work)); // the server works on in vain
-    };
-    const std::string name = postgres::name_of(*parameters);
-    postgres::Target target{std::move(*parameters), opened->resolver_, parts.clock, cancel};
-    auto& metrics = parts.instruments.metrics;
-    auto& statements = metrics.counters(kStatementsMetric, kStatementsHelp, {"kind"});
-    auto& reads = statements.with("read");
-    auto& writes = statements.with("write");
-    auto& waits = pool_wait_histogram(metrics, "postgres");
-    postgres::Client::Observers observers{
-        .on_wait = [&waits](Duration waited) { waits.observe(waited); },
-        .on_statement =
-            [&reads, &writes](std::string_view sql) { (reads_only(sql) ? reads : writes).add(); }};
+    std::unique_ptr<PostgresNodeStore> opened(new PostgresNodeStore(parts));
+    auto primary = opened->upstream(settings.store_location.url, kPrimary, parts);
+    if (!primary) return forward_error(primary);
+    const std::string name = postgres::name_of(primary->target.parameters);
+    std::vector<postgres_store::Replicas::Given> replicas;
+    for (const config::Secret& url : settings.store_location.replicas) {
+      auto replica = opened->upstream(url, replica_name(replicas.size()), parts);
+      if (!replica) return forward_error(replica);
+      const std::string server = postgres::name_of(replica->target.parameters);
+      replica->on_connections = [server, &pool = settings.postgres.client.pool,
+                                 nodes = parts.nodes](std::size_t most) {
+        warn_of_too_many(pool, nodes, server, most);
+      };
+      replicas.push_back(std::move(*replica));
+    }
     net::EventLoops& loops = parts.loops;
     auto store = net::run_on(
-        loops.next(), postgres_store::PostgresStore::open(
-                          std::move(space), settings.postgres, std::move(target),
-                          {.search = parts.executors.search(),
-                           .storage = parts.executors.storage(),
-                           .max_metadata_bytes = settings.store.max_metadata_bytes,
-                           .loop = loops.next()},
-                          std::move(observers), Deadline::after(kOpenTimeout, parts.clock.now())));
+        loops.next(),
+        postgres_store::PostgresStore::open(
+            std::move(space), settings.postgres, std::move(primary->target),
+            {.search = parts.executors.search(),
+             .storage = parts.executors.storage(),
+             .max_metadata_bytes = settings.store.max_metadata_bytes,
+             .loop = loops.next(),
+             .replicas = std::move(replicas)},
+            std::move(primary->observers), Deadline::after(kOpenTimeout, parts.clock.now())));
     if (!store) {
       return fail(store.error().code, fmt::format("{}: {}", name, store.error().message));
     }
     opened->store_ = std::move(*store);
-    const postgres::Client& client = opened->store_->client();
-    opened->registrations_ = register_postgres_metrics(metrics, client);
-    opened->breaker_ =
-        parts.instruments.breakers.add("postgres", [&client] { return client.breaker_status(); });
-    opened->warn_of_too_many(settings.postgres.client.pool, parts);
+    opened->observe(parts);
+    auto most = net::run_on(loops.next(), opened->store_->max_connections(
+                                              Deadline::after(kOpenTimeout, parts.clock.now())));
+    // It has just answered; that it does not any more is no reason to fail.
+    if (most) warn_of_too_many(settings.postgres.client.pool, parts.nodes, name, *most);
     return opened;
   }
 
   store::Store& store() override { return *store_; }
   void begin_upkeep() override { store_->begin_upkeep(); }
+  std::vector<Replica> replicas(bool look) override {
+    if (look) {
+      const Deadline deadline = Deadline::after(kExamineTimeout, clock_.now());
+      net::run_on(loops_.next(), store_->examine_replicas(deadline));
+    }
+    const postgres_store::Replicas& all = store_->replicas();
+    std::vector<Replica> replicas;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const auto status = all.status(i);
+      std::string state(policy::replica_state_name(status.state));
+      if (status.behind) {
+        const double seconds = std::chrono::duration<double>(*status.behind).count();
+        state += fmt::format(", {:.1f} s behind", seconds);
+      }
+      if (!status.error.empty()) state += ": " + status.error;
+      replicas.push_back(
+          {status.server, status.state == policy::ReplicaState::kServing, std::move(state)});
+    }
+    return replicas;
+  }
   void stop() override {
     registrations_.clear();
-    breaker_ = {};
+    breakers_.clear();
     if (store_) store_->stop();
     resolver_.stop();
     cancellations_.stop();
   }
 
  private:
-  PostgresNodeStore() = default;
+  using Given = postgres_store::Replicas::Given;
 
-  // Found out when they are needed most, else.
-  void warn_of_too_many(const policy::ConnectionPoolConfig& pool, const Parts& parts) {
-    auto most =
-        net::run_on(parts.loops.next(),
-                    store_->max_connections(Deadline::after(kOpenTimeout, parts.clock.now())));
-    if (!most) return; // it has just answered; this is no reason to fail
-    const std::size_t nodes = parts.nodes ? parts.nodes() : 1;
-    const std::size_t wanted = nodes * (pool.pool_size + pool.max_overflow + 1); // and /ready's
-    if (wanted <= *most) return;
-    log_warning("nodes times (pool_size + max_overflow) is more than the database allows",
-                {{"nodes", nodes}, {"wanted", wanted}, {"max_connections", *most}});
+  explicit PostgresNodeStore(const Parts& parts) : loops_(parts.loops), clock_(parts.clock) {}
+
+  // A server's, with metrics under its name.
+  Result<Given> upstream(const config::Secret& url, const std::string& name, const Parts& parts) {
+    auto parameters = postgres::parse_url(url.reveal());
+    if (!parameters) return forward_error(parameters);
+    auto cancel = [&executor = cancellations_](std::function<void()> work) {
+      (void)executor.try_submit(std::move(work)); // the server works on in vain
+    };
+    auto& metrics = parts.instruments.metrics;
+    auto& statements = metrics.counters(kStatementsMetric, kStatementsHelp, {"kind"});
+    auto& reads = statements.with("read");
+    auto& writes = statements.with("write");
+    auto& waits = pool_wait_histogram(metrics, name);
+    postgres::Client::Observers observers{
+        .on_wait = [&waits](Duration waited) { waits.observe(waited); },
+        .on_statement =
+            [&reads, &writes](std::string_view sql) { (reads_only(sql) ? reads : writes).add(); }};
+    return Given{
+        {std::move(*parameters), resolver_, parts.clock, cancel}, std::move(observers), {}};
   }
 
+  void observe(const Parts& parts) {
+    const auto add = [&](const std::string& name, const postgres::Client& client) {
+      auto made = register_postgres_metrics(parts.instruments.metrics, name, client);
+      std::ranges::move(made, std::back_inserter(registrations_));
+      breakers_.push_back(
+          parts.instruments.breakers.add(name, [&client] { return client.breaker_status(); }));
+    };
+    add(kPrimary, store_->client());
+    const postgres_store::Replicas& replicas = store_->replicas();
+    for (std::size_t i = 0; i < replicas.size(); ++i) {
+      add(replica_name(i), replicas.client(i));
+      auto made =
+          register_replica_metrics(parts.instruments.metrics, std::to_string(i + 1), replicas, i);
+      std::ranges::move(made, std::back_inserter(registrations_));
+    }
+  }
+
+  static std::string replica_name(std::size_t replica) {
+    return fmt::format("{} replica {}", kPrimary, replica + 1);
+  }
+
+  // Found out when they are needed most, else.
+  static void warn_of_too_many(const policy::ConnectionPoolConfig& pool,
+                               const std::function<std::size_t()>& count_nodes,
+                               const std::string& server, std::size_t most) {
+    const std::size_t nodes = count_nodes ? count_nodes() : 1;
+    // And one for /ready, or for the watch over a replica.
+    const std::size_t wanted = nodes * (pool.pool_size + pool.max_overflow + 1);
+    if (wanted <= most) return;
+    log_warning(
+        "nodes times (pool_size + max_overflow) is more than the database allows",
+        {{"server", server}, {"nodes", nodes}, {"wanted", wanted}, {"max_connections", most}});
+  }
+
+  net::EventLoops& loops_;
+  const Clock& clock_;
   net::Resolver resolver_;
   runtime::Executor cancellations_{
       {.name = "pg_cancel", .threads = 1, .max_queued = kMaxCancellations}};
   std::unique_ptr<postgres_store::PostgresStore> store_;
-  node::BreakerBoard::Place breaker_;
+  std::vector<node::BreakerBoard::Place> breakers_;
 };
 
 } // namespace

@@ -52,6 +52,14 @@ class NodeStore {
   // When no request is under way: what waits is written.
   virtual void stop() = 0;
 
+  struct Replica {
+    std::string server; // "host:port/database"
+    bool in_rotation = false;
+    std::string state; // "serving, 0.2 s behind", "unreachable: …"
+  };
+  // The read replicas as they are: looked at now, where nobody watches them. Blocks.
+  virtual std::vector<Replica> replicas(bool /*look*/) { return {}; }
+
  protected:
   std::vector<telemetry::Registration> registrations_;
 };

@@ -130,13 +130,19 @@ class Serving {
   }
 
  private:
-  // Redis only speeds things up, and without a language model there are the passages: the node is
-  // degraded and in service.
+  // Redis only speeds things up, without a language model there are the passages, and what replicas
+  // do not read the primary does: the node is degraded and in service.
   std::vector<node::Check> checks() {
     std::vector<node::Check> checks;
     if (settings_.generation.provider != GenerationProvider::kExtractive) {
       auto check = [this] { return generator_.generator->check(); };
       checks.push_back({.name = "generator", .required = false, .run = std::move(check)});
+    }
+    if (!settings_.store_location.replicas.empty()) {
+      auto check = [this]() -> Result<> {
+        return loaded_ ? engine_->check_replicas() : Result<>();
+      };
+      checks.push_back({.name = "replicas", .required = false, .run = std::move(check)});
     }
     if (!settings_.redis.enabled()) return checks;
     auto ping = [this]() -> Result<> {

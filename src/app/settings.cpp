@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 
@@ -19,6 +20,7 @@ constexpr std::string_view kDefaultFile = "raglan.toml";
 constexpr std::string_view kSqlite = "sqlite:";
 constexpr std::size_t kMaxFileBytes = 4 << 20;
 constexpr std::size_t kMaxFallbacks = 4;
+constexpr std::size_t kMaxReplicas = 16;
 
 // The file's text. The error is a whole line.
 std::expected<std::string, std::string> read_config(const std::filesystem::path& path) {
@@ -100,6 +102,18 @@ void describe(config::Table<StoreLocation>& table) {
               if (url.starts_with(kSqlite)) return url.size() > kSqlite.size();
               return url.empty() || postgres::parse_url(url).has_value();
             });
+  table
+      .field("replicas", &StoreLocation::replicas,
+             "streaming standbys of store.url, each as postgresql://…, that answer searches and "
+             "reads of documents; what they lack is read where store.url says")
+      .must(fmt::format("be at most {} of postgresql://[user[:password]@]host[:port]/database[?…]",
+                        kMaxReplicas),
+            [](const std::vector<config::Secret>& urls) {
+              return urls.size() <= kMaxReplicas &&
+                     std::ranges::all_of(urls, [](const config::Secret& url) {
+                       return postgres::parse_url(url.reveal()).has_value();
+                     });
+            });
 }
 
 std::string StoreLocation::file() const {
@@ -154,10 +168,12 @@ Settings::Settings() {
   registry_.add("store", store_location, "Documents, chunks, vectors and their indexes.");
   registry_.add("store", store, "");
   registry_.add("store", postgres, "");
-  registry_.add("store.pool", postgres.client.pool,
-                "Connections to PostgreSQL, as SQLAlchemy's QueuePool keeps them.");
+  registry_.add("store", postgres.rotation, "");
+  registry_.add(
+      "store.pool", postgres.client.pool,
+      "Connections to PostgreSQL, and to each replica, as SQLAlchemy's QueuePool keeps them.");
   registry_.add("store.breaker", postgres.client.breaker,
-                "When PostgreSQL is left alone because it does not answer.");
+                "When PostgreSQL, or a replica, is left alone because it does not answer.");
   registry_.add("embedding", embedding, "What turns text into vectors.");
   registry_.add("embedding", embedder, "");
   registry_.add("embedding", embedding_queue, "");
@@ -241,6 +257,9 @@ std::vector<std::string> Settings::contradictions() const {
     } else if (name == "generator" && !generates) {
       lines.emplace_back("readiness.require names generator, and generation.provider is none");
     }
+  }
+  if (!store_location.replicas.empty() && !store_location.file().empty()) {
+    lines.emplace_back("store.replicas are of a store in PostgreSQL, and store.url names none");
   }
   return lines;
 }

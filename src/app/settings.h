@@ -61,7 +61,8 @@ struct LogConfig {
 void describe(config::Table<LogConfig>& table);
 
 struct StoreLocation {
-  config::Secret url; // may hold a password; empty: sqlite:raglan.db
+  config::Secret url;                   // may hold a password; empty: sqlite:raglan.db
+  std::vector<config::Secret> replicas; // likewise, of PostgreSQL
 
   // The embedded store's, in the data folder; empty: the store is PostgreSQL.
   std::string file() const;

@@ -1,6 +1,7 @@
 #include "config/codec.h"
 
 #include <cmath>
+#include <sstream>
 
 namespace raglan::config {
 namespace detail {
@@ -118,6 +119,25 @@ Codec<Secret> secret_codec() {
             return Secret(*std::move(text));
           },
           [](const Secret& value) { return value.empty() ? "\"\"" : "\"(redacted)\""; }};
+}
+
+Codec<std::vector<Secret>> secrets_codec() {
+  auto parse = [](const Value& value) -> Parsed<std::vector<Secret>> {
+    std::vector<Secret> secrets;
+    if (const auto* text = std::get_if<Text>(&value)) {
+      std::istringstream words(text->text);
+      for (std::string word; words >> word;) secrets.emplace_back(std::move(word));
+      return secrets;
+    }
+    auto texts = detail::read_strings(value);
+    if (!texts) return std::unexpected(std::move(texts.error()));
+    for (std::string& text : *texts) secrets.emplace_back(std::move(text));
+    return secrets;
+  };
+  auto print = [](const std::vector<Secret>& secrets) {
+    return toml_string(std::vector<std::string>(secrets.size(), "(redacted)"));
+  };
+  return {"list of secrets", parse, print};
 }
 
 } // namespace raglan::config

@@ -103,6 +103,9 @@ Codec<double> ratio_codec();
 Codec<std::string> string_codec();
 Codec<std::vector<std::string>> strings_codec();
 Codec<Secret> secret_codec();
+// In a variable, or a file that it names, they are separated by white space: a secret may be a URL
+// with a comma in it.
+Codec<std::vector<Secret>> secrets_codec();
 
 template <typename E>
 Codec<E> choice_codec(const std::vector<Named<E>>& names) {
@@ -139,6 +142,8 @@ Codec<T> codec_for() {
     return strings_codec();
   } else if constexpr (std::same_as<T, Secret>) {
     return secret_codec();
+  } else if constexpr (std::same_as<T, std::vector<Secret>>) {
+    return secrets_codec();
   } else {
     static_assert(detail::kIsDuration<T>, "a type without a codec; for an enum use choice()");
     return duration_codec<T>();

@@ -458,5 +458,54 @@ TEST_F(RegistryList, IsDocumentedOnce) {
   EXPECT_EQ(text.find("pool.peer", text.find("## [[pool.peer]]") + 16), std::string::npos);
 }
 
+struct VaultConfig {
+  std::vector<Secret> keys;
+};
+
+void describe(Table<VaultConfig>& table) {
+  table.field("keys", &VaultConfig::keys, "its keys")
+      .must("be at most 2", [](const std::vector<Secret>& keys) { return keys.size() <= 2; });
+}
+
+class RegistrySecrets : public testing::Test {
+ protected:
+  RegistrySecrets() { registry_.add("vault", vault_, "A vault."); }
+  std::vector<std::string> load(const Sources& sources) {
+    std::vector<std::string> lines;
+    for (const Problem& problem : registry_.load(sources)) lines.push_back(problem.text());
+    return lines;
+  }
+  std::vector<std::string> keys() const {
+    std::vector<std::string> texts;
+    for (const Secret& key : vault_.keys) texts.push_back(key.reveal());
+    return texts;
+  }
+
+  VaultConfig vault_;
+  Registry registry_;
+};
+
+TEST_F(RegistrySecrets, ComeFromAListOrFromWordsAndMayHoldCommas) {
+  EXPECT_THAT(registry_.show(), HasSubstr("keys = [] # default"));
+  EXPECT_THAT(load({.toml = "[vault]\nkeys = ['a,b', 'c']"}), IsEmpty());
+  EXPECT_THAT(keys(), ElementsAre("a,b", "c"));
+  EXPECT_THAT(load({.environment = {{"RAGLAN_VAULT__KEYS", " d,e \n f "}}}), IsEmpty());
+  EXPECT_THAT(keys(), ElementsAre("d,e", "f"));
+  const SecretFile file("g\nh\n");
+  EXPECT_THAT(load({.environment = {{"RAGLAN_VAULT__KEYS_FILE", file.path()}}}), IsEmpty());
+  EXPECT_THAT(keys(), ElementsAre("g", "h"));
+}
+
+TEST_F(RegistrySecrets, AreNeverShown) {
+  EXPECT_THAT(load({.toml = "[vault]\nkeys = ['s3cret', 's3cret']"}), IsEmpty());
+  EXPECT_THAT(registry_.show(), AllOf(HasSubstr(R"~(keys = ["(redacted)", "(redacted)"])~"),
+                                      Not(HasSubstr("s3cret"))));
+  for (const char* wrong : {"'s3cret'", "['s3cret', 's3cret', 's3cret']", "['s3cret', 1]"}) {
+    const auto lines = load({.toml = fmt::format("[vault]\nkeys = {}", wrong)});
+    ASSERT_EQ(lines.size(), 1u) << wrong;
+    EXPECT_THAT(lines[0], AllOf(HasSubstr("vault.keys: the value "), Not(HasSubstr("s3cret"))));
+  }
+}
+
 } // namespace
 } // namespace raglan::config

@@ -139,7 +139,9 @@ class TypedField final : public Field {
     return text;
   }
 
-  bool secret() const override { return std::is_same_v<T, Secret>; }
+  bool secret() const override {
+    return std::is_same_v<T, Secret> || std::is_same_v<T, std::vector<Secret>>;
+  }
 
  private:
   Parsed<T> checked(Parsed<T> value) const {

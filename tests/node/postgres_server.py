@@ -43,9 +43,7 @@ class PostgresServer:
         self.folder = Path(tempfile.mkdtemp(prefix="raglan-postgres-"))
         self.folder.chmod(0o777)
         self.port = free_port()
-        (self.folder / "password").write_text(PASSWORD)
-        self.run("initdb", "-D", self.data, "-U", USER, "--auth-local=trust", "--auth-host=scram-sha-256",
-                 f"--pwfile={self.folder}/password", "--no-sync", "--encoding=UTF8", "--locale=C")
+        self.make_data()
         self.log = open(self.folder / "log", "ab")
         lines = [f"port = {self.port}", "listen_addresses = '127.0.0.1'", f"unix_socket_directories = '{self.folder}'",
                  "fsync = off", *settings]
@@ -54,6 +52,11 @@ class PostgresServer:
         configured.chmod(0o644)
         self.process = None
         self.start()
+
+    def make_data(self):
+        (self.folder / "password").write_text(PASSWORD)
+        self.run("initdb", "-D", self.data, "-U", USER, "--auth-local=trust", "--auth-host=scram-sha-256",
+                 f"--pwfile={self.folder}/password", "--no-sync", "--encoding=UTF8", "--locale=C")
 
     @property
     def data(self):
@@ -107,6 +110,24 @@ class PostgresServer:
             self.kill()
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Standby(PostgresServer):
+    """Replicates a server; with passwords as there."""
+
+    def __init__(self, primary, *settings):
+        self.primary = primary
+        super().__init__(*settings)
+
+    def make_data(self):
+        self.run("pg_basebackup", "-D", self.data, "-h", self.primary.folder, "-p", self.primary.port, "-U", USER,
+                 "--checkpoint=fast", "--no-sync", "--write-recovery-conf")
+
+    def pause(self):
+        self.sql("SELECT pg_wal_replay_pause()")
+
+    def resume(self):
+        self.sql("SELECT pg_wal_replay_resume()")
 
 
 class PgBouncer:
