@@ -1,9 +1,13 @@
-// The C++ side of bench/postgres.py: a store in PostgreSQL, and one command a line. Every command
-// answers with one line of JSON.
+// The C++ side of bench/postgres.py and bench/replicas.py: a store in PostgreSQL, and one command a
+// line. Every command answers with one line of JSON.
 //
-//   postgres_bench FOLDER URL          reads what search_corpus.h names there; then commands:
+//   postgres_bench FOLDER URL [REPLICA_URL…]   reads what search_corpus.h names there; commands:
 //     ingest            the chunks as documents of kChunksPerDocument, each call durable
 //     index             waits until the vectors have their index
+//     rotation 0        waits until all replicas are in rotation
+//     parallel N        N searches, kParallel at a time: seconds, how many the replicas answered,
+//     and
+//                       processor time of this process
 //     hybrid N          N searches, question after question: milliseconds of each
 //     cpu N             processor time of this process for N searches, and for the same statements
 //                       over plain libpq, one after the other, their rows read and dropped
@@ -16,6 +20,8 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <set>
 #include <thread>
 
@@ -38,6 +44,7 @@ constexpr std::size_t kDocumentsPerCall = 64;
 constexpr std::uint32_t kCandidates = 100;
 constexpr std::size_t kPassages = 10;
 constexpr std::size_t kRecallOf = 10;
+constexpr std::size_t kParallel = 16;
 
 double processor_seconds() {
   rusage usage{};
@@ -87,18 +94,22 @@ class PlainLibpq {
 
 class Bench {
  public:
-  Bench(const std::filesystem::path& folder, std::string url)
+  Bench(const std::filesystem::path& folder, std::string url,
+        const std::vector<std::string>& replica_urls)
       : corpus_(folder), url_(std::move(url)) {
     loops_.start();
+    std::vector<postgres_store::Replicas::Given> replicas;
+    for (const std::string& replica : replica_urls) replicas.push_back({target(replica), {}, {}});
     auto submit = [this](std::function<void()> work) {
       return executor_.try_submit(std::move(work));
     };
     store_ = require(
-        net::run_on(loops_.executor(0), PostgresStore::open({"bench", kDimension}, {}, target(),
+        net::run_on(loops_.executor(0), PostgresStore::open({"bench", kDimension}, {}, target(url_),
                                                             {.search = submit,
                                                              .storage = submit,
                                                              .max_metadata_bytes = 65'536,
-                                                             .loop = loops_.executor(0)},
+                                                             .loop = loops_.executor(0),
+                                                             .replicas = std::move(replicas)},
                                                             {}, Deadline())));
     store_->begin_upkeep();
   }
@@ -111,6 +122,8 @@ class Bench {
   std::string run(const std::string& command, std::size_t count) {
     if (command == "ingest") return ingest();
     if (command == "index") return wait_for_index();
+    if (command == "rotation") return wait_for_rotation();
+    if (command == "parallel") return parallel(count);
     if (command == "hybrid") return hybrid(count);
     if (command == "cpu") return processor_time(count);
     if (command == "recall") return recall();
@@ -120,9 +133,9 @@ class Bench {
   }
 
  private:
-  postgres::Target target() {
+  postgres::Target target(const std::string& url) {
     auto submit = [this](std::function<void()> work) { executor_.try_submit(std::move(work)); };
-    return {require(postgres::parse_url(url_)), resolver_, SystemClock::instance(), submit};
+    return {require(postgres::parse_url(url)), resolver_, SystemClock::instance(), submit};
   }
 
   template <typename T>
@@ -151,7 +164,7 @@ class Bench {
 
   postgres::Rows ask(std::string sql) {
     auto run = [](Bench& bench, std::string text) -> net::Task<Result<postgres::Rows>> {
-      const postgres::Target to = bench.target();
+      const postgres::Target to = bench.target(bench.url_);
       auto connection = co_await postgres::Connection::open(to, Deadline());
       if (!connection) co_return forward_error(connection);
       co_return co_await (*connection)->execute(postgres::Statement(text), Deadline());
@@ -176,7 +189,8 @@ class Bench {
         sizes.int64(0, 3) >> 20, sizes.int64(0, 4));
   }
 
-  store::Found search(std::size_t question, store::SearchRequest request = {}) {
+  net::Task<Result<store::Found>> searching(std::size_t question,
+                                            store::SearchRequest request = {}) {
     request.candidates = kCandidates;
     const auto choose = [](const store::SearchResult& found) {
       std::vector<std::uint64_t> ids;
@@ -185,8 +199,50 @@ class Bench {
       }
       return ids;
     };
-    return require(
-        wait(store_->search(corpus_.question(question, std::move(request)), choose, Deadline())));
+    return store_->search(corpus_.question(question, std::move(request)), choose, Deadline());
+  }
+  store::Found search(std::size_t question, store::SearchRequest request = {}) {
+    return require(wait(searching(question, std::move(request))));
+  }
+
+  std::string wait_for_rotation() {
+    const postgres_store::Replicas& replicas = store_->replicas();
+    for (std::size_t i = 0; i < replicas.size(); ++i) {
+      while (replicas.status(i).state != policy::ReplicaState::kServing) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      }
+    }
+    return fmt::format(R"({{"replicas":{}}})", replicas.size());
+  }
+
+  std::uint64_t served() const {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < store_->replicas().size(); ++i) {
+      sum += store_->replicas().status(i).served;
+    }
+    return sum;
+  }
+
+  std::string parallel(std::size_t count) {
+    std::atomic<std::size_t> next = 0;
+    const auto work = [](Bench& bench, std::atomic<std::size_t>& of,
+                         std::size_t most) -> net::Task<void> {
+      for (std::size_t i = of++; i < most; i = of++) {
+        require(co_await bench.searching(i % bench.corpus_.questions.size()));
+      }
+    };
+    const std::uint64_t served_before = served();
+    const double processor_before = processor_seconds();
+    const double taken = seconds([&] {
+      std::vector<std::future<void>> workers;
+      for (std::size_t i = 0; i < kParallel; ++i) {
+        workers.push_back(boost::asio::co_spawn(loops_.executor(0), work(*this, next, count),
+                                                boost::asio::use_future));
+      }
+      for (auto& worker : workers) worker.get();
+    });
+    return fmt::format(R"({{"seconds":{},"served":{},"client_cpu_s":{}}})", taken,
+                       served() - served_before, processor_seconds() - processor_before);
   }
 
   std::string hybrid(std::size_t count) {
@@ -293,7 +349,7 @@ class Bench {
   std::string connections(std::size_t count) {
     std::vector<double> opened;
     std::vector<double> pooled;
-    postgres::Client client({}, target(), {});
+    postgres::Client client({}, target(url_), {});
     auto once = [](postgres::Client& of) -> net::Task<Result<postgres::Rows>> {
       auto session = co_await of.begin(Deadline());
       if (!session) co_return forward_error(session);
@@ -333,10 +389,10 @@ class Bench {
 } // namespace raglan::bench
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
+  if (argc < 3) {
     std::cerr << "see the head of postgres.cpp\n";
     return 64;
   }
-  raglan::bench::Bench bench(argv[1], argv[2]);
+  raglan::bench::Bench bench(argv[1], argv[2], {argv + 3, argv + argc});
   return raglan::bench::serve_commands(bench);
 }
