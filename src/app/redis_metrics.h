@@ -1,4 +1,4 @@
-// What /metrics says about the Redis client: its pool, its errors, its breaker.
+// What /metrics says about the Redis client: its pools, its errors, its servers.
 #pragma once
 
 #include <vector>
@@ -9,6 +9,8 @@
 
 namespace raglan::app {
 
+// What a client is to be made with.
+redis::ClientInstruments redis_instruments(telemetry::MetricRegistry& metrics);
 // The client must outlive the registrations.
 std::vector<telemetry::Registration> register_redis_metrics(telemetry::MetricRegistry& metrics,
                                                             const redis::Client& client);

@@ -146,8 +146,8 @@ class Serving {
     }
     if (!settings_.redis.enabled()) return checks;
     auto ping = [this]() -> Result<> {
-      auto reply = net::run_on(loops_.next(), redis_->command(redis::Command("PING"), Deadline()));
-      if (!reply) return forward_error(reply);
+      auto well = net::run_on(loops_.next(), redis_->check(Deadline()));
+      if (!well) return well;
       if (!loaded_ || purges_->listening()) return {};
       return fail(ErrorCode::kUnavailable, "what operators remove from the caches is not heard");
     };
@@ -165,8 +165,7 @@ class Serving {
   // Connections are made when they are needed: a Redis that is away keeps nobody from starting.
   Result<> connect_redis() {
     if (!settings_.redis.enabled()) return {};
-    auto client =
-        redis::Client::create(settings_.redis, loops_, &pool_wait_histogram(metrics_, "redis"));
+    auto client = redis::Client::create(settings_.redis, loops_, redis_instruments(metrics_));
     if (!client) return forward_error(client);
     redis_ = std::move(*client);
     redis_metrics_ = register_redis_metrics(metrics_, *redis_);

@@ -73,13 +73,14 @@ std::vector<Finding> check_redis(const Settings& settings) {
                   "look at redis.url; nodes share nothing without it"};
   net::EventLoops loops({.threads = 1});
   loops.start();
-  if (auto client = redis::Client::create(settings.redis, loops, nullptr); !client) {
+  if (auto client = redis::Client::create(settings.redis, loops); !client) {
     finding.text = client.error().message;
   } else {
-    auto ping = (*client)->command(redis::Command("PING"), Deadline());
-    const auto reply = net::run_on(loops.executor(0), std::move(ping));
-    finding.text = reply ? "answers" : reply.error().message;
-    if (reply) {
+    const auto well = net::run_on(loops.executor(0), (*client)->check(Deadline()));
+    const std::size_t servers = (*client)->stats().servers;
+    finding.text = well ? "answers" : well.error().message;
+    if (well && servers > 1) finding.text = fmt::format("all {} masters answer", servers);
+    if (well) {
       finding.health = Health::kOk;
       finding.advice.clear();
     }

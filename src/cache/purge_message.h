@@ -12,16 +12,17 @@
 
 namespace raglan::cache {
 
-// Their names within an installation (redis::Client::name).
-inline constexpr std::string_view kPurgeChannel = "purge";
-inline constexpr std::string_view kPurgeCountKey = "purges"; // the number of the last
+// Their names within an installation (redis::Client::name). One hash tag: in a cluster a node
+// listens where they are counted and published (redis/subscriber.h).
+inline constexpr std::string_view kPurgeChannel = "{purge}";
+inline constexpr std::string_view kPurgeCountKey = "{purge}:count"; // the number of the last
 
 struct PurgeMessage {
   std::string cache; // its name
   Selection selection;
 };
 
-// "SCOPE:KEY": part of the names of a cache's entries in Redis, or of the pattern they fit.
+// "SCOPE:KEY".
 std::string selection_text(const Selection& selection);
 
 std::string purge_text(const PurgeMessage& message);

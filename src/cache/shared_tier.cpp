@@ -9,13 +9,12 @@
 #include "cache/purge_message.h"
 #include "net/pause.h"
 #include "redis/lease.h"
+#include "redis/scan.h"
 
 namespace raglan::cache {
 namespace {
 
 constexpr std::string_view kBackground = ":background"; // ends a claim's name, begins its token
-
-constexpr std::int64_t kScanCount = 1000; // keys that Redis looks at in one step
 
 std::int64_t milliseconds(Duration duration) {
   return std::max<std::int64_t>(
@@ -49,14 +48,24 @@ std::string random_count() {
 
 } // namespace
 
-std::string SharedTier::entry_name(const Hash128& key, std::uint64_t scope) const {
-  const std::string selected = selection_text({.key = key, .scope = scope});
+// The key is the hash tag of all names that it is in: a cluster keeps the entry and its claims on
+// one server, which takes what is said of them in the order in which it is said.
+std::string SharedTier::entry_names(const Selection& selection) const {
+  std::string selected = selection_text({.scope = selection.scope, .tenant = selection.tenant});
+  if (selection.key) {
+    selected.pop_back(); // the asterisk
+    selected += fmt::format("{{{}}}", selection.key->hex());
+  }
   return client_.name(fmt::format("{}:{}", config_.name, selected));
+}
+
+std::string SharedTier::entry_name(const Hash128& key, std::uint64_t scope) const {
+  return entry_names({.key = key, .scope = scope});
 }
 
 std::string SharedTier::claim_name(const Hash128& key, std::uint64_t scope,
                                    std::string_view token) const {
-  return client_.name(fmt::format("claim:{}:{:016x}:{}{}", config_.name, scope, key.hex(),
+  return client_.name(fmt::format("claim:{}:{:016x}:{{{}}}{}", config_.name, scope, key.hex(),
                                   token.starts_with(kBackground) ? kBackground : ""));
 }
 
@@ -273,24 +282,21 @@ net::Task<void> SharedTier::keep_claimed(Hash128 key, std::uint64_t scope, std::
 }
 
 net::Task<Result<std::size_t>> SharedTier::purge(Selection selection, Deadline deadline) {
-  const std::string pattern =
-      client_.name(fmt::format("{}:{}", config_.name, selection_text(selection)));
+  redis::Scan scan(client_, entry_names(selection));
   std::size_t erased = 0;
-  std::string cursor = "0";
-  do {
-    redis::Command scan("SCAN", cursor, "MATCH", pattern, "COUNT", kScanCount);
-    auto step = co_await client_.command(std::move(scan), deadline);
-    if (!step) co_return forward_error(step);
-    if (step->elements.size() != 2) co_return fail(ErrorCode::kUpstream, "not an answer to SCAN");
-    cursor = step->elements[0].text;
-    const redis::Replies& names = step->elements[1].elements;
-    if (names.empty()) continue;
-    redis::Command unlink("UNLINK");
-    for (const redis::Reply& name : names) unlink.add(name.text);
-    auto gone = co_await client_.command(std::move(unlink), deadline);
+  while (true) {
+    auto names = co_await scan.next(deadline);
+    if (!names) co_return forward_error(names);
+    if (!*names) break;
+    std::vector<redis::Command> commands; // each by itself: a cluster may have moved some
+    for (const std::string& name : **names) commands.emplace_back("UNLINK", name);
+    auto gone = co_await client_.pipeline(std::move(commands), deadline);
     if (!gone) co_return forward_error(gone);
-    erased += static_cast<std::size_t>(gone->integer);
-  } while (cursor != "0");
+    for (const redis::Reply& reply : *gone) {
+      if (reply.is_error()) co_return std::unexpected(redis::error_of(reply));
+      erased += static_cast<std::size_t>(reply.integer);
+    }
+  }
   const std::string message = purge_text({config_.name, selection});
   const std::string channel = client_.name(kPurgeChannel);
   std::vector<std::string> keys{client_.name(kPurgeCountKey)};

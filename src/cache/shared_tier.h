@@ -23,11 +23,12 @@
 // What is cheap to compute and asked for by the dozen, vectors, has no claims, and is looked for
 // and stored in batches, a round trip for kKeysAtOnce of them (find_many, put_many).
 //
-//   raglan:NAME:SCOPE:KEY                     the entry             (all in hex)
-//   raglan:claim:NAME:SCOPE:KEY               the token of whoever computes it
-//   raglan:claim:NAME:SCOPE:KEY:background    the same, with nobody who waits
+//   raglan:NAME:SCOPE:{KEY}                     the entry             (scope and key in hex)
+//   raglan:claim:NAME:SCOPE:{KEY}               the token of whoever computes it
+//   raglan:claim:NAME:SCOPE:{KEY}:background    the same, with nobody who waits
 //
-// with the setting redis.key_prefix for "raglan:".
+// with the setting redis.key_prefix for "raglan:". The braces make the key the hash tag, by which a
+// cluster has an entry and its claims on one server (redis/hash_slot.h).
 //
 // Thread safety: any of the client's event loops, concurrently. The client must outlive it.
 #pragma once
@@ -122,6 +123,8 @@ class SharedTier {
 
  private:
   std::string entry_name(const Hash128& key, std::uint64_t scope) const;
+  // A pattern of the names of those that are selected.
+  std::string entry_names(const Selection& selection) const;
   std::string claim_name(const Hash128& key, std::uint64_t scope, std::string_view token) const;
   redis::Command put_command(const Hash128& key, std::uint64_t scope, SharedEntry entry);
   // False: it failed.

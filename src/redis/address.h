@@ -1,12 +1,12 @@
-// Where a Redis server is and how to log in: the setting `redis.url`, taken apart.
+// Where one Redis server is and how to log in: a URL of one, taken apart.
 //
 //   redis://[user[:password]@]host[:port][/database]      redis://cache.internal:6379/2
 //   rediss://…                                            the same over TLS
 //   unix://[user[:password]@]/path[?db=database]          unix:///run/redis/redis.sock
 //
-// These are the forms of redis-py and redis-cli. A user name without a colon is a password, as an
-// old `redis://secret@host` meant it, and so is one behind a colon (`redis://:secret@host`). User
-// and password are percent-decoded.
+// (For sentinels and clusters: deployment.h.) These are the forms of redis-py and redis-cli. A user
+// name without a colon is a password, as an old `redis://secret@host` meant it, and so is one
+// behind a colon (`redis://:secret@host`). User and password are percent-decoded.
 //
 // Pure values.
 #pragma once

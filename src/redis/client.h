@@ -16,16 +16,25 @@
 //   kTooLarge          the command is larger than `max_command`
 //   kMalformedRequest  the command may not share a connection (command.h)
 //   kClientClosed      the awaiting coroutine was cancelled
-// After an error the command may or may not have been carried out. Nothing is sent twice.
+// After an error the command may or may not have been carried out. Nothing is carried out twice.
 //
-// Connections. Each event loop has a pool of its own and its even share of `max_connections`; with
-// fewer connections than loops, the loops beyond that hand their commands to another one's pool.
-// So the bound holds over all loops. Callers share connections, as in lettuce and ioredis: what
-// concurrent coroutines send on a loop goes out in one write and is answered in one read, which
-// costs a fraction of a round trip each. Up to `max_pipelined` commands are under way on a
-// connection before another is made: one slow reply holds up no more than those behind it. What
-// must not be shared (transactions, blocking commands) is refused. A connection that nobody uses
-// stays open until the server closes it.
+// Servers. `url` names a server, sentinels or a cluster (deployment.h). With sentinels the server
+// is the master that they name, and another one after a failover. In a cluster each command goes to
+// the server that has its first key's slot, and on to where that one redirects it
+// (cluster_exchange.h); a command without a key goes to any. A command's keys must have one slot:
+// give them one hash tag. Who has which keys, and who is the master, is found out anew when
+// something says that it has changed (discovery.h); until it is known, commands fail as while a
+// server is away.
+//
+// Connections. Each event loop has a pool for each server, of its even share of `max_connections`
+// (connection_share.h); with fewer connections than loops, the loops beyond that hand their
+// commands to another one's pool. So the bound holds over all loops and servers; what the client
+// asks on its own account, and subscribers, are beside it. Callers share connections, as in lettuce
+// and ioredis: what concurrent coroutines send on a loop goes out in one write and is answered in
+// one read, which costs a fraction of a round trip each. Up to `max_pipelined` commands are under
+// way on a connection before another is made: one slow reply holds up no more than those behind it.
+// What must not be shared (transactions, blocking commands) is refused. A connection that nobody
+// uses stays open until the server closes it.
 //
 // A command that is given up half-way, by the caller or at its time limit, never leaves its reply
 // to another: replies are matched in order, and its connection takes no more commands and is closed
@@ -36,10 +45,11 @@
 //
 // TLS (rediss://) is at least 1.2, and verifies the certificate's chain and its name.
 //
-// Breaker (policy/circuit_breaker.h): no connection, a broken one, nonsense and timeouts are
-// failures; so are LOADING, MASTERDOWN, CLUSTERDOWN. Any other refusal is neutral (a read-only
-// replica, or a Redis that is full, still answers with what it has), and so are a caller that went
-// away and a deadline of the caller's that was nearer than `timeout`.
+// Breaker (policy/circuit_breaker.h), one for each server: no connection, a broken one, nonsense
+// and timeouts are failures; so are LOADING, MASTERDOWN, CLUSTERDOWN. Any other refusal is neutral
+// (a read-only replica, or a Redis that is full, still answers with what it has), and so are a
+// caller that went away and a deadline that was nearer than `timeout`: the caller's, or what a
+// redirect left of it.
 //
 // Thread safety: `command` and `pipeline` are awaited on the loops given to `create`, any of them;
 // `stats` may be called from any thread. The destructor belongs to a thread that is not a loop's:
@@ -57,10 +67,10 @@
 #include "net/event_loops.h"
 #include "net/task.h"
 #include "policy/circuit_breaker.h"
+#include "redis/client_instruments.h"
 #include "redis/command.h"
 #include "redis/config.h"
 #include "redis/reply.h"
-#include "telemetry/histogram.h"
 
 namespace raglan::redis {
 
@@ -80,20 +90,25 @@ struct ClientStats {
   std::uint64_t overloaded = 0;         // events: refused because too many waited
   std::uint64_t cancelled = 0;          // events: the caller went away
   std::uint64_t refused_by_breaker = 0; // events
-  policy::BreakerStatus breaker;
+  std::uint64_t redirected = 0;         // events: MOVED, ASK, TRYAGAIN
+  std::uint64_t refreshes = 0;          // events: the servers were asked for
+  std::uint64_t failed_refreshes = 0;   // events: of those, without an answer
+  std::uint64_t topologies = 0;         // events: they were others than before
+  std::size_t servers = 0;              // that commands go to; 0: not known yet
+  std::size_t uncovered_slots = 0;      // of a cluster, that are nobody's
+  policy::BreakerStatus breaker;        // of all servers', the one that is worst off
 };
 
 struct ClientShared;
-class ConnectionPool;
+class Dispatch;
 
 class Client {
  public:
-  // `wait_seconds`, where given, observes how long each command waited for a connection. It must
-  // outlive the client, and so must the clock. Errors: kMalformedRequest, when config.url is no
-  // Redis URL (an empty one is none either); kUnavailable, when it wants TLS and ca_file cannot be
-  // loaded.
+  // The instruments must outlive the client, and so must the clock. Errors: kMalformedRequest, when
+  // config.url is no Redis URL (an empty one is none either); kUnavailable, when it wants TLS and
+  // ca_file cannot be loaded.
   static Result<std::unique_ptr<Client>> create(ClientConfig config, net::EventLoops& loops,
-                                                telemetry::Histogram* wait_seconds = nullptr,
+                                                ClientInstruments instruments = {},
                                                 const Clock& clock = SystemClock::instance());
   ~Client();
   Client(const Client&) = delete;
@@ -104,11 +119,16 @@ class Client {
 
   // Several commands in one round trip, on one connection, one after the other; others' commands
   // do not come between them in what is sent, but it is no transaction. As many replies as
-  // commands, in order; each may be an error of its own. Empty for no commands.
+  // commands, in order; each may be an error of its own. Empty for no commands. In a cluster that
+  // holds for commands whose keys have one slot; the servers answer theirs at the same time, and
+  // what one cannot be asked is an error reply of ours (cluster_exchange.h).
   net::Task<Result<Replies>> pipeline(std::vector<Command> commands, Deadline deadline);
 
   // As `command`, but an error reply is a reply: for those who want to know which it was.
   net::Task<Result<Reply>> raw_command(Command command, Deadline deadline);
+
+  // Whether every server answers, and every slot has one. Errors: as `command`.
+  net::Task<Result<>> check(Deadline deadline);
 
   // A key or channel of this installation, by its name within it.
   std::string name(std::string_view rest) const;
@@ -118,16 +138,13 @@ class Client {
   ClientStats stats() const;
 
  private:
-  friend class Subscriber; // has a connection of its own to the same server
+  friend class Subscriber; // has a connection of its own to one of the servers
+  friend class Scan;       // asks each server
 
-  Client(std::shared_ptr<ClientShared> shared, net::EventLoops& loops);
+  Client(std::shared_ptr<ClientShared> shared, std::shared_ptr<Dispatch> dispatch);
 
-  net::Task<Result<Replies>> exchange(Result<std::string> wire, std::size_t commands,
-                                      Deadline deadline);
-
-  net::EventLoops& loops_;
   const std::shared_ptr<ClientShared> shared_;
-  std::vector<std::shared_ptr<ConnectionPool>> pools_; // of the first loops
+  const std::shared_ptr<Dispatch> dispatch_;
 };
 
 // What an error reply means to a caller of `command`.

@@ -1,44 +1,46 @@
 #include "redis/command.h"
 
 #include <algorithm>
-#include <array>
 
 namespace raglan::redis {
 namespace {
 
-// XREAD and XREADGROUP block only when told to, which their names do not say.
-constexpr auto kNotShareable = std::to_array<std::string_view>(
-    {"ASKING",       "AUTH",      "BLMOVE",       "BLMPOP",    "BLPOP",       "BRPOP",
-     "BRPOPLPUSH",   "BZMPOP",    "BZPOPMAX",     "BZPOPMIN",  "CLIENT",      "DISCARD",
-     "EXEC",         "HELLO",     "MONITOR",      "MULTI",     "PSUBSCRIBE",  "PSYNC",
-     "PUNSUBSCRIBE", "QUIT",      "READONLY",     "READWRITE", "RESET",       "SELECT",
-     "SSUBSCRIBE",   "SUBSCRIBE", "SUNSUBSCRIBE", "SYNC",      "UNSUBSCRIBE", "UNWATCH",
-     "WAIT",         "WAITAOF",   "WATCH"});
-static_assert(std::ranges::is_sorted(kNotShareable));
-
-constexpr std::size_t kLongestName = 16;
+bool is_streams(std::string_view word) {
+  return std::ranges::equal(word, std::string_view("STREAMS"), {},
+                            [](char c) { return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c; });
+}
 
 } // namespace
 
-bool Command::is_shareable(std::string_view name) {
-  if (name.size() > kLongestName) return true;
-  std::array<char, kLongestName> upper{};
-  std::ranges::transform(name, upper.begin(), [](char c) {
-    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  });
-  return !std::ranges::binary_search(kNotShareable, std::string_view(upper.data(), name.size()));
-}
-
 Command& Command::add(std::string_view argument) {
+  const bool is_key = key_.size == std::string_view::npos && key_is_next();
   const fmt::format_int length(argument.size());
   arguments_.reserve(arguments_.size() + argument.size() + length.size() + 5);
   arguments_ += '$';
   arguments_.append(length.data(), length.size());
   arguments_ += "\r\n";
+  last_ = {arguments_.size(), argument.size()};
   arguments_ += argument;
   arguments_ += "\r\n";
   ++count_;
+  if (is_key) key_ = last_;
   return *this;
+}
+
+bool Command::key_is_next() const {
+  switch (traits_.keys) {
+    case CommandTraits::Keys::kAt: return count_ == traits_.position;
+    case CommandTraits::Keys::kCounted:
+      return count_ == traits_.position + std::size_t{1} && text(last_) != "0";
+    case CommandTraits::Keys::kStreams: return count_ > 1 && is_streams(text(last_));
+    case CommandTraits::Keys::kNone: break;
+  }
+  return false;
+}
+
+std::optional<std::string_view> Command::key() const {
+  if (key_.size == std::string_view::npos) return std::nullopt;
+  return text(key_);
 }
 
 void Command::append_to(std::string& wire) const {

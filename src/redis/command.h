@@ -2,8 +2,8 @@
 //
 //   Command get("GET", key);
 //   Command set("SET", key, value, "PX", ttl_milliseconds);
-//   Command mget("MGET");
-//   for (const auto& key : keys) mget.add(key);
+//   Command unlink("UNLINK");
+//   for (const auto& key : keys) unlink.add(key);
 //
 // Arguments are binary safe. They are written once, straight into the bytes that go out: hiredis'
 // own formatter would take an array of pointers and give back a malloc'ed copy to be copied again.
@@ -11,6 +11,9 @@
 // Connections are shared by all callers (client.h), so a command that would change what the
 // connection means to others, or hold up those behind it, is not `shareable` and the client refuses
 // it: logins and SELECT, transactions, subscriptions, and those that block.
+//
+// In a cluster a command goes to the server of its first key (redis/command_table.h). That all its
+// keys have one hash tag (redis/hash_slot.h) is the caller's business: Redis refuses it otherwise.
 //
 // Pure values.
 #pragma once
@@ -22,13 +25,17 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
+#include "redis/command_table.h"
+
 namespace raglan::redis {
 
 class Command {
  public:
   template <typename... Arguments>
   explicit Command(std::string_view name, const Arguments&... arguments)
-      : shareable_(is_shareable(name)) {
+      : traits_(traits_of(name)) {
     add(name);
     (add(arguments), ...);
   }
@@ -41,15 +48,28 @@ class Command {
   }
 
   std::size_t size_bytes() const { return arguments_.size(); }
-  bool shareable() const { return shareable_; }
+  bool shareable() const { return traits_.shareable; }
+  // The first, which decides on the server; empty when any will do. Points into the command.
+  std::optional<std::string_view> key() const;
   void append_to(std::string& wire) const;
 
  private:
-  static bool is_shareable(std::string_view name);
+  // Whether the argument that stands next is the first key.
+  bool key_is_next() const;
 
   std::string arguments_; // RESP bulk strings, without the array's head
   std::size_t count_ = 0;
-  bool shareable_;
+  CommandTraits traits_;
+  // Where texts lie in arguments_; a size of npos: there is none.
+  struct Place {
+    std::size_t begin = 0;
+    std::size_t size = std::string_view::npos;
+  };
+  std::string_view text(const Place& place) const {
+    return std::string_view(arguments_).substr(place.begin, place.size);
+  }
+  Place key_;
+  Place last_; // argument
 };
 
 } // namespace raglan::redis

@@ -40,5 +40,35 @@ TEST(RedisCommand, WhatWouldDisturbOthersIsNotShareable) {
   }
 }
 
+TEST(RedisCommand, TheKeyIsTheFirstArgumentOfMost) {
+  EXPECT_EQ(Command("GET", "k").key(), "k");
+  EXPECT_EQ(Command("set", "k", "value", "PX", 5).key(), "k");
+  EXPECT_EQ(Command("UNLINK", "a", "b").key(), "a");
+  EXPECT_EQ(Command("GET", "").key(), "");
+  EXPECT_EQ(Command("GET", std::string_view("\r\n\0", 3)).key(), std::string_view("\r\n\0", 3));
+  EXPECT_EQ(Command("SPUBLISH", "channel", "text").key(), "channel");
+}
+
+TEST(RedisCommand, AScriptsKeyStandsBehindTheirNumber) {
+  EXPECT_EQ(Command("EVALSHA", "sha", 1, "k", "argument").key(), "k");
+  EXPECT_EQ(Command("eval", "return 1", 2, "a", "b").key(), "a");
+  EXPECT_EQ(Command("EVAL", "return 1", 0, "argument").key(), std::nullopt);
+  EXPECT_EQ(Command("EVAL", "return 1", 1).key(), std::nullopt) << "it is missing";
+  EXPECT_EQ(Command("ZUNION", 2, "a", "b").key(), "a");
+}
+
+TEST(RedisCommand, SomeHaveItElsewhere) {
+  EXPECT_EQ(Command("OBJECT", "ENCODING", "k").key(), "k");
+  EXPECT_EQ(Command("XREAD", "COUNT", 2, "streams", "a", "b", 0, 0).key(), "a");
+}
+
+TEST(RedisCommand, SomeHaveNone) {
+  EXPECT_EQ(Command("PING").key(), std::nullopt);
+  EXPECT_EQ(Command("GET").key(), std::nullopt);
+  EXPECT_EQ(Command("PUBLISH", "channel", "text").key(), std::nullopt);
+  EXPECT_EQ(Command("SCAN", 0, "MATCH", "*").key(), std::nullopt);
+  EXPECT_EQ(Command("SCRIPT", "FLUSH").key(), std::nullopt);
+}
+
 } // namespace
 } // namespace raglan::redis

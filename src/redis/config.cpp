@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
-#include "redis/address.h"
+#include "redis/deployment.h"
 
 namespace raglan::redis {
 namespace {
@@ -21,22 +21,34 @@ bool is_prefix_character(char c) {
 void describe(config::Table<ClientConfig>& table) {
   using C = ClientConfig;
   using std::chrono::milliseconds;
-  table.field("url", &C::url, "the server, with its password; empty means no Redis")
+  table
+      .field(
+          "url", &C::url,
+          "the server, with its password; or sentinels and the master's name, or some servers of "
+          "a cluster; empty means no Redis")
       .must(
-          "be empty, redis://[user[:password]@]host[:port][/database], the same with rediss:// "
-          "for TLS, or unix://[user[:password]@]/path[?db=database]",
-          [](const config::Secret& url) { return url.empty() || parse_address(url.reveal()); });
+          "be empty, redis://[user[:password]@]host[:port][/database], "
+          "unix://[user[:password]@]/path[?db=database], "
+          "redis+sentinel://[user[:password]@]host[:port],host…/master[/database], "
+          "redis+cluster://[user[:password]@]host[:port],host…; with rediss for TLS",
+          [](const config::Secret& url) { return url.empty() || parse_deployment(url.reveal()); });
+  table.field("sentinel_user", &C::sentinel_user,
+              "who logs in at the sentinels; empty means their default user");
+  table.field("sentinel_password", &C::sentinel_password,
+              "the sentinels' password, as that in the URL is the servers'; empty means no login");
   table.field("ca_file", &C::ca_file,
               "PEM file of the authorities to trust for rediss://; empty means the system's");
   table
       .field("key_prefix", &C::key_prefix,
-             "begins every key and channel; installations that share a server have one each")
+             "begins every key and channel; installations that share a server have one each; with "
+             "{ } in it, all of them are on one server of a cluster")
       .must("be at most 64 letters, digits and of : . - _ / { }", [](const std::string& prefix) {
         return prefix.size() <= kMaxPrefix && std::ranges::all_of(prefix, is_prefix_character);
       });
   table
       .field("max_connections", &C::max_connections,
-             "connections of all event loops together, without the one that listens to messages")
+             "connections of all event loops together, evenly for each server of a cluster (one at "
+             "least), without the one that listens to messages")
       .min(1)
       .max(10'000);
   table
@@ -62,6 +74,9 @@ void describe(config::Table<ClientConfig>& table) {
              "the largest reply that is taken; the connection of a larger one is closed")
       .min(1'024)
       .max(512'000'000);
+  table.rule("sentinel_user needs a sentinel_password", [](const C& config) {
+    return config.sentinel_user.empty() || !config.sentinel_password.empty();
+  });
   // What was stored must be readable: each look at a larger entry would cost a connection.
   table.rule("max_reply must be at least max_command",
              [](const C& config) { return config.max_reply_bytes >= config.max_command_bytes; });

@@ -13,7 +13,9 @@
 namespace raglan::redis {
 
 struct ClientConfig {
-  config::Secret url; // may hold a password; empty: no Redis. See redis/address.h
+  config::Secret url; // may hold a password; empty: no Redis. See redis/deployment.h
+  std::string sentinel_user;
+  config::Secret sentinel_password; // empty: no login at sentinels
   std::string ca_file;
   std::string key_prefix = "raglan:"; // of every key and channel
   std::size_t max_connections = 50;

@@ -22,17 +22,15 @@ void clear(std::string& buffer) {
 
 } // namespace
 
-Connection::Connection(std::shared_ptr<ClientShared> shared, const Stream::Executor& executor,
-                       std::weak_ptr<ConnectionPool> pool)
+Connection::Connection(std::shared_ptr<ClientShared> shared, const ServerPtr& server,
+                       const Stream::Executor& executor, std::weak_ptr<ConnectionPool> pool)
     : shared_(std::move(shared)),
       executor_(executor),
       pool_(std::move(pool)),
-      stream_(std::make_shared<Stream>(shared_, executor)) {}
+      stream_(std::make_shared<Stream>(shared_, server->address,
+                                       Stream::role_in(shared_->deployment.mode), executor)) {}
 
-void Connection::start() {
-  ++shared_->counts.connections;
-  asio::co_spawn(executor_, run(shared_from_this()), asio::detached);
-}
+void Connection::start() { asio::co_spawn(executor_, run(shared_from_this()), asio::detached); }
 
 net::Task<> Connection::run(std::shared_ptr<Connection> self) {
   auto& shared = *self->shared_;
@@ -47,6 +45,8 @@ net::Task<> Connection::run(std::shared_ptr<Connection> self) {
   while (self->state_ != State::kClosed) {
     // There is room for waiting requests: at first, and after every answer.
     if (const auto pool = self->pool_.lock()) pool->on_room();
+    if (const auto pool = self->pool_.lock()) pool->on_idle(*self);
+    if (self->state_ == State::kClosed) break;
     result = co_await self->stream_->fill();
     if (result) result = self->deliver();
     if (!result) self->close(result.error());

@@ -30,13 +30,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
  public:
   enum class State { kConnecting, kReady, kRetiring, kClosed };
 
-  // `pool` hears of every change, until it lets go of the connection.
-  Connection(std::shared_ptr<ClientShared> shared, const Stream::Executor& executor,
-             std::weak_ptr<ConnectionPool> pool);
+  // `pool` hears of every change, until it lets go of the connection. It has the right to one more
+  // (ClientShared::take_connection), which the connection gives back when it is closed.
+  Connection(std::shared_ptr<ClientShared> shared, const ServerPtr& server,
+             const Stream::Executor& executor, std::weak_ptr<ConnectionPool> pool);
 
   // Starts connecting, with the config's timeout.
   void start();
   State state() const { return state_; }
+  // Whether nothing is under way on it.
+  bool idle() const { return state_ == State::kReady && requests_.empty(); }
   // Whether the request may go out here and now.
   bool has_room(const Request& request) const;
   void send(const RequestPtr& request);

@@ -6,15 +6,14 @@
 
 namespace raglan::redis {
 
-ConnectionPool::ConnectionPool(std::shared_ptr<ClientShared> shared,
-                               const Stream::Executor& executor, std::size_t max_connections)
-    : shared_(std::move(shared)),
-      executor_(executor),
-      max_connections_(max_connections),
-      timer_(executor) {}
+void ConnectionPool::limit(std::size_t max_connections) {
+  max_connections_ = max_connections;
+  for (const auto& connection : std::vector(connections_)) on_idle(*connection);
+}
 
 void ConnectionPool::submit(const RequestPtr& request) {
   auto& counts = shared_->counts;
+  request->pool = weak_from_this();
   if (shared_->closed) {
     return request->done.deliver(fail(ErrorCode::kUnavailable, "the Redis client is closed"));
   }
@@ -48,8 +47,8 @@ void ConnectionPool::abort() {
 }
 
 void ConnectionPool::on_ready() {
-  if (shared_->reachable.exchange(true)) return;
-  log_info("Redis can be reached again", {{"server", shared_->address.name()}});
+  if (server_->reachable.exchange(true)) return;
+  log_info("Redis can be reached again", {{"server", server_->address.name()}});
 }
 
 void ConnectionPool::on_room() {
@@ -63,6 +62,12 @@ void ConnectionPool::on_room() {
   }
 }
 
+void ConnectionPool::on_idle(Connection& connection) {
+  if (!connection.idle()) return;
+  if (server_->listed && connections_.size() <= max_connections_) return;
+  connection.close({ErrorCode::kUnavailable, "the connection to Redis is not needed", {}});
+}
+
 void ConnectionPool::on_closed(const Connection& connection, Connection::State before,
                                const Error& why) {
   std::erase_if(connections_, [&](const auto& open) { return open.get() == &connection; });
@@ -71,9 +76,9 @@ void ConnectionPool::on_closed(const Connection& connection, Connection::State b
     if (!waiting_.empty()) connect_another();
     return;
   }
-  if (shared_->reachable.exchange(false)) {
+  if (server_->reachable.exchange(false)) {
     log_warning("Redis cannot be reached",
-                {{"server", shared_->address.name()}, {"reason", why.message}});
+                {{"server", server_->address.name()}, {"reason", why.message}});
   }
   if (!any(Connection::State::kReady)) fail_waiting(why);
 }
@@ -91,7 +96,12 @@ bool ConnectionPool::any(Connection::State state) const {
 
 void ConnectionPool::connect_another() {
   if (connections_.size() >= max_connections_ || any(Connection::State::kConnecting)) return;
-  connections_.push_back(std::make_shared<Connection>(shared_, executor_, weak_from_this()));
+  if (!shared_->take_connection()) {
+    const auto now = shared_->clock.now();
+    return arm(now + kLookAgain, now);
+  }
+  auto connection = std::make_shared<Connection>(shared_, server_, executor_, weak_from_this());
+  connections_.push_back(std::move(connection));
   connections_.back()->start();
 }
 
@@ -103,7 +113,8 @@ void ConnectionPool::fail_waiting(const Error& why) {
 }
 
 void ConnectionPool::send(Connection& connection, const RequestPtr& request, Duration waited) {
-  if (shared_->wait_seconds != nullptr) shared_->wait_seconds->observe(waited);
+  auto* const wait_seconds = shared_->instruments.wait_seconds;
+  if (wait_seconds != nullptr) wait_seconds->observe(waited);
   connection.send(request);
 }
 
@@ -135,6 +146,7 @@ void ConnectionPool::on_timer() {
   };
   shared_->counts.waiting -= std::erase_if(waiting_, overdue);
   if (next != MonotonicTime::max()) arm(next, now);
+  if (!waiting_.empty()) connect_another();
 }
 
 } // namespace raglan::redis

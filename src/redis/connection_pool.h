@@ -1,11 +1,12 @@
-// A pool of connections on one event loop, and the requests that wait for room on one.
-// Internal to redis/; client.h says what it all does.
+// A pool of connections to one server on one event loop, and the requests that wait for room on
+// one. Internal to redis/; client.h says what it all does.
 //
 // A request goes to the first connection that has room: so commands that come together share one,
 // and one write. When none has room it waits, in order, and another connection is made: one at a
 // time, so that a server that struggles is not stormed, and up to the pool's bound. Should that
 // fail while no other connection works, all that wait fail with the same error; the next request
-// tries again.
+// tries again. While all servers together have as many connections as they may, which happens only
+// until a server that is no more has given back its own, the pool looks again every kLookAgain.
 //
 // One timer looks after all requests of the pool. It is set to the earliest moment at which one can
 // be overdue and, when it fires, looks at all of them; most are answered long before, and setting
@@ -15,6 +16,7 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <vector>
@@ -25,8 +27,19 @@ namespace raglan::redis {
 
 class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
  public:
-  ConnectionPool(std::shared_ptr<ClientShared> shared, const Stream::Executor& executor,
-                 std::size_t max_connections);
+  static constexpr std::chrono::milliseconds kLookAgain{1};
+
+  ConnectionPool(std::shared_ptr<ClientShared> shared, ServerPtr server,
+                 const Stream::Executor& executor)
+      : shared_(std::move(shared)),
+        server_(std::move(server)),
+        executor_(executor),
+        timer_(executor) {}
+
+  // How many connections there may be from now on; those beyond are closed when nobody waits.
+  void limit(std::size_t max_connections);
+  const Server& server() const { return *server_; }
+  bool empty() const { return connections_.empty() && waiting_.empty(); }
 
   // The request's answer, or why there is none, is delivered to it.
   void submit(const RequestPtr& request);
@@ -35,10 +48,11 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   // Closes everything, and ends every request with kUnavailable.
   void abort();
 
-  // For connections: one was made; there may be room; this one is closed, and was in that state
-  // before.
+  // For connections: one was made; there may be room; nothing may be under way on this one; this
+  // one is closed, and was in that state before.
   void on_ready();
   void on_room();
+  void on_idle(Connection& connection);
   void on_closed(const Connection& connection, Connection::State before, const Error& why);
 
  private:
@@ -51,8 +65,9 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   void on_timer();
 
   const std::shared_ptr<ClientShared> shared_;
+  const ServerPtr server_;
   const Stream::Executor executor_;
-  const std::size_t max_connections_;
+  std::size_t max_connections_ = 0;
   std::vector<std::shared_ptr<Connection>> connections_;
   std::deque<RequestPtr> waiting_;
   boost::asio::steady_timer timer_;

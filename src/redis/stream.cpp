@@ -45,8 +45,11 @@ void set_options(Stream::Socket& socket) {
 
 } // namespace
 
-Stream::Stream(std::shared_ptr<ClientShared> shared, const Executor& executor)
+Stream::Stream(std::shared_ptr<ClientShared> shared, Address address, Role role,
+               const Executor& executor)
     : shared_(std::move(shared)),
+      address_(std::move(address)),
+      role_(role),
       socket_(executor),
       timer_(executor),
       parser_(shared_->config.max_reply_bytes) {}
@@ -62,7 +65,7 @@ net::Task<Result<>> Stream::open(MonotonicTime due) {
   }
   if (opened) {
     watch(due);
-    if (shared_->address.tls) opened = co_await shake_hands();
+    if (address_.tls) opened = co_await shake_hands();
     if (opened) opened = co_await log_in();
     if (!opened && overdue_) opened = no_connection("it did not answer in time");
     if (!opened && opened.error().code == ErrorCode::kUpstream) {
@@ -75,14 +78,13 @@ net::Task<Result<>> Stream::open(MonotonicTime due) {
 }
 
 net::Task<Result<std::vector<Stream::Endpoint>>> Stream::find(MonotonicTime due) {
-  const Address& address = shared_->address;
   std::vector<Endpoint> endpoints;
-  if (!address.socket_path.empty()) {
-    endpoints.emplace_back(asio::local::stream_protocol::endpoint(address.socket_path));
+  if (!address_.socket_path.empty()) {
+    endpoints.emplace_back(asio::local::stream_protocol::endpoint(address_.socket_path));
     co_return endpoints;
   }
   const auto patience = due - shared_->clock.now();
-  auto found = co_await shared_->resolver.resolve(address.host, address.port, patience);
+  auto found = co_await shared_->resolver.resolve(address_.host, address_.port, patience);
   if (!found) {
     if (found.error().code == ErrorCode::kOverloaded) co_return forward_error(found);
     co_return no_connection("its name cannot be resolved");
@@ -113,7 +115,7 @@ net::Task<Result<>> Stream::connect(const std::vector<Endpoint>& endpoints, Mono
 
 net::Task<Result<>> Stream::shake_hands() {
   tls_.emplace(socket_, shared_->tls);
-  if (!net::expect_name(tls_->native_handle(), shared_->address.host)) {
+  if (!net::expect_name(tls_->native_handle(), address_.host)) {
     co_return no_connection("its name cannot be verified");
   }
   const auto [failure] = co_await tls_->async_handshake(asio::ssl::stream_base::client, kToken);
@@ -125,23 +127,35 @@ net::Task<Result<>> Stream::shake_hands() {
 }
 
 net::Task<Result<>> Stream::log_in() {
-  const Address& address = shared_->address;
   std::string wire;
-  const bool authenticates = !address.password.empty();
+  const bool authenticates = !address_.password.empty();
   if (authenticates) {
     Command auth("AUTH");
-    if (!address.user.empty()) auth.add(address.user);
-    auth.add(address.password.reveal()).append_to(wire);
+    if (!address_.user.empty()) auth.add(address_.user);
+    auth.add(address_.password.reveal()).append_to(wire);
   }
-  if (address.database > 0) Command("SELECT", address.database).append_to(wire);
+  if (address_.database > 0) Command("SELECT", address_.database).append_to(wire);
   Command("CLIENT", "SETNAME", "raglan").append_to(wire);
+  if (role_ == Role::kMaster) Command("ROLE").append_to(wire);
   auto done = co_await write(wire);
   if (done && authenticates) done = co_await expect("AUTH", true);
-  if (done && address.database > 0) done = co_await expect("SELECT", true);
+  if (done && address_.database > 0) done = co_await expect("SELECT", true);
   // A name is only for the operator, and some proxies and access lists do not allow it. But it is
   // the first that a server without a login refuses.
   if (done) done = co_await expect("CLIENT", false);
+  if (done && role_ == Role::kMaster) done = co_await expect_master();
   co_return done;
+}
+
+net::Task<Result<>> Stream::expect_master() {
+  const auto reply = co_await read();
+  if (!reply) co_return std::unexpected(reply.error());
+  if (reply->error_word() == "LOADING") co_return no_connection("it is loading its data");
+  if (reply->is_error()) co_return Result<>(); // the login may not ask
+  if (reply->elements.empty() || reply->elements[0].text != "master") {
+    co_return no_connection("it is no master");
+  }
+  co_return Result<>();
 }
 
 net::Task<Result<>> Stream::expect(std::string_view step, bool required) {
@@ -154,6 +168,22 @@ net::Task<Result<>> Stream::expect(std::string_view step, bool required) {
   const bool refused = required ? !reply->is_ok() : word == "NOAUTH" || word == "DENIED";
   if (refused) co_return no_connection(fmt::format("{} was refused: {}", step, word));
   co_return Result<>();
+}
+
+net::Task<Result<Reply>> Stream::ask(std::string_view wire, MonotonicTime due) {
+  const auto self = shared_from_this();
+  watch(due);
+  auto written = co_await write(wire);
+  Result<Reply> reply;
+  if (written) {
+    reply = co_await read();
+  } else {
+    reply = forward_error(written);
+  }
+  unwatch();
+  if (!reply) close();
+  if (!reply && overdue_) co_return fail(ErrorCode::kDeadlineExceeded, "Redis did not answer");
+  co_return reply;
 }
 
 net::Task<Result<>> Stream::write(std::string_view bytes) {

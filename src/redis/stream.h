@@ -31,14 +31,24 @@ class Stream : public std::enable_shared_from_this<Stream> {
   using Executor = boost::asio::io_context::executor_type;
   using Socket = boost::asio::generic::stream_protocol::socket;
 
-  Stream(std::shared_ptr<ClientShared> shared, const Executor& executor);
+  // Whether it matters what the server says that it is (ROLE).
+  enum class Role : std::uint8_t { kAny, kMaster };
+  // Of a server that commands go to. (One of a cluster redirects them if it is no master.)
+  static Role role_in(Mode mode) { return mode == Mode::kSentinel ? Role::kMaster : Role::kAny; }
+
+  Stream(std::shared_ptr<ClientShared> shared, Address address, Role role,
+         const Executor& executor);
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
   // Name lookup, connecting, the TLS handshake where it is wanted, login and naming the
-  // connection, all before `due`. Errors: kUnavailable with the reason, kOverloaded (too many
-  // lookups).
+  // connection, all before `due`. A server that says that it is no master, where one is wanted, is
+  // left. (One that does not say, as the login may not ask, is taken for it.) Errors: kUnavailable
+  // with the reason, kOverloaded (too many lookups).
   net::Task<Result<>> open(MonotonicTime due);
+  // One question, answered before `due`, on an open connection that nobody else uses. Errors:
+  // kUpstream, kDeadlineExceeded; the connection is closed then.
+  net::Task<Result<Reply>> ask(std::string_view wire, MonotonicTime due);
 
   // Writes all of it. Errors: kUpstream.
   net::Task<Result<>> write(std::string_view bytes);
@@ -62,11 +72,14 @@ class Stream : public std::enable_shared_from_this<Stream> {
   net::Task<Result<>> shake_hands();
   net::Task<Result<>> log_in();
   net::Task<Result<>> expect(std::string_view step, bool required);
+  net::Task<Result<>> expect_master();
   // Closes the socket at `due`, unless unwatch or watch are called before.
   void watch(MonotonicTime due);
   void unwatch();
 
   const std::shared_ptr<ClientShared> shared_;
+  const Address address_;
+  const Role role_;
   Socket socket_;
   std::optional<boost::asio::ssl::stream<Socket&>> tls_;
   boost::asio::steady_timer timer_;

@@ -20,7 +20,7 @@ Subscriber::Subscriber(Client& client, SubscriberConfig config, std::vector<std:
                        SubscriberEvents events, net::EventLoops& loops, std::size_t loop)
     : loops_(loops),
       loop_(loop),
-      subscription_(std::make_shared<Subscription>(client.shared_, config, std::move(channels),
+      subscription_(std::make_shared<Subscription>(client.dispatch_, config, std::move(channels),
                                                    std::move(events), loops.executor(loop))) {
   subscription_->start();
 }

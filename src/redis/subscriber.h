@@ -19,6 +19,12 @@
 // at all came since the last PING is given up, that is after one to two intervals. A server that
 // was only stopped for so long costs a reconnect.
 //
+// With sentinels it listens at the master. A cluster passes messages on to all its servers; here it
+// listens at the one that has the slot of the first channel, so that what a script publishes beside
+// a key of that slot (with a hash tag) needs no passing on, which may fail unseen; and at any other
+// when that one cannot be reached. When the server that it listens at is no master any more, it is
+// left within a ping_interval after the client knows, and another one found.
+//
 // It does not ask the client's breaker, and does not report to it: nobody waits for it.
 //
 // Thread safety: the events are called on the given loop, one at a time, and must not block nor

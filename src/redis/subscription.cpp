@@ -19,10 +19,11 @@ constexpr std::string_view kPing = "*1\r\n$4\r\nPING\r\n";
 
 } // namespace
 
-Subscription::Subscription(std::shared_ptr<ClientShared> shared, SubscriberConfig config,
+Subscription::Subscription(std::shared_ptr<Dispatch> dispatch, SubscriberConfig config,
                            std::vector<std::string> channels, SubscriberEvents events,
                            const Stream::Executor& executor)
-    : shared_(std::move(shared)),
+    : dispatch_(std::move(dispatch)),
+      shared_(dispatch_->shared_ptr()),
       config_(config),
       channels_(std::move(channels)),
       events_(std::move(events)),
@@ -50,13 +51,17 @@ net::Task<> Subscription::run(std::shared_ptr<Subscription> self) {
   while (!self->stopped_) {
     co_await self->listen();
     self->ping_timer_.cancel();
-    self->stream_->close();
+    if (self->stream_ != nullptr) self->stream_->close();
     if (self->stopped_) break;
+    self->dispatch_->discovery().refresh();
     if (self->subscribed_.exchange(false)) {
       ++self->losses_;
       self->events_.on_lost();
     }
-    if (self->alive_) backoff = policy::Backoff(self->config_.backoff);
+    if (self->alive_) {
+      backoff = policy::Backoff(self->config_.backoff);
+      self->tries_ = 0;
+    }
     self->backoff_timer_.expires_after(backoff.next(rng));
     co_await self->backoff_timer_.async_wait(kToken);
   }
@@ -67,8 +72,12 @@ net::Task<> Subscription::listen() {
   heard_ = true;
   alive_ = false;
   writing_ = true;
-  stream_ = std::make_shared<Stream>(shared_, executor_);
   const auto due = shared_->clock.now() + shared_->config.timeout;
+  auto topology = co_await dispatch_->discovery().topology(Deadline(due));
+  if (!topology || stopped_) co_return;
+  server_ = choose(**topology);
+  stream_ = std::make_shared<Stream>(shared_, server_->address,
+                                     Stream::role_in(shared_->deployment.mode), executor_);
   auto done = co_await stream_->open(due);
   if (!done || stopped_) co_return;
   watch();
@@ -82,6 +91,11 @@ net::Task<> Subscription::listen() {
     const auto reply = co_await stream_->read();
     if (!reply || stopped_ || !take(*reply)) co_return;
   }
+}
+
+ServerPtr Subscription::choose(const Topology& topology) {
+  ServerPtr server = tries_++ == 0 ? topology.owner_of(channels_.front()) : nullptr;
+  return server != nullptr ? server : dispatch_->any_of(topology);
 }
 
 bool Subscription::take(const Reply& reply) {
@@ -115,7 +129,7 @@ void Subscription::watch() {
         const auto self = weak.lock();
         // Meanwhile there may be another connection, with a watch of its own.
         if (stopped || self == nullptr || self->stopped_ || self->stream_ != stream) return;
-        if (!self->heard_) return stream->close(); // which ends its reading
+        if (!self->heard_ || !self->server_->listed) return stream->close(); // ends its reading
         self->heard_ = false;
         self->ping();
         self->watch();

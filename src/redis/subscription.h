@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "redis/client_shared.h"
+#include "redis/dispatch.h"
 #include "redis/stream.h"
 #include "redis/subscriber.h"
 
@@ -18,7 +19,7 @@ namespace raglan::redis {
 
 class Subscription : public std::enable_shared_from_this<Subscription> {
  public:
-  Subscription(std::shared_ptr<ClientShared> shared, SubscriberConfig config,
+  Subscription(std::shared_ptr<Dispatch> dispatch, SubscriberConfig config,
                std::vector<std::string> channels, SubscriberEvents events,
                const Stream::Executor& executor);
 
@@ -32,20 +33,25 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   static net::Task<> run(std::shared_ptr<Subscription> self);
   // Until the connection is lost.
   net::Task<> listen();
+  // Which server to listen at.
+  ServerPtr choose(const Topology& topology);
   // False when the reply makes no sense here.
   bool take(const Reply& reply);
   void watch();
   void ping();
 
+  const std::shared_ptr<Dispatch> dispatch_;
   const std::shared_ptr<ClientShared> shared_;
   const SubscriberConfig config_;
   const std::vector<std::string> channels_;
   SubscriberEvents events_;
   const Stream::Executor executor_;
+  ServerPtr server_; // that stream_ is a connection to
   std::shared_ptr<Stream> stream_;
   boost::asio::steady_timer ping_timer_;
   boost::asio::steady_timer backoff_timer_;
   std::size_t confirmed_ = 0; // channels
+  std::size_t tries_ = 0;     // since something was heard
   bool heard_ = false;        // something since the last PING
   bool alive_ = false;        // something since the subscription stood
   bool writing_ = false;      // what was written last is not yet with the kernel

@@ -300,7 +300,7 @@ class SharedCache(TemporaryFolderTest):
     def test_what_an_operator_removes_is_removed_from_all_nodes(self):
         one, two = self.start_two()
         for node in (one, two):
-            wait_until(lambda: b"raglan:purge\r\n:2" in self.redis.command("PUBSUB", "NUMSUB", "raglan:purge"), "both listen")
+            wait_until(lambda: b"raglan:{purge}\r\n:2" in self.redis.command("PUBSUB", "NUMSUB", "raglan:{purge}"), "both listen")
             self.assertEqual(node.query(QUESTION).status, 200)
         removed = one.request("DELETE", "/admin/cache?collection=default").json["removed"]
         self.assertEqual(removed, {"query": 2, "retrieval": 2})  # of this process, and of Redis
@@ -406,7 +406,7 @@ class SharedCache(TemporaryFolderTest):
     def test_vectors_that_an_operator_removes_are_removed_from_all_nodes(self):
         one, two = self.start_two_without_files()
         for node in (one, two):
-            wait_until(lambda: b"raglan:purge\r\n:2" in self.redis.command("PUBSUB", "NUMSUB", "raglan:purge"), "both listen")
+            wait_until(lambda: b"raglan:{purge}\r\n:2" in self.redis.command("PUBSUB", "NUMSUB", "raglan:{purge}"), "both listen")
             self.embedded_by(node)
         path = "/admin/cache?cache=embedding&tenant="
         self.assertEqual(one.delete(path + "nobody").json["removed"], {"embedding": 0})

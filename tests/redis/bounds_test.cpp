@@ -99,7 +99,8 @@ TEST_F(RedisTest, TheWaitForAConnectionIsObserved) {
   gate.open();
   RawServer server(gate.script());
   telemetry::Histogram wait_seconds;
-  auto created = Client::create(patient(redis_url(server)), loops_, &wait_seconds);
+  auto created =
+      Client::create(patient(redis_url(server)), loops_, {.wait_seconds = &wait_seconds});
   client_ = std::move(*created);
   run(Command("ECHO", "1"));
   run(Command("ECHO", "2"));

@@ -17,10 +17,12 @@ class RedisConnection : public RedisTest {
   // One that is ready.
   std::shared_ptr<Connection> connect_to(const RawServer& server) {
     auto config = patient(redis_url(server));
-    auto address = parse_address(config.url.reveal());
-    auto shared = std::make_shared<ClientShared>(config, *address, nullptr, clock_);
+    auto deployment = parse_deployment(config.url.reveal());
+    auto shared = std::make_shared<ClientShared>(config, *deployment, ClientInstruments(), clock_);
     auto connection =
-        std::make_shared<Connection>(shared, loops_.executor(0), std::weak_ptr<ConnectionPool>());
+        std::make_shared<Connection>(shared, shared->make_server(deployment->server),
+                                     loops_.executor(0), std::weak_ptr<ConnectionPool>());
+    EXPECT_TRUE(shared->take_connection());
     loops_.post(0, [connection] { connection->start(); });
     EXPECT_TRUE(eventually([&] { return shared->counts.ready == 1; }));
     return connection;

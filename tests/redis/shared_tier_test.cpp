@@ -47,8 +47,10 @@ class SharedTierTest : public redis::RedisTest {
     return {.value = std::move(value), .cost = seconds(1)};
   }
   std::int64_t exists(const std::string& name) { return run(Command("EXISTS", name))->integer; }
-  static std::string entry_name() { return "raglan:query:0000000000000007:" + kKey.hex(); }
-  static std::string claim_name() { return "raglan:claim:query:0000000000000007:" + kKey.hex(); }
+  static std::string entry_name() { return "raglan:query:0000000000000007:{" + kKey.hex() + "}"; }
+  static std::string claim_name() {
+    return "raglan:claim:query:0000000000000007:{" + kKey.hex() + "}";
+  }
 
   static inline const Hash128 kKey = Hasher().add("key").finish();
   static constexpr std::uint64_t kScope = 7;
@@ -289,12 +291,12 @@ TEST_F(SharedTierTest, InstallationsOnOneServerAreApart) {
   config.key_prefix = "other:";
   connect_tier(config);
   put_and_release(entry(), "");
-  EXPECT_EQ(exists("other:query:0000000000000007:" + kKey.hex()), 1);
+  EXPECT_EQ(exists("other:query:0000000000000007:{" + kKey.hex() + "}"), 1);
   EXPECT_EQ(exists(entry_name()), 0);
   run(Command("SET", entry_name(), "the first installation's"));
   EXPECT_EQ(start(tier().purge({}, Deadline())).get(), 1u);
   EXPECT_EQ(exists(entry_name()), 1);
-  EXPECT_EQ(exists("other:purges"), 1);
+  EXPECT_EQ(exists("other:{purge}:count"), 1);
 }
 
 TEST_F(SharedTierTest, AnEntryThatRedisHasNoRoomForIsAFailureAndItsClaimEnds) {

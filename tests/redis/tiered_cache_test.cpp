@@ -184,7 +184,7 @@ TEST_F(TieredCacheTest, ANodesOwnEntryIsNoNewerOneThatItFindsInRedis) {
   for (int round = 0; round < 20; ++round) {
     const Hash128 key = Hasher().add("round").add(round).finish();
     publish(*one_, key, "mine");
-    ASSERT_TRUE(eventually([&] { return keys("raglan:query:*" + key.hex()) == 1; }));
+    ASSERT_TRUE(eventually([&] { return keys("raglan:query:*{" + key.hex() + "}") == 1; }));
     const auto mine = one_->local().peek(key, SystemClock::instance().now());
     ASSERT_TRUE(mine.value);
     const MonotonicTime newer_than = mine.expires + one_->same_entry();

@@ -1,0 +1,41 @@
+// The pools of one event loop, one for each server. Internal to redis/; client.h says what it all
+// does.
+//
+// Thread safety: belongs to its loop.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "redis/connection_pool.h"
+#include "redis/topology.h"
+
+namespace raglan::redis {
+
+class LoopPools {
+ public:
+  // The loop of that index, of so many.
+  LoopPools(std::shared_ptr<ClientShared> shared, const Stream::Executor& executor,
+            std::size_t loop, std::size_t loops)
+      : shared_(std::move(shared)), executor_(executor), loop_(loop), loops_(loops) {}
+
+  // As ConnectionPool::submit, to the pool of that server.
+  void submit(const ServerPtr& server, const RequestPtr& request);
+  // Adapts to the present topology: the bounds of all pools, and those that nobody needs are gone.
+  void adapt();
+  // Closes everything, and ends every request with kUnavailable.
+  void abort();
+
+ private:
+  void limit(ConnectionPool& pool, const Topology& topology) const;
+
+  const std::shared_ptr<ClientShared> shared_;
+  const Stream::Executor executor_;
+  const std::size_t loop_;
+  const std::size_t loops_;
+  std::map<const Server*, std::shared_ptr<ConnectionPool>> pools_;
+};
+
+} // namespace raglan::redis

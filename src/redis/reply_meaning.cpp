@@ -1,0 +1,58 @@
+#include "redis/reply_meaning.h"
+
+#include <algorithm>
+#include <array>
+
+#include "redis/script.h"
+
+namespace raglan::redis {
+namespace {
+
+using policy::Outcome;
+
+template <std::size_t N>
+bool is_one_of(const Reply& reply, const std::array<std::string_view, N>& words) {
+  return reply.is_error() && std::ranges::find(words, reply.error_word()) != words.end();
+}
+
+} // namespace
+
+bool says_cannot_serve(const Reply& reply) {
+  static constexpr std::array<std::string_view, 3> kWords = {"LOADING", "MASTERDOWN",
+                                                             "CLUSTERDOWN"};
+  return is_one_of(reply, kWords);
+}
+
+bool redirects(const Reply& reply, Mode mode) {
+  static constexpr std::array<std::string_view, 3> kWords = {"MOVED", "ASK", "TRYAGAIN"};
+  return mode == Mode::kCluster && is_one_of(reply, kWords);
+}
+
+bool refuses(const Reply& reply, Mode mode) {
+  return reply.is_error() && !Script::unknown(reply) && !redirects(reply, mode);
+}
+
+bool suggests_change(const Reply& reply, Mode mode) {
+  static constexpr std::array<std::string_view, 2> kWords = {"READONLY", "MASTERDOWN"};
+  if (mode == Mode::kCluster) {
+    return reply.error_word() == "MOVED" || reply.error_word() == "CLUSTERDOWN";
+  }
+  return is_one_of(reply, kWords);
+}
+
+Outcome outcome_of(const Result<Replies>& replies, Mode mode, bool neutral_if_late) {
+  if (!replies) {
+    const auto code = replies.error().code;
+    if (code == ErrorCode::kDeadlineExceeded && neutral_if_late) return Outcome::kNeutral;
+    return policy::outcome_of_error(code);
+  }
+  if (std::ranges::any_of(*replies, says_cannot_serve)) return Outcome::kFailure;
+  const auto refused = [mode](const Reply& reply) { return refuses(reply, mode); };
+  return std::ranges::any_of(*replies, refused) ? Outcome::kNeutral : Outcome::kSuccess;
+}
+
+bool failed(const Result<Replies>& replies) {
+  return !replies && policy::outcome_of_error(replies.error().code) == Outcome::kFailure;
+}
+
+} // namespace raglan::redis

@@ -1,0 +1,178 @@
+// What servers of a cluster say of where a command belongs, from sockets that say what a test tells
+// them to: redirects are followed, and not for ever.
+#include <atomic>
+#include <mutex>
+
+#include "client_fixture.h"
+#include "fake_server.h"
+
+namespace raglan::redis {
+namespace {
+
+using http::RawPeer;
+using http::RawServer;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+using Words = std::vector<std::string>;
+
+std::string bulk(std::string_view text) {
+  return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
+}
+
+// A server of a cluster whose slots are all those of `owner`.
+RawServer::Script member(std::function<std::uint16_t()> owner,
+                         std::function<std::string(const Words&)> answer) {
+  return [owner, answer](RawPeer& peer) {
+    FakeConnection connection(peer);
+    for (auto words = connection.read_command(); !words.empty();
+         words = connection.read_command()) {
+      if (words[0] == "CLIENT") {
+        peer.send("+OK\r\n");
+      } else if (words[0] == "CLUSTER") {
+        peer.send("*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:" +
+                  std::to_string(owner()) + "\r\n");
+      } else {
+        peer.send(answer(words));
+      }
+    }
+  };
+}
+
+class RedisRedirects : public RedisTest {
+ protected:
+  static std::string url(const RawServer& server) {
+    return "redis+cluster://127.0.0.1:" + std::to_string(server.port());
+  }
+  static std::string there(std::string_view word, const RawServer& server) {
+    return "-" + std::string(word) + " 1 127.0.0.1:" + std::to_string(server.port()) + "\r\n";
+  }
+};
+
+TEST_F(RedisRedirects, MovedIsFollowedAndHasTheMapReadAnew) {
+  std::atomic<std::uint16_t> owner = 0;
+  const auto owned = [&] { return owner.load(); };
+  RawServer next(member(owned, [](const Words& words) { return bulk("next " + words[1]); }));
+  RawServer first(member(owned, [&](const Words&) { return there("MOVED", next); }));
+  owner = first.port();
+  connect(patient(url(first)));
+  EXPECT_EQ(run(Command("GET", "one"))->string(), "next one");
+  EXPECT_EQ(client().stats().redirected, 1u);
+  owner = next.port();
+  EXPECT_TRUE(eventually([&] {
+    EXPECT_EQ(run(Command("GET", "two"))->string(), "next two");
+    return client().stats().topologies == 2;
+  }));
+  EXPECT_TRUE(eventually([&] {
+    const auto redirected = client().stats().redirected;
+    EXPECT_EQ(run(Command("GET", "three"))->string(), "next three");
+    return client().stats().redirected == redirected;
+  }));
+  EXPECT_TRUE(eventually([&] { return client().stats().idle == 1; }))
+      << "connections to the old server are closed";
+}
+
+TEST_F(RedisRedirects, AskIsFollowedBehindAskingForThatCommandAlone) {
+  std::vector<std::string> heard;
+  std::mutex mutex;
+  std::atomic<std::uint16_t> owner = 0;
+  const auto owned = [&] { return owner.load(); };
+  RawServer importing(member(owned, [&](const Words& words) {
+    const std::lock_guard lock(mutex);
+    heard.push_back(words[0]);
+    return words[0] == "ASKING" ? "+OK\r\n" : bulk("importing " + words[1]);
+  }));
+  RawServer first(member(owned, [&](const Words& words) {
+    return words[1].starts_with("moved") ? there("ASK", importing) : bulk("first " + words[1]);
+  }));
+  owner = first.port();
+  connect(patient(url(first)));
+  std::vector<Command> commands;
+  for (const auto* key : {"a", "moved1", "b", "moved2"}) commands.emplace_back("GET", key);
+  const auto replies = start(client().pipeline(std::move(commands), {})).get();
+  ASSERT_TRUE(replies.has_value());
+  std::vector<std::string> texts;
+  for (const Reply& reply : *replies) texts.push_back(reply.text);
+  EXPECT_THAT(texts, ElementsAre("first a", "importing moved1", "first b", "importing moved2"));
+  const std::lock_guard lock(mutex);
+  EXPECT_THAT(heard, ElementsAre("ASKING", "GET", "ASKING", "GET"));
+}
+
+TEST_F(RedisRedirects, TryAgainIsTriedAgain) {
+  std::atomic<std::uint16_t> owner = 0;
+  std::atomic<int> times = 0;
+  RawServer server(member([&] { return owner.load(); },
+                          [&](const Words&) {
+                            return ++times < 3 ? std::string("-TRYAGAIN Multiple keys request\r\n")
+                                               : bulk("there");
+                          }));
+  owner = server.port();
+  connect(patient(url(server)));
+  EXPECT_EQ(run(Command("GET", "key"))->string(), "there");
+  EXPECT_EQ(times, 3);
+}
+
+TEST_F(RedisRedirects, ACommandIsNotSentToAndFroForEver) {
+  std::atomic<std::uint16_t> owner = 0;
+  std::atomic<int> times = 0;
+  RawServer* self = nullptr;
+  RawServer server(member([&] { return owner.load(); },
+                          [&](const Words&) {
+                            ++times;
+                            return there("MOVED", *self);
+                          }));
+  self = &server;
+  owner = server.port();
+  connect(patient(url(server)));
+  const auto reply = run(Command("GET", "key"));
+  ASSERT_EQ(code_of(reply), ErrorCode::kUpstream);
+  EXPECT_THAT(reply.error().message, HasSubstr("elsewhere"));
+  EXPECT_EQ(times, 6) << "five redirects";
+  EXPECT_EQ(client().stats().breaker.state, policy::BreakerState::kClosed);
+}
+
+TEST_F(RedisRedirects, AServerThatIsInNoClusterIsSaidToBeNone) {
+  RawServer server([](RawPeer& peer) {
+    FakeConnection connection(peer);
+    connection.log_in();
+    connection.read_command();
+    peer.send("-ERR This instance has cluster support disabled\r\n");
+    peer.wait_for_close();
+  });
+  connect(patient(url(server)));
+  const auto reply = run(Command("GET", "key"));
+  ASSERT_EQ(code_of(reply), ErrorCode::kUnavailable);
+  EXPECT_THAT(reply.error().message, HasSubstr("CLUSTER SLOTS was refused: ERR"));
+  EXPECT_EQ(start(client().check({})).error(), ErrorCode::kUnavailable);
+}
+
+TEST_F(RedisRedirects, AClusterThatIsDownIsUnavailableAndAskedForItsMap) {
+  std::atomic<std::uint16_t> owner = 0;
+  RawServer server(
+      member([&] { return owner.load(); },
+             [](const Words&) { return std::string("-CLUSTERDOWN The cluster is down\r\n"); }));
+  owner = server.port();
+  connect(patient(url(server)));
+  EXPECT_EQ(code_of(run(Command("GET", "key"))), ErrorCode::kUnavailable);
+  EXPECT_TRUE(eventually([&] { return client().stats().refreshes == 2; }));
+  EXPECT_EQ(client().stats().topologies, 1u) << "it is the same";
+}
+
+TEST_F(RedisRedirects, TheMapIsAskedForOncePerPauseHoweverMuchIsRedirected) {
+  std::atomic<std::uint16_t> owner = 0;
+  const auto owned = [&] { return owner.load(); };
+  RawServer next(member(owned, [](const Words&) { return bulk("next"); }));
+  RawServer first(member(owned, [&](const Words&) { return there("MOVED", next); }));
+  owner = first.port();
+  connect(patient(url(first)));
+  const auto began = SystemClock::instance().now();
+  std::size_t asked = 0;
+  while (client().stats().refreshes < 3) {
+    for (int i = 0; i < 50; ++i) ASSERT_EQ(run(Command("GET", "key"))->string(), "next");
+    ++asked;
+  }
+  EXPECT_GE(SystemClock::instance().now() - began, milliseconds(900)) << asked;
+}
+
+} // namespace
+} // namespace raglan::redis
