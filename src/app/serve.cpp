@@ -239,6 +239,7 @@ class Serving {
                       .generator = generator_.generator.get()});
     if (!engine) return give_up(engine.error());
     engine_ = std::move(*engine);
+    if (authenticator_) authenticator_->accept(engine_->service().api_keys());
     follow_purges();
     await_local_model(generator_);
     if (auto ok = warm_up(); !ok) return give_up(ok.error());

@@ -30,6 +30,7 @@ Result<std::unique_ptr<Authenticator>> Authenticator::create(const AuthConfig& c
                                                              net::EventLoops& loops,
                                                              const Clock& clock) {
   std::unique_ptr<Authenticator> made(new Authenticator(config, clock));
+  if (!takes_tokens(config.mode)) return made;
   if (!config.jwks_url.empty()) {
     made->source_.emplace(config, loops, clock);
     return made;
@@ -66,11 +67,21 @@ net::Task<Result<Identity>> Authenticator::authenticate(std::string_view authori
     co_return identity;
   }
   ++refused_;
-  log_debug("a token was refused", {{"reason", identity.error().message}});
+  log_debug("credentials were refused", {{"reason", identity.error().message}});
   co_return no_credentials();
 }
 
-net::Task<Result<Identity>> Authenticator::verify(std::string_view token, Deadline deadline) {
+net::Task<Result<Identity>> Authenticator::verify(std::string_view credential, Deadline deadline) {
+  if (takes_api_keys(mode_) && is_api_key(credential)) {
+    ApiKeys* const keys = api_keys_;
+    if (keys == nullptr) co_return fail(ErrorCode::kUnavailable, "the store is not open yet");
+    co_return co_await keys->identify(credential, deadline);
+  }
+  if (!takes_tokens(mode_)) co_return no_credentials();
+  co_return co_await verify_token(credential, deadline);
+}
+
+net::Task<Result<Identity>> Authenticator::verify_token(std::string_view token, Deadline deadline) {
   if (fixed_) co_return verify_by(fixed_, token);
   if (!is_jwt(token) || token.size() > kMaxTokenBytes) co_return no_credentials();
   auto keys = co_await source_->keys(deadline);

@@ -7,8 +7,11 @@ void describe(config::Table<AuthConfig>& table) {
   using std::chrono::milliseconds;
   table.choice("mode", &C::mode,
                "who may ask: whoever reaches the node, which listens on loopback only then; or who "
-               "brings a JSON Web Token (Authorization: Bearer …)",
-               {{"none", Mode::kNone}, {"jwt", Mode::kJwt}});
+               "brings an API key, a JSON Web Token, or either (Authorization: Bearer …)",
+               {{"none", Mode::kNone},
+                {"api_key", Mode::kApiKey},
+                {"jwt", Mode::kJwt},
+                {"any", Mode::kAny}});
   table
       .field("jwks_url", &C::jwks_url,
              "where the issuer publishes its keys (JWKS): RS256, ES256 and EdDSA")
@@ -28,11 +31,13 @@ void describe(config::Table<AuthConfig>& table) {
       .max(std::chrono::hours(24));
   table.field("ca_file", &C::ca_file,
               "PEM file of the authorities to trust for jwks_url; empty: the system's");
-  table.rule("mode \"jwt\" needs one of jwks_url, public_key_file and secret", [](const C& config) {
-    const int sources = (config.jwks_url.empty() ? 0 : 1) +
-                        (config.public_key_file.empty() ? 0 : 1) + (config.secret.empty() ? 0 : 1);
-    return config.mode == Mode::kNone || sources == 1;
-  });
+  table.rule("modes \"jwt\" and \"any\" need one of jwks_url, public_key_file and secret",
+             [](const C& config) {
+               const int sources = (config.jwks_url.empty() ? 0 : 1) +
+                                   (config.public_key_file.empty() ? 0 : 1) +
+                                   (config.secret.empty() ? 0 : 1);
+               return !takes_tokens(config.mode) || sources == 1;
+             });
 }
 
 void describe(config::Table<JwtClaims>& table) {

@@ -10,7 +10,10 @@
 
 namespace raglan::auth {
 
-enum class Mode : std::uint8_t { kNone, kJwt };
+enum class Mode : std::uint8_t { kNone, kApiKey, kJwt, kAny };
+
+constexpr bool takes_api_keys(Mode mode) { return mode == Mode::kApiKey || mode == Mode::kAny; }
+constexpr bool takes_tokens(Mode mode) { return mode == Mode::kJwt || mode == Mode::kAny; }
 
 struct AuthConfig {
   Mode mode = Mode::kNone;

@@ -28,4 +28,14 @@ Scopes parse_scopes(std::string_view names) {
   return scopes;
 }
 
+std::string format_scopes(Scopes scopes) {
+  std::string names;
+  for (const Scope scope : {Scope::kRead, Scope::kWrite, Scope::kAdmin}) {
+    if (!scopes.has(scope)) continue;
+    if (!names.empty()) names += ' ';
+    names += scope_name(scope);
+  }
+  return names;
+}
+
 } // namespace raglan::auth

@@ -38,6 +38,8 @@ class Scopes {
 // Reads names apart by blanks, as in OAuth's `scope` (RFC 6749, 3.3). Those that are not ours are
 // left out.
 Scopes parse_scopes(std::string_view names);
+// As parse_scopes reads them.
+std::string format_scopes(Scopes scopes);
 
 struct Identity {
   std::string tenant;

@@ -1,24 +1,21 @@
 // The keys that an issuer publishes, fetched and kept.
 //
-// What was fetched is used for `jwks_refresh` and then fetched again, behind the requests: they go
-// on with what there is, for as long as the issuer is away. A key that is not known may be a new
-// one: then the set is fetched at once, but not more than every kMinInterval, so that nobody can
-// have us call the issuer for every request.
+// What was fetched is used for `jwks_refresh` and then fetched again, behind the requests
+// (refreshed.h): they go on with what there is, for as long as the issuer is away. A key that is
+// not known may be a new one: then the set is fetched at once, but not more than every
+// kMinInterval, so that nobody can have us call the issuer for every request.
 //
 // Thread safety: any of the loops, concurrently. It must outlive the loops' last coroutine.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "auth/config.h"
 #include "auth/key_set.h"
-#include "base/deadline.h"
-#include "base/guarded.h"
+#include "auth/refreshed.h"
 #include "http/client.h"
-#include "net/single_flight.h"
 
 namespace raglan::auth {
 
@@ -36,29 +33,19 @@ class JwksSource {
 
   // Fetches them when there are none yet. Errors: kUnavailable (the issuer does not answer, or with
   // no keys), kDeadlineExceeded, kClientClosed.
-  net::Task<Result<Keys>> keys(Deadline deadline);
+  net::Task<Result<Keys>> keys(Deadline deadline) { return keys_.get(deadline); }
   // Newer ones than `known`, which lack what was looked for; the same when there may be none yet.
-  net::Task<Result<Keys>> newer(Keys known, Deadline deadline);
+  net::Task<Result<Keys>> newer(Keys known, Deadline deadline) {
+    return keys_.newer(std::move(known), deadline);
+  }
 
  private:
-  struct State {
-    Keys keys;
-    MonotonicTime fetched_at{};
-    std::optional<MonotonicTime> tried_at;
-  };
-
-  bool may_try(MonotonicTime now, Duration interval);
-  net::Task<Result<Keys>> fetch(Deadline deadline);
-  net::Task<Result<Keys>> fetch_now();
-  net::Task<void> refresh();
+  net::Task<Result<Keys>> fetch();
 
   const std::string url_;
-  const Duration refresh_;
   const Clock& clock_;
   std::optional<http::Client> client_; // nothing once it is closed
-  net::SingleFlight<Keys> fetches_;
-  std::atomic<bool> fetching_ = false;
-  Guarded<State> state_;
+  Refreshed<KeySet> keys_;
 };
 
 } // namespace raglan::auth

@@ -11,6 +11,7 @@
 #include "node/collection_routes.h"
 #include "node/degradation_routes.h"
 #include "node/document_routes.h"
+#include "node/key_routes.h"
 #include "node/openai_routes.h"
 #include "node/overload_metrics.h"
 #include "node/query_routes.h"
@@ -28,6 +29,7 @@ Service::Service(ServiceConfig config, Parts parts)
     : config_(std::move(config)),
       parts_(parts),
       overload_(config_.overload, count_decisions(parts_.metrics), parts_.clock),
+      api_keys_(parts_.store.records(), parts_.clock),
       rate_limits_(config_.rate_limits, parts_.redis, parts_.fleet, parts_.clock),
       pipeline_(config_.pipeline,
                 {.store = parts_.store,
@@ -86,6 +88,9 @@ Service::Service(ServiceConfig config, Parts parts)
                              .top_k = config_.pipeline.retrieval.top_k,
                              .request_timeout = config_.request_timeout,
                              .warm_timeout = config_.write_timeout});
+  add_key_routes(
+      router_,
+      {.keys = api_keys_, .clock = parts_.clock, .request_timeout = config_.request_timeout});
   add_breaker_routes(router_, parts_.breakers);
   add_degradation_routes(router_, overload_);
   register_metrics();

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/api_keys.h"
 #include "auth/rate_limits.h"
 #include "base/clock.h"
 #include "http/router.h"
@@ -60,6 +61,7 @@ class Service {
   http::Handler handler() const { return router_.handler(); }
   // For work on an event loop that no request asked for: keeping its caches warm.
   rag::Pipeline& pipeline() { return pipeline_; }
+  auth::ApiKeys& api_keys() { return api_keys_; }
 
   // What another node has removed from its caches and from Redis; and that such a message may have
   // been missed.
@@ -80,6 +82,7 @@ class Service {
   const ServiceConfig config_;
   const Parts parts_;
   rag::Overload overload_;
+  auth::ApiKeys api_keys_;
   auth::RateLimits rate_limits_;
   rag::Pipeline pipeline_;
   DocumentWriter writer_;

@@ -38,6 +38,9 @@ EVERY_ROUTE = [
     ("GET", "/admin/breakers", None),
     ("GET", "/admin/degradation", None),
     ("PUT", "/admin/degradation", {"mode": "auto"}),
+    ("GET", "/admin/keys", None),
+    ("POST", "/admin/keys", {"tenant": "acme", "scopes": ["read"]}),
+    ("DELETE", "/admin/keys/unknown", None),
     ("GET", "/metrics", None),
     ("GET", "/nowhere", None),
     ("GET", "/v1/nowhere", None),
@@ -296,10 +299,112 @@ class PublishedKeys(TemporaryFolderTest):
         node.stop()
 
 
+class ApiKeys(TemporaryFolderTest):
+    REVOKED_AFTER_S = 5
+
+    def make(self, *options):
+        made = run("keys", "create", "--data", self.data, *options)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        return made.stdout.strip()
+
+    def start_node(self, mode="api_key", **keywords):
+        return self.start("--set", f"auth.mode={mode}", **keywords)
+
+    def test_a_key_is_made_used_listed_and_revoked_on_nodes_that_share_a_store(self):
+        admin_key = self.make("--scopes", "admin", "--name", "the first")
+        one, two = self.start_node(), self.start_node()
+        admin = Client(one, admin_key)
+        made = admin.post("/admin/keys", {"tenant": "acme", "scopes": ["read", "write"], "tier": "vip", "name": "ci"})
+        self.assertEqual(made.status, 201, made.body)
+        self.assertEqual(made.headers["cache-control"], "no-store")
+        key = made.json["key"]
+        self.assertRegex(key, "^rgl_[A-Za-z0-9_-]{43}$")
+        for node in (one, two):  # at once, on each
+            self.assertEqual(Client(node, key).get("/v1/documents").status, 404)
+            self.assertEqual(Client(node, key).get("/admin/cache").status, 403)
+        self.assertEqual(Client(two, key).post("/v1/documents", {"documents": list(HANDBOOK)}).status, 200)
+        self.assertIn("1847", Client(one, key).post("/v1/query", {"query": QUESTION}).json["answer"])
+        self.assertEqual(admin.post("/v1/query", {"query": QUESTION}).status, 403)
+
+        listed = admin.get("/admin/keys")
+        self.assertEqual([(entry["name"], entry["tenant"], entry["tier"], entry["scopes"])
+                          for entry in listed.json["keys"]],
+                         [("the first", "default", "paid", ["admin"]), ("ci", "acme", "vip", ["read", "write"])])
+        self.assertNotIn(key, listed.text)
+        self.assertEqual(listed.json["keys"][1]["begins_with"], key[:8])
+        self.assertEqual(listed.json["keys"][1]["id"], made.json["id"])
+        for file in self.data.rglob("*"):
+            if file.is_file():
+                self.assertNotIn(key[8:].encode(), file.read_bytes(), file)
+
+        revoked = admin.ask("DELETE", f"/admin/keys/{made.json['id']}")
+        self.assertEqual(revoked.json, {"id": made.json["id"], "revoked": True})
+        at = time.monotonic()
+        self.assertEqual(Client(one, key).get("/v1/documents").status, 401)
+        wait_until(lambda: Client(two, key).get("/v1/documents").status == 401, "the other node knows")
+        self.assertLessEqual(time.monotonic() - at, self.REVOKED_AFTER_S)
+        self.assertEqual(admin.ask("DELETE", f"/admin/keys/{made.json['id']}").status, 404)
+        for node in (one, two):
+            self.assertNotIn(key[8:], node.log())
+            node.stop()
+
+    def test_the_command_line_lists_and_revokes(self):
+        key = self.make("--scopes", "read,write", "--tenant", "acme")
+        node = self.start_node()
+        listed = run("keys", "list", "--data", self.data)
+        self.assertIn("acme", listed.stdout)
+        self.assertNotIn(key, listed.stdout)
+        self.assertEqual(Client(node, key).get("/v1/collections").status, 200)
+        identifier = listed.stdout.split()[0]
+        self.assertEqual(run("keys", "revoke", identifier, "--data", self.data).returncode, 0)
+        wait_until(lambda: Client(node, key).get("/v1/collections").status == 401, "it is refused",
+                   seconds=self.REVOKED_AFTER_S)
+        again = run("keys", "revoke", identifier, "--data", self.data)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("no such API key", again.stderr)
+        node.stop()
+
+    def test_a_key_expires(self):
+        admin = Client(self.start_node(), self.make("--scopes", "admin"))
+        made = admin.post("/admin/keys", {"tenant": "acme", "scopes": ["read"], "expires_in_s": 2}).json
+        client = Client(admin.node, made["key"])
+        self.assertEqual(client.get("/v1/collections").status, 200)
+        wait_until(lambda: client.get("/v1/collections").status == 401, "it has expired", seconds=5)
+        self.assertEqual(len(admin.get("/admin/keys").json["keys"]), 1)
+        admin.node.stop()
+
+    def test_each_mode_takes_its_own_credentials(self):
+        key, bearer = self.make(), token(claims())
+        for mode, takes_key, takes_token in (("api_key", True, False), ("jwt", False, True), ("any", True, True)):
+            env = {"RAGLAN_AUTH__SECRET": SECRET} if takes_token else {}
+            node = self.start_node(mode, env=env)
+            for credential, taken in ((key, takes_key), (bearer, takes_token)):
+                status = Client(node, credential).get("/v1/collections").status
+                self.assertEqual(status, 200 if taken else 401, (mode, credential[:4]))
+            node.stop()
+
+    def test_bad_input_is_told_and_makes_no_key(self):
+        admin = Client(self.start_node(), self.make("--scopes", "admin"))
+        good = {"tenant": "acme", "scopes": ["read"]}
+        for change, parameter in (
+            ({"tenant": ""}, "/tenant"), ({"tenant": "a\nb"}, "/tenant"), ({"tenant": None}, "/tenant"),
+            ({"scopes": []}, "/scopes"), ({"scopes": ["root"]}, "/scopes"), ({"scopes": "read"}, "/scopes"),
+            ({"scopes": [1]}, "/scopes"), ({"tier": "ingest"}, "/tier"), ({"expires_in_s": 0}, "/expires_in_s"),
+            ({"name": "x" * 201}, "/name"), ({"unknown": 1}, "/unknown"),
+        ):
+            reply = admin.post("/admin/keys", good | change)
+            self.assertEqual((reply.status, reply.error["param"]), (422, parameter), change)
+        self.assertEqual(len(admin.get("/admin/keys").json["keys"]), 1)
+        for credential in ("rgl_", "rgl_" + "A" * 43, self.make()[:-1], self.make() + "A"):
+            self.assertEqual(Client(admin.node, credential).get("/v1/collections").status, 401)
+        admin.node.stop()
+
+
 class Settings(TemporaryFolderTest):
     def test_what_is_missing_or_weak_is_said_at_the_start(self):
         for options, expected in (
-            (["auth.mode=jwt"], "needs one of jwks_url"),
+            (["auth.mode=jwt"], "need one of jwks_url"),
+            (["auth.mode=any"], "need one of jwks_url"),
             (["auth.mode=jwt", "auth.secret=short"], "at least 32 bytes"),
             (["auth.mode=jwt", f"auth.public_key_file={self.folder}/none"], "cannot be read"),
             (["auth.mode=jwt", "auth.jwks_url=ftp://x"], "http:// or https://"),
