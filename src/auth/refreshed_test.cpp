@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <map>
+#include <utility>
 #include <vector>
+
+#include "net/event_loops.h"
 
 namespace raglan::auth {
 namespace {
