@@ -91,6 +91,30 @@ class Nodes(WithPostgres):
         other = self.start_node("--set", "store.pool.pool_size=2", "--set", "store.pool.max_overflow=2")
         self.assertNotIn("is more than the database allows", other.log())
 
+    def test_api_keys_are_of_all_nodes_and_count_for_nothing_without_the_store(self):
+        made = run("keys", "create", "--scopes", "admin", "--data", self.data, env=self.environment())
+        self.assertEqual(made.returncode, 0, made.stderr)
+        options = ("--set", "auth.mode=api_key", *QUICK_BREAKER)
+        one, two = self.start_node(*options), self.start_node(*options)
+
+        def ask(node, key, method, path, body=None):
+            return node.request(method, path, body and json.dumps(body).encode(), {"authorization": f"Bearer {key}"})
+
+        admin = made.stdout.strip()
+        key = ask(one, admin, "POST", "/admin/keys", {"tenant": "acme", "scopes": ["read"]}).json
+        self.assertEqual(ask(two, key["key"], "GET", "/v1/collections").status, 200)
+        self.assertEqual(ask(one, admin, "DELETE", f"/admin/keys/{key['id']}").status, 200)
+        wait_until(lambda: ask(two, key["key"], "GET", "/v1/collections").status == 401, "it is revoked", seconds=5)
+        self.server.kill()
+        try:
+            wait_until(lambda: ask(two, admin, "GET", "/metrics").status == 503, "what is known is too old", seconds=8)
+            self.assertEqual(two.get("/health").status, 200)
+        finally:
+            self.server.start()
+        wait_until(lambda: ask(two, admin, "GET", "/metrics").status == 200, "it is known again")
+        one.stop()
+        two.stop()
+
     def test_both_stores_rank_alike(self):
         labelled = self.folder / "labelled"
         (labelled / "qrels").mkdir(parents=True)
