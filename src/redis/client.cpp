@@ -81,7 +81,8 @@ net::Task<Result<>> Client::check(Deadline deadline) {
   auto topology = co_await dispatch->discovery().topology(time_limit(deadline));
   if (!topology) co_return forward_error(topology);
   const Topology& known = **topology;
-  auto replies = co_await Dispatch::send_each(dispatch, known.servers, Command("PING"), deadline);
+  auto replies =
+      co_await Dispatch::send_each(dispatch, *topology, known.servers, Command("PING"), deadline);
   for (std::size_t i = 0; i < replies.size(); ++i) {
     Error error;
     if (replies[i] && !replies[i]->is_error()) continue;
@@ -91,7 +92,7 @@ net::Task<Result<>> Client::check(Deadline deadline) {
     }
     co_return std::unexpected(std::move(error));
   }
-  const auto uncovered = std::ranges::count(known.owners, SlotMap::kNobody);
+  const std::size_t uncovered = known.uncovered();
   if (uncovered > 0) {
     dispatch->discovery().refresh();
     co_return fail(ErrorCode::kUnavailable,
@@ -136,8 +137,7 @@ ClientStats Client::stats() const {
   const auto topology = shared_->servers.topology();
   if (topology == nullptr) return stats;
   stats.servers = topology->servers.size();
-  stats.uncovered_slots =
-      static_cast<std::size_t>(std::ranges::count(topology->owners, SlotMap::kNobody));
+  stats.uncovered_slots = topology->uncovered();
   stats.breaker = worst_breaker(*topology, shared_->clock.now());
   return stats;
 }

@@ -33,7 +33,7 @@ std::vector<std::vector<Open>> by_server(std::vector<Open> open) {
 
 Shipment pack(const std::vector<Open>& group, std::span<const Command> commands) {
   static const Command kAsking("ASKING");
-  Shipment shipment{.server = group.front().server, .wire = {}, .limit = {}};
+  Shipment shipment{.topology = {}, .server = group.front().server, .wire = {}, .limit = {}};
   for (const Open& one : group) {
     if (one.asking) kAsking.append_to(shipment.wire);
     commands[one.index].append_to(shipment.wire);
@@ -117,6 +117,7 @@ net::Task<Result<Replies>> exchange_in_cluster(std::shared_ptr<Dispatch> dispatc
     std::vector<net::Task<Result<Replies>>> sending;
     for (const auto& group : groups) {
       Shipment shipment = pack(group, commands);
+      shipment.topology = topology;
       shipment.limit = limit;
       shipment.whole_time = whole_time && redirects == 0;
       sending.push_back(Dispatch::send(dispatch, std::move(shipment)));

@@ -109,21 +109,27 @@ void Discovery::take(Result<SlotMap> found) {
     }
     return;
   }
-  failure_.with([](auto& last) { last.reset(); });
+  const auto failed = failure_.with([](auto& last) { return std::exchange(last, std::nullopt); });
+  if (failed) log_info("where Redis is can be found out again");
+  const TopologyPtr before = shared_->servers.topology();
   const bool changed = shared_->servers.publish(*found);
   const TopologyPtr topology = shared_->servers.topology();
   for (const Waiter& waiter : std::exchange(waiters_, {})) waiter.deliver(topology);
   if (!changed) return;
   ++shared_->counts.topologies;
-  note_change(*topology);
+  note_change(before.get(), *topology);
   on_changed_();
 }
 
-void Discovery::note_change(const Topology& topology) const {
+void Discovery::note_change(const Topology* before, const Topology& topology) const {
   if (!topology.clustered()) {
     return log_info("Redis' master", {{"server", topology.servers.front()->address.name()}});
   }
-  const auto uncovered = std::ranges::count(topology.owners, SlotMap::kNobody);
+  const std::size_t uncovered = topology.uncovered();
+  if (before != nullptr && before->servers == topology.servers &&
+      before->uncovered() == uncovered) {
+    return;
+  }
   log_info("Redis' cluster", {{"masters", topology.servers.size()}, {"uncovered", uncovered}});
 }
 

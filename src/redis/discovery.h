@@ -61,7 +61,8 @@ class Discovery : public std::enable_shared_from_this<Discovery> {
   static net::Task<> run(std::shared_ptr<Discovery> self);
   net::Task<Result<SlotMap>> find();
   void take(Result<SlotMap> found);
-  void note_change(const Topology& topology) const;
+  // In the log; but not each slot that is moved.
+  void note_change(const Topology* before, const Topology& topology) const;
 
   const std::shared_ptr<ClientShared> shared_;
   net::EventLoops& loops_;

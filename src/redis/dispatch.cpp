@@ -123,7 +123,8 @@ net::Task<Result<Replies>> Dispatch::exchange(std::shared_ptr<Dispatch> self,
     co_return co_await exchange_in_cluster(std::move(self), std::move(topology), commands, limit,
                                            whole_time);
   }
-  Shipment shipment{.server = topology->servers.front(),
+  Shipment shipment{.topology = topology,
+                    .server = topology->servers.front(),
                     .wire = encode(commands),
                     .replies = commands.size(),
                     .limit = limit,
@@ -136,8 +137,8 @@ net::Task<Result<Replies>> Dispatch::send(std::shared_ptr<Dispatch> self, Shipme
   const auto current = self->loops_.current();
   if (!current) co_return fail(ErrorCode::kInternal, "not on one of the client's event loops");
   const ServerPtr server = shipment.server;
-  const TopologyPtr topology = shared->servers.topology();
-  const auto share = connection_share(topology->share_of(*server), topology->shares(),
+  const Topology& topology = *shipment.topology;
+  const auto share = connection_share(topology.share_of(*server), topology.shares(),
                                       shared->config.max_connections, self->loops_.size());
   const std::size_t index = share.home_of(*current);
   const auto pools = self->pools_[index];
@@ -183,6 +184,7 @@ net::Task<Result<Replies>> Dispatch::send(std::shared_ptr<Dispatch> self, Shipme
 }
 
 net::Task<std::vector<Result<Reply>>> Dispatch::send_each(std::shared_ptr<Dispatch> self,
+                                                          TopologyPtr topology,
                                                           std::vector<ServerPtr> servers,
                                                           Command command, Deadline deadline) {
   const ClientShared& shared = *self->shared_;
@@ -190,8 +192,9 @@ net::Task<std::vector<Result<Reply>>> Dispatch::send_each(std::shared_ptr<Dispat
   const Deadline limit = deadline.capped(shared.config.timeout, now);
   self->shared_->counts.commands.add(servers.size());
   std::vector<net::Task<Result<Reply>>> tasks;
-  for (ServerPtr& server : servers) {
-    Shipment shipment{.server = std::move(server),
+  for (const ServerPtr& server : servers) {
+    Shipment shipment{.topology = topology,
+                      .server = server,
                       .wire = encode({&command, 1}),
                       .replies = 1,
                       .limit = limit,

@@ -25,6 +25,7 @@ namespace raglan::redis {
 
 // What goes to one server in one piece.
 struct Shipment {
+  TopologyPtr topology; // by which connections are divided
   ServerPtr server;
   std::string wire;
   std::size_t replies = 0;
@@ -47,6 +48,7 @@ class Dispatch : public std::enable_shared_from_this<Dispatch> {
   static net::Task<Result<Replies>> send(std::shared_ptr<Dispatch> self, Shipment shipment);
   // One command to each of these servers at the same time; their replies, in order.
   static net::Task<std::vector<Result<Reply>>> send_each(std::shared_ptr<Dispatch> self,
+                                                         TopologyPtr topology,
                                                          std::vector<ServerPtr> servers,
                                                          Command command, Deadline deadline);
 

@@ -24,6 +24,7 @@
 namespace raglan::redis {
 
 struct Server;
+struct Topology;
 
 class Scan {
  public:
@@ -37,8 +38,8 @@ class Scan {
  private:
   Client& client_;
   const std::string pattern_;
-  std::optional<std::vector<std::shared_ptr<Server>>>
-      servers_; // not done yet, the present one last
+  std::shared_ptr<const Topology> topology_;     // as it was at the beginning; null before
+  std::vector<std::shared_ptr<Server>> servers_; // that are not done yet, the present one last
   std::string cursor_ = "0";
 };
 

@@ -34,10 +34,6 @@ Result<Range> read_range(const Reply& reply, std::string_view asked_host) {
 
 } // namespace
 
-std::size_t SlotMap::uncovered() const {
-  return static_cast<std::size_t>(std::ranges::count(owners, kNobody));
-}
-
 Result<SlotMap> parse_slot_map(const Reply& reply, std::string_view asked_host) {
   if (reply.kind != Reply::Kind::kArray) return not_slots();
   std::vector<Range> ranges;

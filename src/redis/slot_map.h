@@ -32,10 +32,6 @@ struct SlotMap {
 
   std::vector<HostPort> masters;     // each once, sorted
   std::vector<std::uint16_t> owners; // kHashSlots of them: an index into masters, or kNobody
-
-  // How many slots are nobody's.
-  std::size_t uncovered() const;
-  bool operator==(const SlotMap&) const = default;
 };
 
 // Errors: kUpstream, when that is no reply to CLUSTER SLOTS, or has no slot at all.

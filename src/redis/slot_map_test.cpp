@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace raglan::redis {
 namespace {
 
@@ -35,6 +37,10 @@ Reply range(std::int64_t first, std::int64_t last, Reply host, std::int64_t port
                 array({text("replica"), integer(1), text("id"), array({})})});
 }
 
+std::size_t uncovered(const SlotMap& map) {
+  return static_cast<std::size_t>(std::ranges::count(map.owners, SlotMap::kNobody));
+}
+
 Result<SlotMap> parse(std::vector<Reply> ranges) {
   return parse_slot_map(array(std::move(ranges)), "asked");
 }
@@ -52,7 +58,7 @@ TEST(RedisSlotMap, EachSlotIsItsMasters) {
   EXPECT_EQ(map->owners[10922], 1);
   EXPECT_EQ(map->owners[10923], 2);
   EXPECT_EQ(map->owners[16383], 2);
-  EXPECT_EQ(map->uncovered(), 0u);
+  EXPECT_EQ(uncovered(*map), 0u);
 }
 
 TEST(RedisSlotMap, AMasterMayHaveManyRangesAndRangesOfOneSlot) {
@@ -64,7 +70,7 @@ TEST(RedisSlotMap, AMasterMayHaveManyRangesAndRangesOfOneSlot) {
   EXPECT_EQ(map->owners[1], 1);
   EXPECT_EQ(map->owners[2], SlotMap::kNobody);
   EXPECT_EQ(map->owners[16383], 0);
-  EXPECT_EQ(map->uncovered(), kHashSlots - 3);
+  EXPECT_EQ(uncovered(*map), kHashSlots - 3);
 }
 
 TEST(RedisSlotMap, ServersOfOneHostDifferByTheirPorts) {
@@ -79,7 +85,7 @@ TEST(RedisSlotMap, NoHostIsTheOneThatWasAsked) {
 TEST(RedisSlotMap, AMasterThatTheClusterCannotNameHasNoSlots) {
   const auto map = parse({range(0, 8000, text("?"), 7000), range(8001, 16383, text("a"), 7001)});
   ASSERT_TRUE(map.has_value());
-  EXPECT_EQ(map->uncovered(), 8001u);
+  EXPECT_EQ(uncovered(*map), 8001u);
   EXPECT_FALSE(parse({range(0, 16383, text("?"), 7000)}).has_value());
 }
 

@@ -28,6 +28,10 @@ struct Topology {
     const auto owner = owners[hash_slot(key)];
     return owner == SlotMap::kNobody ? nullptr : servers[owner];
   }
+  // How many slots are nobody's.
+  std::size_t uncovered() const {
+    return static_cast<std::size_t>(std::ranges::count(owners, SlotMap::kNobody));
+  }
   // Among how many servers connections are divided. In a cluster there is room for one more: what
   // is just getting its first slot is asked (ASK), and not in the map yet.
   std::size_t shares() const { return servers.size() + (clustered() ? 1 : 0); }

@@ -1,10 +1,9 @@
 // The client over TLS, on a real server with certificates of the test's making.
-#include <netinet/in.h>
-
 #include "client_fixture.h"
 #include "http/tls_peer_test.h"
 #include "real_server.h"
 #include "redis/subscriber.h"
+#include "tcp_server.h"
 
 namespace raglan::redis {
 namespace {
@@ -15,17 +14,6 @@ void write_key(const std::string& path, const http::Identity& identity) {
   std::FILE* const file = std::fopen(path.c_str(), "w");
   PEM_write_PrivateKey(file, identity.key.get(), nullptr, nullptr, 0, nullptr, nullptr);
   std::fclose(file);
-}
-
-int free_port() {
-  const FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
-  socklen_t length = sizeof address;
-  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length);
-  return ntohs(address.sin_port);
 }
 
 class RedisTls : public RedisTest {
@@ -39,6 +27,18 @@ class RedisTls : public RedisTest {
     server_.emplace(std::vector<std::string>{
         "--tls-port", port_, "--tls-cert-file", file("certificate"), "--tls-key-file", file("key"),
         "--tls-ca-cert-file", file("ca"), "--tls-auth-clients", "no"});
+  }
+  // Of a configuration file, with other lines. What listens for TLS says so by its port.
+  std::vector<std::string> with_tls(const std::string& port, std::vector<std::string> lines) const {
+    lines.insert(lines.end(), {"tls-port " + port, "tls-cert-file " + file("certificate"),
+                               "tls-key-file " + file("key"), "tls-ca-cert-file " + file("ca"),
+                               "tls-auth-clients no"});
+    return lines;
+  }
+  ClientConfig trusting_url(const std::string& url) const {
+    auto config = patient(url);
+    config.ca_file = file("ca");
+    return config;
   }
   ~RedisTls() override { std::filesystem::remove_all(folder_); }
 
@@ -107,6 +107,36 @@ TEST_F(RedisTls, AuthoritiesThatCannotBeReadAreSaidAtTheStart) {
   ASSERT_FALSE(created.has_value());
   EXPECT_EQ(created.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(created.error().message, testing::Not(HasSubstr("nothing")));
+}
+
+TEST_F(RedisTls, AClusterMayAnnounceTheNamesOfItsCertificates) {
+  const std::string port = std::to_string(free_port());
+  const TcpServer server(with_tls(
+      port,
+      {"cluster-enabled yes", "tls-cluster yes", "cluster-announce-hostname localhost",
+       "cluster-preferred-endpoint-type hostname", "cluster-port " + std::to_string(free_port())}));
+  server.tell(Command("CLUSTER", "ADDSLOTSRANGE", 0, 16383));
+  await("it is a cluster",
+        [&] { return server.says(Command("CLUSTER", "INFO"), "cluster_state:ok"); });
+  connect(trusting_url("rediss+cluster://localhost:" + port));
+  EXPECT_TRUE(run(Command("SET", "key", "value")).has_value());
+  EXPECT_EQ(get("key", 1), "value");
+  EXPECT_TRUE(start(client().check({})).get().has_value());
+}
+
+TEST_F(RedisTls, SentinelsAndTheMasterTheyNameAreBothVerified) {
+  const std::string port = std::to_string(free_port());
+  const TcpServer sentinel(
+      with_tls(port, {"sentinel resolve-hostnames yes", "sentinel announce-hostnames yes",
+                      "sentinel monitor mymaster localhost " + port_ + " 1"}),
+      true);
+  connect(trusting_url("rediss+sentinel://localhost:" + port + "/mymaster"));
+  EXPECT_TRUE(run(Command("SET", "key", "value")).has_value());
+  client_.reset();
+  connect(trusting_url("rediss+sentinel://127.0.0.1:" + port + "/mymaster"));
+  const auto reply = run(Command("PING"));
+  ASSERT_EQ(code_of(reply), ErrorCode::kUnavailable);
+  EXPECT_THAT(reply.error().message, HasSubstr("certificate"));
 }
 
 } // namespace
