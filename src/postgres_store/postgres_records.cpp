@@ -70,12 +70,15 @@ Statement writing(const store::RecordWrite& write, std::uint64_t version, std::i
       .add(to_column(*write.expected));
 }
 
-// Some of those that have expired. Nobody waits for a row that another one removes.
+// Some of those that have expired. Nobody waits for a row that another one removes; and they are
+// chosen once: a join might do that for each row.
 Statement sweeping(const std::string& tenant, std::int64_t now_ms) {
   return Statement(
-      "DELETE FROM raglan.record WHERE tenant = $1::text AND (kind, id) IN"
-      " (SELECT kind, id FROM raglan.record WHERE tenant = $1::text AND expires_at_ms <= $2::int8"
-      "  LIMIT 16 FOR UPDATE SKIP LOCKED)",
+      "WITH old AS MATERIALIZED"
+      " (SELECT tenant, kind, id FROM raglan.record"
+      "  WHERE tenant = $1::text AND expires_at_ms <= $2::int8 LIMIT 16 FOR UPDATE SKIP LOCKED)"
+      " DELETE FROM raglan.record AS r USING old"
+      " WHERE r.tenant = old.tenant AND r.kind = old.kind AND r.id = old.id",
       tenant, now_ms);
 }
 

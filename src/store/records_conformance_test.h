@@ -75,6 +75,19 @@ TEST_P(StoreConformance, WhatHasExpiredIsNotThere) {
   EXPECT_EQ((**store_->read_record(record_key("a"))).value, "new");
 }
 
+TEST_P(StoreConformance, WhatHasExpiredIsSweptLittleByLittleAndNothingElseIs) {
+  const WallTime past = SystemClock::instance().wall_now() - std::chrono::milliseconds(1);
+  ASSERT_TRUE(store_->write_record({record_key("stays"), ""}));
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(store_->write_record({record_key(fmt::format("old{}", i)), "", past}));
+  }
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(store_->write_record({record_key("new"), ""}));
+  EXPECT_THAT(ids_of(store_->list_records("note", "acme", "", 10)), ElementsAre("new", "stays"));
+  ASSERT_TRUE(store_->erase_record(record_key("new")));
+  ASSERT_TRUE(store_->erase_record(record_key("stays")));
+  EXPECT_EQ(store_->record_digest("note"), 0u); // nothing is left of those that expired
+}
+
 TEST_P(StoreConformance, RecordsAreListedInPages) {
   for (const char* id : {"b", "ä", "a", "C"})
     ASSERT_TRUE(store_->write_record({record_key(id), ""}));
