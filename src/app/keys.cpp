@@ -113,7 +113,8 @@ void add_keys(CLI::App& program, Run& run) {
   creating->add_option("--scopes", options->scopes, "some of read, write, admin")->delimiter(',');
   creating->add_option("--tier", options->tier, "vip, paid or free");
   creating->add_option("--name", options->name, "what it is for");
-  creating->add_option("--expires-in-days", options->expires_in_days, "0: never");
+  creating->add_option("--expires-in-days", options->expires_in_days, "0: never")
+      ->check(CLI::NonNegativeNumber);
   add("list", "all of them, without their secrets", list);
   add("revoke", "refuses one from now on", revoke)
       ->add_option("id", options->id, "as `raglan keys list` shows it")

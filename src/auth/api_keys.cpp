@@ -30,11 +30,16 @@ ApiKeys::ApiKeys(store::Records& records, const Clock& clock)
 // The digest first: what changes before the keys are read shows in the next one.
 net::Task<Result<Refreshed<ApiKeys::Known>::Value>> ApiKeys::fetch(Refreshed<Known>::Value known) {
   const Deadline deadline = Deadline::after(kFetchTimeout, clock_.now());
+  // The time that is up is this one's, and not a request's.
+  const auto failed = [](Error error) {
+    if (error.code == ErrorCode::kDeadlineExceeded) error.code = ErrorCode::kUnavailable;
+    return std::unexpected(std::move(error));
+  };
   auto digest = co_await records_.digest(std::string(kKind), deadline);
-  if (!digest) co_return forward_error(digest);
+  if (!digest) co_return failed(digest.error());
   if (known && known->digest == *digest) co_return known;
   auto keys = co_await list(deadline);
-  if (!keys) co_return forward_error(keys);
+  if (!keys) co_return failed(keys.error());
   co_return std::make_shared<const Known>(*digest, ApiKeySet(std::move(*keys)));
 }
 

@@ -40,8 +40,8 @@ class Authenticator {
     if (source_) source_->close();
   }
 
-  // Errors: kUnauthenticated (no credentials, or of no use; why is in the log, at debug), and those
-  // of JwksSource.
+  // Errors: kUnauthenticated (no credentials, or of no use; why is in the log, at debug), those of
+  // JwksSource and of ApiKeys.
   net::Task<Result<Identity>> authenticate(std::string_view authorization, Deadline deadline);
 
   AuthStats stats() const;

@@ -159,6 +159,10 @@ net::Task<Result<typename Refreshed<T>::Value>> Refreshed<T>::fetch_now() {
         state_.with([](const State& state) { return std::pair(state.value, state.changes); });
     auto fetched = co_await fetch_(known);
     const bool current = state_.with([&](State& state) {
+      if (!fetched && fetched.error().code == ErrorCode::kClientClosed) {
+        state.tried_at.reset(); // whoever asked has left: that says nothing of what is fetched
+        return true;
+      }
       if (!fetched) {
         state.failure = fetched.error();
         return true;

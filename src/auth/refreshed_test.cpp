@@ -44,13 +44,14 @@ class RefreshedTest : public testing::Test {
     ++fetches_;
     co_await boost::asio::post(loop_, boost::asio::use_awaitable); // others come meanwhile
     if (while_fetching_) std::exchange(while_fetching_, nullptr)();
-    if (there_ == 0) co_return fail(ErrorCode::kUnavailable, "away");
+    if (there_ == 0) co_return fail(failure_, "away");
     co_return std::make_shared<const int>(there_);
   }
 
   boost::asio::io_context loop_;
   ManualClock clock_;
   int there_ = 1; // 0: nothing can be fetched
+  ErrorCode failure_ = ErrorCode::kUnavailable;
   int fetches_ = 0;
   std::function<void()> while_fetching_;
   std::map<int, Value> last_;
@@ -125,6 +126,14 @@ TEST_F(RefreshedTest, ManyWhoAskAtOnceHaveItFetchedOnce) {
   run();
   EXPECT_EQ(got, std::vector<int>(100, 1));
   EXPECT_EQ(fetches_, 1);
+}
+
+TEST_F(RefreshedTest, WhoLeavesWhileItIsFetchedSpoilsItForNobody) {
+  failure_ = ErrorCode::kClientClosed;
+  there_ = 0;
+  EXPECT_EQ(get(), 0);
+  there_ = 1;
+  EXPECT_EQ(get(), 1);
 }
 
 TEST_F(RefreshedTest, AfterAChangeOfOursNobodyGetsWhatWasFetchedBefore) {

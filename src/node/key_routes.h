@@ -5,8 +5,8 @@
 //   GET    → {"keys": […]}
 //   DELETE /admin/keys/{id} → {"id", "revoked": true}; 404
 //
-// A key that was made is taken at once, and one that was revoked refused within 5 s, by every node
-// of the store (auth/api_keys.h).
+// A key that was made is taken within 0.5 s, and one that was revoked refused within 5 s, by every
+// node of the store (auth/api_keys.h).
 #pragma once
 
 #include "auth/api_keys.h"

@@ -134,9 +134,10 @@ net::Task<Result<bool>> PostgresRecords::erase(RecordKey key, std::optional<std:
   if (!erased) co_return forward_error(erased);
   if (erased->changed() > 0) co_return true;
   if (!expected) co_return false;
+  if (*expected != 0) co_return changed_meanwhile();
   auto present = co_await read(std::move(key), deadline);
   if (!present) co_return forward_error(present);
-  if (*present || *expected != 0) co_return changed_meanwhile();
+  if (*present) co_return changed_meanwhile();
   co_return false;
 }
 

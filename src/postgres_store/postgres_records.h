@@ -1,4 +1,4 @@
-// The records (store/records.h) in PostgreSQL: one statement a call, on the primary.
+// The records (store/records.h) in PostgreSQL: one round trip a call, on the primary.
 //
 // Thread safety: as store.h. The client must outlive it.
 #pragma once
