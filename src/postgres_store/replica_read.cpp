@@ -68,10 +68,9 @@ net::Task<Result<std::optional<FreshSnapshot>>> open_fresh(
   if (!known) tasks.push_back(ask(ask_primary, known));
   auto done = co_await net::together(std::move(tasks));
   const auto give_up = [&]() -> net::Task<void> {
-    if (opening.session) co_await opening.session->roll_back(until);
+    if (opening.session) co_await opening.session->roll_back(turn.until(deadline));
   };
   for (Result<>& each : done) {
-    // Cancelled; or the primary cannot say: it is asked for all of it, and says why.
     if (!each && each.error().code == ErrorCode::kClientClosed) co_return forward_error(each);
   }
   if (!done.back() && done.size() > 1) {
@@ -94,7 +93,9 @@ net::Task<Result<std::optional<FreshSnapshot>>> open_fresh(
     co_await give_up();
     co_return std::nullopt;
   }
-  co_return FreshSnapshot{std::move(*opening.session), std::move(found.snapshot), until};
+  // From now on: a primary that took long is not the replica's fault.
+  co_return FreshSnapshot{std::move(*opening.session), std::move(found.snapshot),
+                          turn.until(deadline)};
 }
 
 bool settles(const Error& error, Replicas::Turn& turn) {
