@@ -25,10 +25,11 @@ ApiKeys::ApiKeys(store::Records& records, const Clock& clock)
            .min_interval = kMinInterval,
            .retry_interval = kMinInterval,
            .fetch_timeout = kFetchTimeout},
-          [this](Refreshed<Known>::Value known) { return fetch(std::move(known)); }, clock) {}
+          [this](net::Refreshed<Known>::Value known) { return fetch(std::move(known)); }, clock) {}
 
 // The digest first: what changes before the keys are read shows in the next one.
-net::Task<Result<Refreshed<ApiKeys::Known>::Value>> ApiKeys::fetch(Refreshed<Known>::Value known) {
+net::Task<Result<net::Refreshed<ApiKeys::Known>::Value>> ApiKeys::fetch(
+    net::Refreshed<Known>::Value known) {
   const Deadline deadline = Deadline::after(kFetchTimeout, clock_.now());
   // The time that is up is this one's, and not a request's.
   const auto failed = [](Error error) {
@@ -75,7 +76,9 @@ net::Task<Result<NewApiKey>> ApiKeys::create(std::string name, Identity identity
 }
 
 net::Task<Result<std::vector<ApiKey>>> ApiKeys::list(Deadline deadline) {
-  auto records = co_await records_.list_all(std::string(kKind), kMaxKeys, deadline);
+  // Nodes that made the last ones at once may have made a few more.
+  constexpr std::uint32_t kAll = kMaxKeys + 1'000;
+  auto records = co_await records_.list_all(std::string(kKind), kAll, deadline);
   if (!records) co_return forward_error(records);
   std::vector<ApiKey> keys;
   for (store::Record& record : *records) {

@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "auth/api_key.h"
-#include "auth/refreshed.h"
+#include "net/refreshed.h"
 #include "store/records.h"
 
 namespace raglan::auth {
@@ -51,11 +51,11 @@ class ApiKeys {
     ApiKeySet keys;
   };
 
-  net::Task<Result<Refreshed<Known>::Value>> fetch(Refreshed<Known>::Value known);
+  net::Task<Result<net::Refreshed<Known>::Value>> fetch(net::Refreshed<Known>::Value known);
 
   store::Records& records_;
   const Clock& clock_;
-  Refreshed<Known> known_;
+  net::Refreshed<Known> known_;
 };
 
 } // namespace raglan::auth

@@ -1,8 +1,8 @@
 // The keys that an issuer publishes, fetched and kept.
 //
 // What was fetched is used for `jwks_refresh` and then fetched again, behind the requests
-// (refreshed.h): they go on with what there is, for as long as the issuer is away. A key that is
-// not known may be a new one: then the set is fetched at once, but not more than every
+// (net/refreshed.h): they go on with what there is, for as long as the issuer is away. A key that
+// is not known may be a new one: then the set is fetched at once, but not more than every
 // kMinInterval, so that nobody can have us call the issuer for every request.
 //
 // Thread safety: any of the loops, concurrently. It must outlive the loops' last coroutine.
@@ -14,8 +14,8 @@
 
 #include "auth/config.h"
 #include "auth/key_set.h"
-#include "auth/refreshed.h"
 #include "http/client.h"
+#include "net/refreshed.h"
 
 namespace raglan::auth {
 
@@ -45,7 +45,7 @@ class JwksSource {
   const std::string url_;
   const Clock& clock_;
   std::optional<http::Client> client_; // nothing once it is closed
-  Refreshed<KeySet> keys_;
+  net::Refreshed<KeySet> keys_;
 };
 
 } // namespace raglan::auth

@@ -2,8 +2,8 @@
 //
 // A client sends the same token with each request, and verifying it costs far more than an answer
 // that is cached: some 20 µs with HS256, 180 with EdDSA. So what was verified counts until it
-// expires, as long as the issuer's keys are the same set: when a key is withdrawn, all tokens are
-// verified anew.
+// expires, until the issuer's keys are fetched again: a key that was withdrawn may be missing then,
+// and all tokens are verified anew.
 //
 //   if (auto identity = tokens.find(token, keys, now)) return *identity;
 //   …verify…

@@ -11,7 +11,7 @@ namespace {
 using auth::Identity;
 using auth::Scope;
 
-// Of an issuer's keys that have to be fetched first.
+// Where the keys, or the issuer's, have to be fetched first.
 constexpr std::chrono::seconds kAuthenticationTimeout{10};
 
 net::Task<http::Response> authenticate(const http::Handler& next,

@@ -1,4 +1,4 @@
-#include "auth/refreshed.h"
+#include "net/refreshed.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 
 #include "net/event_loops.h"
 
-namespace raglan::auth {
+namespace raglan::net {
 namespace {
 
 using namespace std::chrono_literals;
@@ -21,11 +21,11 @@ class RefreshedTest : public testing::Test {
   int get() { return ask(value_.get(Deadline())); }
   int newer(int known) { return ask(value_.newer(last_[known], Deadline())); }
 
-  int ask(net::Task<Result<Value>> asked) {
+  int ask(Task<Result<Value>> asked) {
     int got = -1;
     boost::asio::co_spawn(
         loop_,
-        [](RefreshedTest& test, net::Task<Result<Value>> task, int& out) -> net::Task<void> {
+        [](RefreshedTest& test, Task<Result<Value>> task, int& out) -> Task<void> {
           auto result = co_await std::move(task);
           out = result ? **result : 0;
           if (result) test.last_[out] = *result;
@@ -40,7 +40,7 @@ class RefreshedTest : public testing::Test {
     loop_.run();
   }
 
-  net::Task<Result<Value>> fetch() {
+  Task<Result<Value>> fetch() {
     ++fetches_;
     co_await boost::asio::post(loop_, boost::asio::use_awaitable); // others come meanwhile
     if (while_fetching_) std::exchange(while_fetching_, nullptr)();
@@ -117,7 +117,7 @@ TEST_F(RefreshedTest, ManyWhoAskAtOnceHaveItFetchedOnce) {
   for (int i = 0; i < 100; ++i) {
     boost::asio::co_spawn(
         loop_,
-        [](Refreshed<int>& value, std::vector<int>& out) -> net::Task<void> {
+        [](Refreshed<int>& value, std::vector<int>& out) -> Task<void> {
           auto result = co_await value.get(Deadline());
           out.push_back(result ? **result : 0);
         }(value_, got),
@@ -153,4 +153,4 @@ TEST_F(RefreshedTest, AfterAChangeOfOursNobodyGetsWhatWasFetchedBefore) {
 }
 
 } // namespace
-} // namespace raglan::auth
+} // namespace raglan::net

@@ -15,11 +15,9 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 #include "base/clock.h"
@@ -30,7 +28,7 @@
 #include "net/single_flight.h"
 #include "net/task.h"
 
-namespace raglan::auth {
+namespace raglan::net {
 
 struct RefreshTimes {
   Duration refresh_after;
@@ -45,17 +43,17 @@ class Refreshed {
  public:
   using Value = std::shared_ptr<const T>;
   // `known` is what there is, null at first; it may be given back when nothing has changed.
-  using Fetch = std::function<net::Task<Result<Value>>(Value known)>;
+  using Fetch = std::function<Task<Result<Value>>(Value known)>;
 
   Refreshed(RefreshTimes times, Fetch fetch, const Clock& clock)
       : times_(times), fetch_(std::move(fetch)), clock_(clock) {}
 
   // Never null. Errors: those of `fetch`, when there is nothing to go on with; kDeadlineExceeded,
   // kClientClosed.
-  net::Task<Result<Value>> get(Deadline deadline);
+  Task<Result<Value>> get(Deadline deadline);
   // Newer than `known`, which lacks what was looked for; the same when there may be none yet, or
   // none can be had.
-  net::Task<Result<Value>> newer(Value known, Deadline deadline);
+  Task<Result<Value>> newer(Value known, Deadline deadline);
   // It was changed by this process: who asks from now on waits for what it is now.
   void expire();
 
@@ -64,16 +62,31 @@ class Refreshed {
     Value value;
     MonotonicTime fetched_at{};
     std::optional<MonotonicTime> tried_at;
+    std::size_t waiting = 0;   // for a fetch
     std::uint64_t changes = 0; // by this process
     bool expired = false;
     Error failure{ErrorCode::kUnavailable, "it was not fetched yet", ""}; // of the last attempt
   };
 
-  bool may_try(MonotonicTime now, Duration interval);
-  net::Task<Result<Value>> fetch(Deadline deadline);
-  net::Task<Result<Value>> fetch_now();
-  net::Task<void> refresh() {
-    (void)co_await fetch(Deadline::after(times_.fetch_timeout, clock_.now()));
+  // One of those that wait for a fetch, counted in State::waiting already.
+  class Waiting {
+   public:
+    explicit Waiting(Guarded<State>& state) : state_(&state) {}
+    Waiting(Waiting&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    Waiting& operator=(Waiting&&) = delete;
+    ~Waiting() {
+      if (state_) state_->with([](State& state) { --state.waiting; });
+    }
+
+   private:
+    Guarded<State>* state_; // null when moved from
+  };
+
+  static bool may_try(State& state, MonotonicTime now, Duration interval);
+  Task<Result<Value>> fetch(Waiting waiting, Deadline deadline);
+  Task<Result<Value>> fetch_now();
+  Task<void> refresh(Waiting waiting) {
+    (void)co_await fetch(std::move(waiting), Deadline::after(times_.fetch_timeout, clock_.now()));
   }
 
   static constexpr Hash128 kTheOne{}; // there is one to fetch
@@ -82,39 +95,54 @@ class Refreshed {
   const RefreshTimes times_;
   const Fetch fetch_;
   const Clock& clock_;
-  net::SingleFlight<Value> fetches_;
-  std::atomic<int> fetching_ = 0;
+  SingleFlight<Value> fetches_;
   Guarded<State> state_;
 };
 
 template <typename T>
-net::Task<Result<typename Refreshed<T>::Value>> Refreshed<T>::get(Deadline deadline) {
+Task<Result<typename Refreshed<T>::Value>> Refreshed<T>::get(Deadline deadline) {
+  enum class Way : std::uint8_t { kUse, kUseAndRefresh, kFetch, kFail };
   const MonotonicTime now = clock_.now();
-  const auto [value, age, expired] = state_.with([&](const State& state) {
-    return std::tuple(state.value, now - state.fetched_at, state.expired);
-  });
-  if (expired) co_return co_await fetch(deadline);
-  if (!value || age >= times_.max_age) {
-    // Whoever comes while it is fetched waits for that; when it has just failed nobody asks again.
-    if (fetching_ == 0 && !may_try(now, times_.retry_interval)) {
-      co_return std::unexpected(state_.with([](const State& state) { return state.failure; }));
+  Value value;
+  std::optional<Error> failure;
+  // At once: between two looks the fetch that decides might end, or begin.
+  const Way way = state_.with([&](State& state) {
+    value = state.value;
+    const Duration age = now - state.fetched_at;
+    if (value && !state.expired && age < times_.max_age) {
+      const bool due = age >= times_.refresh_after &&
+                       may_try(state, now, std::min(times_.refresh_after, times_.min_interval));
+      state.waiting += due ? 1 : 0;
+      return due ? Way::kUseAndRefresh : Way::kUse;
     }
-    co_return co_await fetch(deadline);
-  }
-  if (age >= times_.refresh_after &&
-      may_try(now, std::min(times_.refresh_after, times_.min_interval))) {
-    net::detach(co_await boost::asio::this_coro::executor, refresh());
-  }
+    // Whoever comes while it is fetched waits for that; when it has just failed nobody asks again.
+    const bool waits =
+        state.expired || state.waiting > 0 || may_try(state, now, times_.retry_interval);
+    state.waiting += waits ? 1 : 0;
+    if (!waits) failure = state.failure;
+    return waits ? Way::kFetch : Way::kFail;
+  });
+  if (way == Way::kFail) co_return std::unexpected(std::move(*failure));
+  if (way == Way::kUse) co_return value;
+  Waiting waiting(state_);
+  if (way == Way::kFetch) co_return co_await fetch(std::move(waiting), deadline);
+  detach(co_await boost::asio::this_coro::executor, refresh(std::move(waiting)));
   co_return value;
 }
 
 template <typename T>
-net::Task<Result<typename Refreshed<T>::Value>> Refreshed<T>::newer(Value known,
-                                                                    Deadline deadline) {
-  const Value present = state_.with([](const State& state) { return state.value; });
-  if (present != known) co_return present;
-  if (fetching_ == 0 && !may_try(clock_.now(), times_.min_interval)) co_return known;
-  auto fetched = co_await fetch(deadline);
+Task<Result<typename Refreshed<T>::Value>> Refreshed<T>::newer(Value known, Deadline deadline) {
+  const MonotonicTime now = clock_.now();
+  Value present;
+  const bool waits = state_.with([&](State& state) {
+    present = state.value;
+    if (present != known) return false;
+    const bool may = state.waiting > 0 || may_try(state, now, times_.min_interval);
+    state.waiting += may ? 1 : 0;
+    return may;
+  });
+  if (!waits) co_return present;
+  auto fetched = co_await fetch(Waiting(state_), deadline);
   const bool away = !fetched && fetched.error().code != ErrorCode::kDeadlineExceeded &&
                     fetched.error().code != ErrorCode::kClientClosed;
   if (away) co_return known;
@@ -130,29 +158,22 @@ void Refreshed<T>::expire() {
 }
 
 template <typename T>
-bool Refreshed<T>::may_try(MonotonicTime now, Duration interval) {
-  return state_.with([&](State& state) {
-    if (state.tried_at && now - *state.tried_at < interval) return false;
-    state.tried_at = now;
-    return true;
-  });
+bool Refreshed<T>::may_try(State& state, MonotonicTime now, Duration interval) {
+  if (state.tried_at && now - *state.tried_at < interval) return false;
+  state.tried_at = now;
+  return true;
 }
 
 template <typename T>
-net::Task<Result<typename Refreshed<T>::Value>> Refreshed<T>::fetch(Deadline deadline) {
+Task<Result<typename Refreshed<T>::Value>> Refreshed<T>::fetch([[maybe_unused]] Waiting waiting,
+                                                               Deadline deadline) {
   bool joined = false;
   auto start = [this] { return fetch_now(); };
   co_return co_await fetches_.run(kTheOne, kUrgency, std::move(start), deadline, clock_, joined);
 }
 
 template <typename T>
-net::Task<Result<typename Refreshed<T>::Value>> Refreshed<T>::fetch_now() {
-  struct Fetching {
-    explicit Fetching(std::atomic<int>& of) : under_way(of) { ++under_way; }
-    ~Fetching() { --under_way; }
-    std::atomic<int>& under_way;
-  };
-  const Fetching fetching(fetching_);
+Task<Result<typename Refreshed<T>::Value>> Refreshed<T>::fetch_now() {
   while (true) {
     const MonotonicTime began = clock_.now();
     const auto [known, changes] =
@@ -178,4 +199,4 @@ net::Task<Result<typename Refreshed<T>::Value>> Refreshed<T>::fetch_now() {
   }
 }
 
-} // namespace raglan::auth
+} // namespace raglan::net
