@@ -2,7 +2,9 @@
 
 #include <limits>
 
+#include "base/log.h"
 #include "base/unix_time.h"
+#include "net/detach.h"
 
 namespace raglan::postgres_store {
 namespace {
@@ -12,25 +14,22 @@ using postgres::Statement;
 using store::Record;
 using store::RecordKey;
 
-constexpr std::int64_t kNeverMs = std::numeric_limits<std::int64_t>::max();
+constexpr std::uint32_t kWritesPerSweep = 16;
+constexpr std::chrono::seconds kSweepTimeout{10};
+
 // More than this is never stored, and so is no version that anybody has seen.
 constexpr std::uint64_t kMaxVersion = std::numeric_limits<std::int64_t>::max();
 
-std::int64_t to_column(WallTime expires) {
-  return expires == store::kNever ? kNeverMs : to_unix_milliseconds(expires);
-}
-
-std::int64_t to_column(std::uint64_t version) {
+std::int64_t version_column(std::uint64_t version) {
   return static_cast<std::int64_t>(std::min(version, kMaxVersion));
 }
 
 // Of the columns tenant, id, value, version, expires_at_ms.
 Record read_row(const Rows& rows, std::size_t row, const std::string& kind) {
-  const std::int64_t expires = rows.int64(row, 4);
   return {.key = {kind, std::string(rows.text(row, 0)), std::string(rows.text(row, 1))},
           .value = std::string(rows.text(row, 2)),
           .version = static_cast<std::uint64_t>(rows.int64(row, 3)),
-          .expires = expires == kNeverMs ? store::kNever : from_unix_milliseconds(expires)};
+          .expires = store::expires_from_column(rows.int64(row, 4))};
 }
 
 Result<std::vector<Record>> read_rows(const Result<Rows>& rows, const std::string& kind) {
@@ -42,10 +41,6 @@ Result<std::vector<Record>> read_rows(const Result<Rows>& rows, const std::strin
   return records;
 }
 
-std::unexpected<Error> changed_meanwhile() {
-  return fail(ErrorCode::kConflict, "it was changed meanwhile");
-}
-
 // Changes no row where another one than the expected is there.
 Statement writing(const store::RecordWrite& write, std::uint64_t version, std::int64_t now_ms) {
   const auto& [kind, tenant, id] = write.key;
@@ -55,8 +50,8 @@ Statement writing(const store::RecordWrite& write, std::uint64_t version, std::i
       " ON CONFLICT (tenant, kind, id) DO UPDATE SET value = excluded.value,"
       " version = excluded.version, expires_at_ms = excluded.expires_at_ms";
   const auto with = [&](std::string sql) {
-    return Statement(sql, tenant, kind, id, write.value, to_column(version),
-                     to_column(write.expires));
+    return Statement(sql, tenant, kind, id, write.value, version_column(version),
+                     store::expires_column(write.expires));
   };
   if (!write.expected) return with(std::string(kInsert));
   if (*write.expected == 0) {
@@ -67,19 +62,19 @@ Statement writing(const store::RecordWrite& write, std::uint64_t version, std::i
              " expires_at_ms = $6::int8 WHERE tenant = $1::text AND kind = $2::text"
              " AND id = $3::text AND expires_at_ms > $7::int8 AND version = $8::int8")
       .add(now_ms)
-      .add(to_column(*write.expected));
+      .add(version_column(*write.expected));
 }
 
-// Some of those that have expired. Nobody waits for a row that another one removes; and they are
-// chosen once: a join might do that for each row.
-Statement sweeping(const std::string& tenant, std::int64_t now_ms) {
+// Of all tenants. Nobody waits for a row that another one removes; and they are chosen once: a join
+// might do that for each row.
+Statement sweeping(std::int64_t now_ms) {
   return Statement(
       "WITH old AS MATERIALIZED"
       " (SELECT tenant, kind, id FROM raglan.record"
-      "  WHERE tenant = $1::text AND expires_at_ms <= $2::int8 LIMIT 16 FOR UPDATE SKIP LOCKED)"
+      "  WHERE expires_at_ms <= $1::int8 LIMIT 1000 FOR UPDATE SKIP LOCKED)"
       " DELETE FROM raglan.record AS r USING old"
       " WHERE r.tenant = old.tenant AND r.kind = old.kind AND r.id = old.id",
-      tenant, now_ms);
+      now_ms);
 }
 
 } // namespace
@@ -96,18 +91,24 @@ net::Task<Result<std::uint64_t>> PostgresRecords::write(store::RecordWrite write
                                                         Deadline deadline) {
   if (auto ok = store::check_record(write); !ok) co_return forward_error(ok);
   const std::uint64_t version = store::make_record_version();
-  auto session = co_await client_.begin(deadline);
-  if (!session) co_return forward_error(session);
-  std::vector<Statement> statements;
-  statements.push_back(writing(write, version, now_ms()));
-  statements.push_back(sweeping(write.key.tenant, now_ms()));
-  auto done = co_await session->execute_all(std::move(statements), deadline);
-  if (!done) co_return forward_error(done);
-  if (done->front().changed() == 0) co_return changed_meanwhile();
+  auto written = co_await ask(writing(write, version, now_ms()), deadline);
+  if (!written) co_return forward_error(written);
+  if (++writes_ % kWritesPerSweep == 0) {
+    net::detach(co_await boost::asio::this_coro::executor, sweep());
+  }
+  if (written->changed() == 0) co_return store::record_conflict();
   co_return version;
 }
 
+// What is left of them is the next sweep's.
+net::Task<void> PostgresRecords::sweep() {
+  const Deadline deadline = Deadline::after(kSweepTimeout, clock_.now());
+  auto swept = co_await ask(sweeping(now_ms()), deadline);
+  if (!swept) log_debug("expired records were not removed", {{"reason", swept.error().message}});
+}
+
 net::Task<Result<std::optional<Record>>> PostgresRecords::read(RecordKey key, Deadline deadline) {
+  if (!store::is_record_key(key)) co_return std::nullopt;
   auto rows =
       co_await ask(Statement("SELECT tenant, id, value, version, expires_at_ms FROM raglan.record"
                              " WHERE tenant = $1::text AND kind = $2::text AND id = $3::text"
@@ -121,23 +122,20 @@ net::Task<Result<std::optional<Record>>> PostgresRecords::read(RecordKey key, De
 
 net::Task<Result<bool>> PostgresRecords::erase(RecordKey key, std::optional<std::uint64_t> expected,
                                                Deadline deadline) {
+  if (!store::is_record_key(key)) co_return false;
   Statement erasing(
       "DELETE FROM raglan.record WHERE tenant = $1::text AND kind = $2::text AND id = $3::text"
       " AND expires_at_ms > $4::int8 AND version = coalesce($5::int8, version)",
       key.tenant, key.kind, key.id, now_ms());
   if (expected) {
-    erasing.add(to_column(*expected));
+    erasing.add(version_column(*expected));
   } else {
     erasing.add(std::nullopt);
   }
   auto erased = co_await ask(std::move(erasing), deadline);
   if (!erased) co_return forward_error(erased);
   if (erased->changed() > 0) co_return true;
-  if (!expected) co_return false;
-  if (*expected != 0) co_return changed_meanwhile();
-  auto present = co_await read(std::move(key), deadline);
-  if (!present) co_return forward_error(present);
-  if (*present) co_return changed_meanwhile();
+  if (expected) co_return store::record_conflict();
   co_return false;
 }
 
@@ -145,6 +143,7 @@ net::Task<Result<std::vector<Record>>> PostgresRecords::list(std::string kind, s
                                                              std::string after_id,
                                                              std::uint32_t limit,
                                                              Deadline deadline) {
+  if (!store::is_record_list(kind, tenant, after_id)) co_return std::vector<Record>();
   co_return read_rows(
       co_await ask(Statement("SELECT tenant, id, value, version, expires_at_ms FROM raglan.record"
                              " WHERE tenant = $1::text AND kind = $2::text AND id > $3::text"

@@ -1,7 +1,10 @@
-// The records (store/records.h) in PostgreSQL: one round trip a call, on the primary.
+// The records (store/records.h) in PostgreSQL: one statement a call, on the primary. Those that
+// have expired are removed now and then, behind the writes.
 //
 // Thread safety: as store.h. The client must outlive it.
 #pragma once
+
+#include <atomic>
 
 #include "postgres/client.h"
 #include "store/records.h"
@@ -26,10 +29,12 @@ class PostgresRecords final : public store::Records {
 
  private:
   net::Task<Result<postgres::Rows>> ask(postgres::Statement statement, Deadline deadline);
+  net::Task<void> sweep();
   std::int64_t now_ms() const;
 
   postgres::Client& client_;
   const Clock& clock_;
+  std::atomic<std::uint32_t> writes_ = 0;
 };
 
 } // namespace raglan::postgres_store

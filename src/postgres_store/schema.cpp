@@ -116,7 +116,7 @@ constexpr std::array kVersion2{
     " expires_at_ms int8 NOT NULL,"
     " PRIMARY KEY (tenant, kind, id))",
     "CREATE INDEX record_of_kind ON raglan.record (kind)",
-    "CREATE INDEX record_that_expires ON raglan.record (tenant, expires_at_ms)"};
+    "CREATE INDEX record_that_expires ON raglan.record (expires_at_ms)"};
 
 // kMigrations[n] leads from version n to n + 1.
 constexpr std::array kMigrations{std::span<const char* const>(kVersion1),

@@ -404,6 +404,7 @@ Result<std::uint64_t> EmbeddedStore::write_record(const RecordWrite& write) {
 
 Result<bool> EmbeddedStore::erase_record(const RecordKey& key,
                                          std::optional<std::uint64_t> expected) {
+  if (!is_record_key(key)) return false;
   bool existed = false;
   auto erased = parts_->writer.write([&](Connection& connection) -> Result<> {
     auto gone = store::erase_record(connection, key, expected, parts_->clock.wall_now());
@@ -416,15 +417,17 @@ Result<bool> EmbeddedStore::erase_record(const RecordKey& key,
 }
 
 Result<std::optional<Record>> EmbeddedStore::read_record(const RecordKey& key) {
+  if (!is_record_key(key)) return std::nullopt;
   auto reader = parts_->readers.acquire();
   if (!reader) return forward_error(reader);
   return store::read_record((*reader)->connection(), key, parts_->clock.wall_now());
 }
 
-Result<std::vector<Record>> EmbeddedStore::list_records(std::string_view kind,
-                                                        std::string_view tenant,
-                                                        std::string_view after_id,
+Result<std::vector<Record>> EmbeddedStore::list_records(const std::string& kind,
+                                                        const std::string& tenant,
+                                                        const std::string& after_id,
                                                         std::uint32_t limit) {
+  if (!is_record_list(kind, tenant, after_id)) return std::vector<Record>();
   auto reader = parts_->readers.acquire();
   if (!reader) return forward_error(reader);
   return store::list_records((*reader)->connection(), kind, tenant, after_id, limit,

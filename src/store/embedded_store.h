@@ -109,8 +109,8 @@ class EmbeddedStore {
   Result<std::uint64_t> write_record(const RecordWrite& write);
   Result<std::optional<Record>> read_record(const RecordKey& key);
   Result<bool> erase_record(const RecordKey& key, std::optional<std::uint64_t> expected);
-  Result<std::vector<Record>> list_records(std::string_view kind, std::string_view tenant,
-                                           std::string_view after_id, std::uint32_t limit);
+  Result<std::vector<Record>> list_records(const std::string& kind, const std::string& tenant,
+                                           const std::string& after_id, std::uint32_t limit);
   Result<std::vector<Record>> list_all_records(std::string_view kind, std::uint32_t limit);
   Result<std::uint64_t> record_digest(std::string_view kind);
   // For callers that must not block, one for each thread.

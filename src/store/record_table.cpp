@@ -6,19 +6,13 @@ namespace raglan::store {
 namespace {
 
 constexpr int kSweptAtOnce = 16;
-constexpr std::int64_t kNeverMs = std::numeric_limits<std::int64_t>::max();
-
-std::int64_t to_column(WallTime expires) {
-  return expires == kNever ? kNeverMs : to_unix_milliseconds(expires);
-}
 
 // Of the columns tenant, id, value, version, expires_at_ms.
 Record read_row(const Statement& row, std::string_view kind) {
-  const std::int64_t expires = row.integer(4);
   return {.key = {std::string(kind), std::string(row.text(0)), std::string(row.text(1))},
           .value = std::string(row.text(2)),
           .version = row.unsigned_integer(3),
-          .expires = expires == kNeverMs ? kNever : from_unix_milliseconds(expires)};
+          .expires = expires_from_column(row.integer(4))};
 }
 
 Result<std::vector<Record>> read_rows(Statement& select, std::string_view kind) {
@@ -31,17 +25,13 @@ Result<std::vector<Record>> read_rows(Statement& select, std::string_view kind) 
   }
 }
 
-std::unexpected<Error> changed_meanwhile() {
-  return fail(ErrorCode::kConflict, "it was changed meanwhile");
-}
-
 Result<> check_expected(Connection& connection, const RecordKey& key,
                         std::optional<std::uint64_t> expected, WallTime now) {
   if (!expected) return {};
   auto present = read_record(connection, key, now);
   if (!present) return forward_error(present);
   const std::uint64_t version = *present ? (*present)->version : 0;
-  return version == *expected ? Result<>() : changed_meanwhile();
+  return version == *expected ? Result<>() : record_conflict();
 }
 
 } // namespace
@@ -61,7 +51,7 @@ Result<> write_record(Connection& connection, const RecordWrite& write, std::uin
       " value = excluded.value, version = excluded.version,"
       " expires_at_ms = excluded.expires_at_ms",
       std::string_view(tenant), std::string_view(kind), std::string_view(id),
-      std::string_view(write.value), version, to_column(write.expires));
+      std::string_view(write.value), version, expires_column(write.expires));
 }
 
 Result<bool> erase_record(Connection& connection, const RecordKey& key,
@@ -72,7 +62,9 @@ Result<bool> erase_record(Connection& connection, const RecordKey& key,
       std::string_view(key.tenant), std::string_view(key.kind), std::string_view(key.id),
       to_unix_milliseconds(now));
   if (!erased) return forward_error(erased);
-  return connection.changes() > 0;
+  const bool existed = connection.changes() > 0;
+  if (expected && !existed) return record_conflict();
+  return existed;
 }
 
 Result<std::optional<Record>> read_record(Connection& connection, const RecordKey& key,

@@ -1,8 +1,10 @@
 #include "store/records.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/rng.h"
+#include "base/unix_time.h"
 #include "base/utf8.h"
 
 namespace raglan::store {
@@ -14,11 +16,33 @@ bool is_part(std::string_view part) {
   return !part.empty() && part.size() <= kMaxRecordKeyBytes && printable && is_valid_utf8(part);
 }
 
+constexpr std::int64_t kNeverMs = std::numeric_limits<std::int64_t>::max();
+
 } // namespace
 
+std::int64_t expires_column(WallTime expires) {
+  return expires == kNever ? kNeverMs : to_unix_milliseconds(expires);
+}
+
+WallTime expires_from_column(std::int64_t milliseconds) {
+  return milliseconds == kNeverMs ? kNever : from_unix_milliseconds(milliseconds);
+}
+
+std::unexpected<Error> record_conflict() {
+  return fail(ErrorCode::kConflict, "it was changed meanwhile");
+}
+
+bool is_record_key(const RecordKey& key) {
+  return is_part(key.kind) && is_part(key.tenant) && is_part(key.id);
+}
+
+bool is_record_list(const std::string& kind, const std::string& tenant,
+                    const std::string& after_id) {
+  return is_part(kind) && is_part(tenant) && (after_id.empty() || is_part(after_id));
+}
+
 Result<> check_record(const RecordWrite& write) {
-  const auto& [kind, tenant, id] = write.key;
-  if (!is_part(kind) || !is_part(tenant) || !is_part(id)) {
+  if (!is_record_key(write.key)) {
     return fail(ErrorCode::kInvalidField, "a record's key is 1 to 256 bytes of printable UTF-8");
   }
   if (write.value.size() > kMaxRecordBytes) {

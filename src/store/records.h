@@ -48,12 +48,24 @@ struct RecordWrite {
   std::optional<std::uint64_t> expected = std::nullopt;
 };
 
+// The columns of either database: for ever is the largest number.
+std::int64_t expires_column(WallTime expires);
+WallTime expires_from_column(std::int64_t milliseconds);
+// Another one than the expected is there.
+std::unexpected<Error> record_conflict();
+
+// Whether there can be one of that key: each part is 1 to kMaxRecordKeyBytes of printable UTF-8.
+bool is_record_key(const RecordKey& key);
+// Whether there can be any of a list's.
+bool is_record_list(const std::string& kind, const std::string& tenant,
+                    const std::string& after_id);
 // kInvalidField for a part of a key that is empty, too long, not UTF-8 or holds control characters,
 // and for such a value; kTooLarge for one of more than kMaxRecordBytes.
 Result<> check_record(const RecordWrite& write);
 // Of a record that is written now.
 std::uint64_t make_record_version();
 
+// There is no record of a key that breaks the rules, whoever asks for it.
 class Records {
  public:
   virtual ~Records() = default;
@@ -62,7 +74,7 @@ class Records {
   virtual net::Task<Result<std::uint64_t>> write(RecordWrite write, Deadline deadline) = 0;
   // Nothing when there is none, or it has expired.
   virtual net::Task<Result<std::optional<Record>>> read(RecordKey key, Deadline deadline) = 0;
-  // Whether there was one. kConflict when another one than the expected is there.
+  // Whether there was one. kConflict when it is not the expected version that is there.
   virtual net::Task<Result<bool>> erase(RecordKey key, std::optional<std::uint64_t> expected,
                                         Deadline deadline) = 0;
   // Of one tenant, by their ids' bytes, at most `limit` with ids after `after_id`.
