@@ -12,12 +12,12 @@ void ReplicaLag::primary_at(std::uint64_t position, MonotonicTime at) {
     ahead_.clear();
   }
   if (newest_ == position) { // it was there until now
-    (ahead_.empty() ? *reached_ : ahead_.back()).at = at;
+    (ahead_.empty() ? *reached_ : ahead_.back()).last = at;
     return;
   }
   newest_ = position;
   if (ahead_.size() == kMaxLooks) thin_out();
-  ahead_.push_back({position, at});
+  ahead_.push_back({position, at, at});
 }
 
 void ReplicaLag::applied(std::uint64_t position) {
@@ -33,14 +33,15 @@ void ReplicaLag::applied(std::uint64_t position) {
   if (position <= reached_->position) return;
   const double share = static_cast<double>(position - reached_->position) /
                        static_cast<double>(next.position - reached_->position);
-  const std::chrono::duration<double> between = next.at - reached_->at;
-  reached_ = {position, reached_->at + std::chrono::duration_cast<Duration>(share * between)};
+  const std::chrono::duration<double> between = next.first - reached_->last;
+  const MonotonicTime then = reached_->last + std::chrono::duration_cast<Duration>(share * between);
+  reached_ = {position, then, then};
 }
 
 std::optional<Duration> ReplicaLag::behind(MonotonicTime now) const {
   if (!reached_) return std::nullopt;
   if (ahead_.empty()) return Duration::zero();
-  return std::max(Duration::zero(), now - reached_->at);
+  return std::max(Duration::zero(), now - reached_->last);
 }
 
 // The newest stays.

@@ -39,7 +39,8 @@ class ReplicaLag {
  private:
   struct Look {
     std::uint64_t position = 0;
-    MonotonicTime at{};
+    MonotonicTime first{}; // that the primary was seen there
+    MonotonicTime last{};
   };
 
   void thin_out();

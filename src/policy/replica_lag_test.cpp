@@ -91,6 +91,18 @@ TEST(ReplicaLag, BetweenTwoLooksTheLogGrewEvenly) {
   EXPECT_EQ(lag.behind(kStart + 2s), 1'100ms);
 }
 
+TEST(ReplicaLag, WhatABurstLeftIsAsOldAsTheBurst) {
+  ReplicaLag lag;
+  lag.primary_at(1'000, kStart);
+  lag.applied(1'000);
+  lag.primary_at(2'000, kStart + 1s);
+  lag.primary_at(2'000, kStart + 100s); // idle since
+  lag.applied(1'900);
+  EXPECT_EQ(lag.behind(kStart + 100s), 99'100ms);
+  lag.applied(2'000);
+  EXPECT_EQ(lag.behind(kStart + 100s), Duration::zero());
+}
+
 TEST(ReplicaLag, ALogThatBeginsAnewIsMeasuredAnew) {
   ReplicaLag lag;
   lag.primary_at(5'000, kStart);

@@ -28,6 +28,7 @@ Session::~Session() { permit_.report(outcome_, client_.clock_.now()); }
 template <typename T>
 Result<T> Session::noted(Result<T> result) {
   if (result) return result;
+  failed_ = true;
   const bool hurried = result.error().code == ErrorCode::kDeadlineExceeded &&
                        client_.clock_.now() - began_ < kFairChance;
   const policy::Outcome outcome =

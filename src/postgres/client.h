@@ -54,6 +54,8 @@ class Session {
   // Ends the transaction that is open, if one is: of who has found that there is nothing to do. The
   // connection would be closed else.
   net::Task<void> roll_back(Deadline deadline);
+  // Whether a statement of it has.
+  bool failed() const { return failed_; }
 
  private:
   friend class Client;
@@ -69,6 +71,7 @@ class Session {
   Pool::Lease lease_;
   MonotonicTime began_;
   policy::Outcome outcome_ = policy::Outcome::kSuccess; // the worst so far
+  bool failed_ = false;
 };
 
 class Client {

@@ -300,7 +300,7 @@ net::Task<Result<std::vector<std::optional<store::StoredVersion>>>> PostgresStor
 
 net::Task<Result<store::Found>> PostgresStore::search(store::SearchRequest request,
                                                       store::Choose choose, Deadline deadline) {
-  const SearchParts parts{space_, parts_.search, clock_, epoch_};
+  const SearchParts parts{space_, parts_.search, clock_, epoch_, deadline};
   const CollectionKey& key = request.collection;
   auto turn = replicas_->choose();
   if (turn) {

@@ -98,7 +98,8 @@ net::Task<Result<std::optional<FreshSnapshot>>> open_fresh(
                           turn.until(deadline)};
 }
 
-bool settles(const Error& error, Replicas::Turn& turn) {
+bool settles(const Error& error, const Session& session, Replicas::Turn& turn) {
+  if (!session.failed()) return true;
   switch (error.code) {
     case ErrorCode::kNotFound:     // it is not there
     case ErrorCode::kInvalidField: // the request's own fault

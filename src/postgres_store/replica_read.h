@@ -49,8 +49,9 @@ net::Task<Result<std::optional<FreshSnapshot>>> open_fresh(
     const std::function<net::Task<Result<store::Generation>>()>& ask_primary, std::uint64_t epoch,
     std::vector<postgres::Statement> further, Deadline deadline);
 
-// Whether an error in a fresh snapshot is what the primary would say, too. Else the turn is told.
-bool settles(const Error& error, Replicas::Turn& turn);
+// Whether an error in a fresh snapshot would be the same on the primary: the request's, or of this
+// node, which has more to do than it can (no statement has failed then). Else the turn is told.
+bool settles(const Error& error, const postgres::Session& session, Replicas::Turn& turn);
 
 // Nothing: it is to be read on the primary. `turn` should last until that has answered.
 template <typename T>
@@ -63,8 +64,9 @@ net::Task<std::optional<Result<T>>> read_on_replica(Replicas::Turn& turn, Replic
   FreshSnapshot& opened = **fresh;
   Result<T> done = co_await read.rest(opened.session, std::move(opened.snapshot), opened.deadline);
   if (!done) {
+    const bool settled = settles(done.error(), opened.session, turn);
     co_await opened.session.roll_back(opened.deadline);
-    if (!settles(done.error(), turn)) co_return std::nullopt;
+    if (!settled) co_return std::nullopt;
   }
   turn.served();
   co_return done;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "net/detach.h"
 #include "net/pause.h"
+#include "net/together.h"
 
 namespace raglan::postgres_store {
 
@@ -164,14 +165,22 @@ net::Task<void> Replicas::watch_one(std::size_t replica, std::uint64_t epoch) {
 }
 
 net::Task<void> Replicas::examine(std::uint64_t epoch, Deadline deadline) {
+  std::vector<net::Task<Result<>>> tasks;
   for (std::size_t i = 0; i < replicas_.size(); ++i) {
-    Connection connection;
-    while (!deadline.expired(clock_.now())) {
-      co_await look(i, epoch, connection);
-      if (status(i).state != ReplicaState::kJoining) break;
-      if (auto waited = co_await net::pause(kExamineAgain); !waited) co_return;
-    }
+    tasks.push_back(examine_one(i, epoch, deadline));
   }
+  if (!tasks.empty()) (void)co_await net::together(std::move(tasks));
+}
+
+net::Task<Result<>> Replicas::examine_one(std::size_t replica, std::uint64_t epoch,
+                                          Deadline deadline) {
+  Connection connection;
+  while (!deadline.expired(clock_.now())) {
+    co_await look(replica, epoch, connection);
+    if (status(replica).state != ReplicaState::kJoining) break;
+    if (auto waited = co_await net::pause(kExamineAgain); !waited) break;
+  }
+  co_return Result<>();
 }
 
 net::Task<void> Replicas::look(std::size_t replica, std::uint64_t epoch, Connection& connection) {
@@ -183,7 +192,10 @@ net::Task<void> Replicas::look(std::size_t replica, std::uint64_t epoch, Connect
   auto look =
       co_await ask_replica(of, epoch, connection, Deadline::after(kLookTimeout, clock_.now()));
   if (stopped_) co_return; // that is why it does not answer
-  if (!look) connection.reset();
+  if (!look) {
+    connection.reset();
+    of.lag = {}; // it may come back as another one, made anew
+  }
   of.error.with([&](std::string& error) { error = look ? "" : look.error().message; });
   if (look && !position) look->behind.reset(); // what is known is old
   note(replica, look ? *look : ReplicaLook());

@@ -116,6 +116,7 @@ class Replicas {
   };
   using Connection = std::shared_ptr<postgres::Connection>;
 
+  net::Task<Result<>> examine_one(std::size_t replica, std::uint64_t epoch, Deadline deadline);
   net::Task<void> watch_one(std::size_t replica, std::uint64_t epoch);
   // What it came to is noted.
   net::Task<void> look(std::size_t replica, std::uint64_t epoch, Connection& connection);

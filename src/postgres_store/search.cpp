@@ -185,16 +185,25 @@ class Search {
                   dead = std::make_shared<Rows>(std::move(dead_)), statistics] {
       return LexicalHits::score(question, *postings, *dead, statistics);
     };
+    const MonotonicTime began = parts_.clock.now();
     auto hits = bytes <= kInlineBytes ? score()
                                       : co_await net::offload(parts_.executor, std::move(score),
-                                                              deadline_, parts_.clock);
+                                                              parts_.whole, parts_.clock);
     if (!hits) co_return forward_error(hits);
     scores_ = std::move(*hits);
+    give_back(parts_.clock.now() - began);
     if (!request_.filter) {
       lexical_ = scores_.best(request_.candidates);
       co_return Result<>();
     }
     co_return co_await filter_lexical();
+  }
+
+  // Time that the statements have not had: it went into work of this node.
+  void give_back(Duration time) {
+    if (!deadline_.never()) {
+      deadline_ = Deadline(std::min(parts_.whole.at(), deadline_.at() + time));
+    }
   }
 
   // Those of the chunks that the filter admits.
@@ -286,7 +295,7 @@ class Search {
   const SearchParts& parts_;
   const SearchRequest& request_;
   const std::string& tenant_;
-  const Deadline deadline_;
+  Deadline deadline_; // of statements
   const CollectionRow collection_;
   std::map<Term, float> question_;
   Rows postings_;

@@ -14,6 +14,7 @@
 // Thread safety: that of the session.
 #pragma once
 
+#include "base/deadline.h"
 #include "net/offload.h"
 #include "postgres/client.h"
 #include "postgres_store/collections.h"
@@ -30,6 +31,7 @@ struct SearchParts {
   const net::Submit& executor; // for scoring
   const Clock& clock;
   std::uint64_t epoch = 0;
+  Deadline whole; // of the call; statements on a replica have less
 };
 
 // In the open transaction that the collection was read in, which it ends. Errors: those of
