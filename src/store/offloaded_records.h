@@ -1,6 +1,8 @@
-// The embedded store's records behind the seam: its calls block, so they run on an executor.
+// The embedded store's records behind the seam: its calls block, so they run on executors. Reads
+// wait behind no write, which holds its thread until its commit: who asks may be waiting to be
+// known by its API key.
 //
-// Thread safety: as store.h. The store must outlive the executor's work.
+// Thread safety: as store.h. The store must outlive the executors' work.
 #pragma once
 
 #include <utility>
@@ -13,8 +15,8 @@ namespace raglan::store {
 
 class OffloadedRecords final : public Records {
  public:
-  OffloadedRecords(EmbeddedStore& store, net::Submit executor, const Clock& clock)
-      : store_(store), executor_(std::move(executor)), clock_(clock) {}
+  OffloadedRecords(EmbeddedStore& store, net::Submit reads, net::Submit writes, const Clock& clock)
+      : store_(store), reads_(std::move(reads)), writes_(std::move(writes)), clock_(clock) {}
 
   net::Task<Result<std::uint64_t>> write(RecordWrite write, Deadline deadline) override;
   net::Task<Result<std::optional<Record>>> read(RecordKey key, Deadline deadline) override;
@@ -29,7 +31,8 @@ class OffloadedRecords final : public Records {
 
  private:
   EmbeddedStore& store_;
-  const net::Submit executor_;
+  const net::Submit reads_;
+  const net::Submit writes_;
   const Clock& clock_;
 };
 

@@ -314,12 +314,15 @@ class ApiKeys(TemporaryFolderTest):
         admin_key = self.make("--scopes", "admin", "--name", "the first")
         one, two = self.start_node(), self.start_node()
         admin = Client(one, admin_key)
+        self.assertEqual(Client(two, admin_key).get("/admin/keys").status, 200)  # it knows the keys that there are
         made = admin.post("/admin/keys", {"tenant": "acme", "scopes": ["read", "write"], "tier": "vip", "name": "ci"})
         self.assertEqual(made.status, 201, made.body)
         self.assertEqual(made.headers["cache-control"], "no-store")
         key = made.json["key"]
         self.assertRegex(key, "^rgl_[A-Za-z0-9_-]{43}$")
-        for node in (one, two):  # at once, on each
+        self.assertEqual(Client(one, key).get("/v1/documents").status, 404)  # at once where it was made
+        wait_until(lambda: Client(two, key).get("/v1/documents").status == 404, "the other node knows", seconds=2)
+        for node in (one, two):
             self.assertEqual(Client(node, key).get("/v1/documents").status, 404)
             self.assertEqual(Client(node, key).get("/admin/cache").status, 403)
         self.assertEqual(Client(two, key).post("/v1/documents", {"documents": list(HANDBOOK)}).status, 200)

@@ -101,8 +101,9 @@ class Nodes(WithPostgres):
             return node.request(method, path, body and json.dumps(body).encode(), {"authorization": f"Bearer {key}"})
 
         admin = made.stdout.strip()
+        self.assertEqual(ask(two, admin, "GET", "/admin/keys").status, 200)  # it knows the keys that there are
         key = ask(one, admin, "POST", "/admin/keys", {"tenant": "acme", "scopes": ["read"]}).json
-        self.assertEqual(ask(two, key["key"], "GET", "/v1/collections").status, 200)
+        wait_until(lambda: ask(two, key["key"], "GET", "/v1/collections").status == 200, "it is known", seconds=2)
         self.assertEqual(ask(one, admin, "DELETE", f"/admin/keys/{key['id']}").status, 200)
         wait_until(lambda: ask(two, key["key"], "GET", "/v1/collections").status == 401, "it is revoked", seconds=5)
         self.server.kill()
