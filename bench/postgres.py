@@ -16,8 +16,6 @@ this machine: server and client share the processors, and there is no network be
 Exits 2 on a missed goal.
 """
 
-import argparse
-import json
 import statistics
 import sys
 import time
@@ -107,25 +105,11 @@ def summary(report):
     return figures
 
 
-def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--chunks", type=int, default=100_000)
-    arguments.add_argument("--json", action="store_true")
-    options = arguments.parse_args()
-    report = measure(options.chunks)
-    figures = summary(report)
-    goals = (("recall_at_10", figures["recall_at_10"] >= RECALL_GOAL), ("cpu_ratio", figures["cpu_ratio"] <= CPU_GOAL))
-    missed = [name for name, met in goals if not met]
-    if options.json:
-        print(json.dumps({"figures": figures, "missed": missed, "runs": report}))
-    else:
-        print(f"PostgreSQL with pgvector, SCRAM, {options.chunks} chunks (recombined real text)")
-        for name, value in figures.items():
-            print(f"  {name:30} {value:12.3f}")
-        print(f"  goals: recall_at_10 >= {RECALL_GOAL}, cpu_ratio <= {CPU_GOAL}: "
-              f"{'missed ' + ', '.join(missed) if missed else 'met'}")
-    return 2 if missed else 0
+def goals(figures):
+    return [(f"recall_at_10 >= {RECALL_GOAL}", figures["recall_at_10"] >= RECALL_GOAL),
+            (f"cpu_ratio <= {CPU_GOAL}", figures["cpu_ratio"] <= CPU_GOAL)]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(search.main("PostgreSQL with pgvector, SCRAM, {chunks} chunks (recombined real text)", measure, summary,
+                         goals))

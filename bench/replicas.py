@@ -10,8 +10,6 @@ turns, 16 searches at a time. Nobody writes meanwhile. Exits 2 when a replica an
 primary still does more than a quarter of the work.
 """
 
-import argparse
-import json
 import os
 import statistics
 import sys
@@ -27,6 +25,7 @@ BINARY = search.ROOT / "build/postgres_bench"
 ROUNDS = 7
 SEARCHES = 1000
 SHARE_GOAL = 0.25
+SERVED_GOAL = 0.99
 SETTINGS = ("shared_buffers = 512MB", "maintenance_work_mem = 512MB", "max_wal_size = 8GB")
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -101,26 +100,13 @@ def summary(report):
     return figures
 
 
-def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--chunks", type=int, default=100_000)
-    arguments.add_argument("--json", action="store_true")
-    options = arguments.parse_args()
-    report = measure(options.chunks)
-    figures = summary(report)
-    goals = [(f"{count}_served_by_replicas", figures[f"{count}_served_by_replicas"] >= 0.99) for count in (1, 2)]
-    goals += [(f"{count}_primary_share", figures[f"{count}_primary_share"] <= SHARE_GOAL) for count in (1, 2)]
-    missed = [name for name, met in goals if not met]
-    if options.json:
-        print(json.dumps({"figures": figures, "missed": missed, "runs": report}))
-    else:
-        print(f"searches with 0, 1 and 2 read replicas, {options.chunks} chunks (recombined real text), one machine")
-        for name, value in figures.items():
-            print(f"  {name:24} {value:12.3f}")
-        print(f"  goals: replicas answer >= 99 %, the primary's share <= {SHARE_GOAL}: "
-              f"{'missed ' + ', '.join(missed) if missed else 'met'}")
-    return 2 if missed else 0
+def goals(figures):
+    judged = [(f"{count}_served_by_replicas >= {SERVED_GOAL}", figures[f"{count}_served_by_replicas"] >= SERVED_GOAL)
+              for count in (1, 2)]
+    return judged + [(f"{count}_primary_share <= {SHARE_GOAL}", figures[f"{count}_primary_share"] <= SHARE_GOAL)
+                     for count in (1, 2)]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(search.main("searches with 0, 1 and 2 read replicas, {chunks} chunks (recombined real text), one machine",
+                         measure, summary, goals))
