@@ -26,6 +26,7 @@ sys.path.insert(0, str(search.ROOT / "tests/node"))
 from postgres_server import PostgresServer  # noqa: E402
 
 BINARY = search.ROOT / "build/postgres_bench"
+LEAST_CHUNKS = 20_000  # from which a collection gets an index
 ROUNDS = 5
 RECALL_GOAL = 0.95
 CPU_GOAL = 1.2
@@ -112,4 +113,4 @@ def goals(figures):
 
 if __name__ == "__main__":
     sys.exit(search.main("PostgreSQL with pgvector, SCRAM, {chunks} chunks (recombined real text)", measure, summary,
-                         goals))
+                         goals, LEAST_CHUNKS))

@@ -22,6 +22,7 @@ from harness import wait_until  # noqa: E402
 from postgres_server import PostgresServer, Standby  # noqa: E402
 
 BINARY = search.ROOT / "build/postgres_bench"
+LEAST_CHUNKS = 20_000  # from which a collection gets an index
 ROUNDS = 7
 SEARCHES = 1000
 SHARE_GOAL = 0.25
@@ -109,4 +110,4 @@ def goals(figures):
 
 if __name__ == "__main__":
     sys.exit(search.main("searches with 0, 1 and 2 read replicas, {chunks} chunks (recombined real text), one machine",
-                         measure, summary, goals))
+                         measure, summary, goals, LEAST_CHUNKS))

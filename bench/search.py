@@ -211,13 +211,15 @@ def summary(report):
     }
 
 
-def main(title, measure, summary, goals):
+def main(title, measure, summary, goals, least_chunks=1):
     """A benchmark over so many chunks, with its options and its report. `goals(figures)`: of each, what it is and whether
     it is met. Gives the exit code."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--chunks", type=int, default=100_000)
     arguments.add_argument("--json", action="store_true")
     options = arguments.parse_args()
+    if options.chunks < least_chunks:
+        arguments.error(f"--chunks must be at least {least_chunks}")
     report = measure(options.chunks)
     figures = summary(report)
     judged = goals(figures)
