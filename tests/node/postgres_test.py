@@ -3,6 +3,8 @@
 
 import concurrent.futures
 import json
+import os
+import queue
 import random
 import tempfile
 import threading
@@ -271,15 +273,18 @@ class Faults(WithPostgres):
 class Killed(WithPostgres):
     """Nodes that are killed at random while they are written to and asked."""
 
-    ROUNDS = 5
+    ROUNDS = int(os.environ.get("RAGLAN_KILLS", 5))
 
     def test_no_acknowledged_document_is_lost_or_doubled(self):
         rng = random.Random(7)
         acknowledged = {}
+        survived = []
         survivor = self.start_node()
+        survivor.post("/v1/documents", {"id": "first", "text": "Document first, version 0."})
         for round_number in range(self.ROUNDS):
             victim = self.start_node()
             stop = threading.Event()
+            answers = queue.SimpleQueue()
 
             def write(worker):
                 for i in range(1_000):
@@ -293,16 +298,29 @@ class Killed(WithPostgres):
                         return
                     if reply.status == 200:
                         acknowledged[identifier] = text
+                    answers.put(reply.status)
 
-            writers = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
-            for writer in writers:
-                writer.start()
-            time.sleep(rng.uniform(0.2, 0.8))
+            def ask():
+                while not stop.is_set():
+                    survived.append(survivor.post("/v1/search", {"query": "Document"}).status)
+                    try:
+                        victim.post("/v1/search", {"query": "Document"})
+                    except OSError:
+                        return
+
+            threads = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
+            threads.append(threading.Thread(target=ask))
+            for thread in threads:
+                thread.start()
+            for _ in range(rng.randint(10, 200)):
+                self.assertEqual(answers.get(timeout=60), 200)
+            time.sleep(rng.uniform(0, 0.02))  # the kill falls anywhere within a write
             victim.kill()
             stop.set()
-            for writer in writers:
-                writer.join()
+            for thread in threads:
+                thread.join()
         self.assertGreater(len(acknowledged), 20)
+        self.assertEqual(set(survived), {200})
         listed = []
         after = ""
         while True:
