@@ -65,12 +65,14 @@ node::ServiceConfig service_config(const Settings& settings) {
           .pipeline = {.retrieval = settings.retrieval,
                        .extractive = settings.extractive,
                        .prompt = settings.prompt,
+                       .follow_ups = settings.follow_ups,
                        .query_cache = settings.query_cache,
                        .freshness = settings.freshness,
                        .hot_queries = settings.warmup.refresh ? settings.warmup.hot_queries : 0,
                        .retrieval_cache = settings.retrieval_cache,
                        .similar_questions = settings.similar_questions,
                        .passage_tokens = passage_tokens(settings.chunker)},
+          .sessions = settings.sessions,
           .chunker = settings.chunker};
 }
 

@@ -28,6 +28,7 @@
 #include "model/remote_generator.h"
 #include "net/event_loops.h"
 #include "node/readiness.h"
+#include "node/sessions.h"
 #include "policy/freshness.h"
 #include "policy/hedge.h"
 #include "postgres_store/config.h"
@@ -124,6 +125,8 @@ class Settings {
   LocalLlmConfig local_llm;
   rag::PromptConfig prompt;
   rag::ExtractiveConfig extractive;
+  rag::FollowUpConfig follow_ups;
+  node::SessionsConfig sessions;
   auth::AuthConfig auth;
   redis::ClientConfig redis;
   redis::SubscriberConfig redis_subscriber;

@@ -37,6 +37,7 @@ class AnswerEvents {
     }
     const auto& reply = std::get<rag::QueryReply>(reply_);
     charge_.settle(reply);
+    co_await format_->settle(reply);
     co_return co_await out.write(beginning + format_->end(reply, false));
   }
 
@@ -54,6 +55,7 @@ class AnswerEvents {
     if (!reply) co_return co_await write_error(out, reply.error());
     charge_.settle(*reply);
     if (begun && !reply->answer->text) co_return co_await write_error(out, interrupted());
+    co_await format_->settle(*reply);
     co_return co_await out.write(format_->end(*reply, begun));
   }
 

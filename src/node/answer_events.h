@@ -23,6 +23,8 @@ class AnswerFormat {
   // Before the text; of what is known of the reply by then.
   virtual std::string begin(const rag::QueryReply& so_far) = 0;
   virtual std::string text(std::string_view piece) = 0;
+  // Before the end: what is to be done with the reply and takes its time.
+  virtual net::Task<void> settle(const rag::QueryReply&) { co_return; }
   // Behind the text, or with it, unless `text_was_sent`.
   virtual std::string end(const rag::QueryReply& reply, bool text_was_sent) = 0;
   virtual std::string error(std::string_view body) = 0;

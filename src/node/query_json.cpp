@@ -6,6 +6,7 @@
 
 #include "base/json_text.h"
 #include "node/json_fields.h"
+#include "node/sessions.h"
 #include "store/filter_parse.h"
 
 namespace raglan::node {
@@ -21,7 +22,8 @@ void check_query_text(JsonFields& fields, const std::string& text) {
 }
 
 Result<ParsedQuery> parse_question(const json::value& value, std::string pointer,
-                                   const std::string& tenant, std::uint32_t default_top_k) {
+                                   const std::string& tenant, std::uint32_t default_top_k,
+                                   bool in_session) {
   JsonFields fields(value, std::move(pointer));
   ParsedQuery parsed;
   std::string text = fields.required_string("query", kMaxQueryBytes);
@@ -30,6 +32,7 @@ Result<ParsedQuery> parse_question(const json::value& value, std::string pointer
   request.query = std::move(text);
   request.mode = static_cast<rag::QueryMode>(fields.choice("mode", {"answer", "retrieve"}, 0));
   parsed.stream = fields.boolean("stream", false);
+  if (in_session) parsed.session_id = fields.optional_string("session_id", Sessions::kMaxIdBytes);
   if (auto ok = fields.finish(); !ok) return forward_error(ok);
   parsed.requests.push_back(std::move(request));
   return parsed;
@@ -73,7 +76,7 @@ Result<ParsedQuery> parse_query(std::string_view body, const std::string& tenant
                                 std::uint32_t default_top_k) {
   auto value = parse_json_body(body);
   if (!value) return forward_error(value);
-  return parse_question(*value, "", tenant, default_top_k);
+  return parse_question(*value, "", tenant, default_top_k, true);
 }
 
 Result<std::vector<rag::QueryRequest>> parse_warm(std::string_view body, const std::string& tenant,
@@ -99,7 +102,7 @@ Result<std::vector<rag::QueryRequest>> parse_warm(std::string_view body, const s
                   fmt::format("'{}' has no meaning for an answer that is only kept", name),
                   fmt::format("{}/{}", pointer, name));
     }
-    auto parsed = parse_question(question, pointer, tenant, default_top_k);
+    auto parsed = parse_question(question, pointer, tenant, default_top_k, false);
     if (!parsed) return forward_error(parsed);
     requests.push_back(std::move(parsed->requests.front()));
   }

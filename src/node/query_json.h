@@ -1,6 +1,7 @@
 // Questions as JSON: what is sent to /v1/query, /v1/search and /admin/cache/warm.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct ParsedQuery {
   std::vector<rag::QueryRequest> requests;
   bool was_array = false;
   bool stream = false;
+  std::optional<std::string> session_id; // of the conversation that /v1/query continues
 };
 
 class JsonFields;

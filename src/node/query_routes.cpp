@@ -1,6 +1,7 @@
 #include "node/query_routes.h"
 
 #include <algorithm>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "node/remembered_queries.h"
 #include "node/reply_json.h"
 #include "node/request_scope.h"
+#include "node/session_turn.h"
 
 namespace raglan::node {
 namespace {
@@ -24,10 +26,13 @@ namespace {
 // Of one request: enough to share embedding calls, and few beside others' searches.
 constexpr std::size_t kQueriesAtOnce = 16;
 
-http::Response reply_response(const rag::QueryReply& reply, bool explain, http::Request& request) {
+// `turn`: the question's part in a conversation; may be null.
+http::Response reply_response(const rag::QueryReply& reply, bool explain, const SessionTurn* turn,
+                              http::Request& request) {
   std::string body = std::move(request.spare_body);
   body.assign(http::kHeadRoomBytes, ' ');
   append_reply_text(body, reply, explain);
+  if (turn != nullptr) turn->append_to(body);
   http::Response response = http::json_response(200, std::move(body));
   response.head_room_bytes = http::kHeadRoomBytes;
   response.headers.set("cache-status", cache_status_header(reply));
@@ -62,6 +67,15 @@ net::Task<http::Response> answer_query(const QueryRouteParts& parts, http::Reque
   query.deadline = *deadline;
   query.tier = *tier;
   const bool explain = query.explain;
+  std::unique_ptr<SessionTurn> turn;
+  if (parsed->session_id) {
+    auto session = co_await parts.sessions.open(identity_of(request).tenant,
+                                                std::move(*parsed->session_id), *deadline);
+    if (!session) co_return error_reply(session.error(), request);
+    turn = std::make_unique<SessionTurn>(parts.sessions, std::move(*session), query.query,
+                                         parts.clock.wall_now(), *deadline);
+    query.conversation = turn->conversation();
+  }
   Charge charge;
   if (parts.limits.limits(*tier)) {
     charge = co_await charge_questions(parts, parsed->requests, *tier, *deadline);
@@ -70,12 +84,13 @@ net::Task<http::Response> answer_query(const QueryRouteParts& parts, http::Reque
   if (parsed->stream) {
     auto reply = co_await parts.pipeline.stream(std::move(query));
     if (!reply) co_return charge.failed(query_error(reply.error(), request));
-    co_return stream_answer(std::move(*reply), query_format(explain), request_id(request),
-                            std::move(charge));
+    co_return stream_answer(std::move(*reply), query_format(explain, std::move(turn)),
+                            request_id(request), std::move(charge));
   }
   auto reply = co_await parts.pipeline.run(std::move(query));
   if (!reply) co_return charge.failed(query_error(reply.error(), request));
-  co_return charge.settled(reply_response(*reply, explain, request), *reply);
+  if (turn) co_await turn->keep(*reply);
+  co_return charge.settled(reply_response(*reply, explain, turn.get(), request), *reply);
 }
 
 std::size_t text_bytes(const rag::QueryReply& reply) {
@@ -125,7 +140,7 @@ net::Task<http::Response> answer_search(const QueryRouteParts& parts, http::Requ
   if (!parsed->was_array) {
     auto reply = co_await parts.pipeline.run(std::move(parsed->requests.front()));
     if (!reply) co_return charge.failed(query_error(reply.error(), request));
-    co_return charge.settled(reply_response(*reply, explain, request), *reply);
+    co_return charge.settled(reply_response(*reply, explain, nullptr, request), *reply);
   }
   auto replies = co_await run_together(parts.pipeline, parsed->requests);
   if (!replies) co_return charge.failed(query_error(replies.error(), request));

@@ -1,4 +1,5 @@
-// POST /v1/query (JSON, or server-sent events with "stream": true) and POST /v1/search.
+// POST /v1/query (JSON, or server-sent events with "stream": true; "session_id" continues a
+// conversation) and POST /v1/search.
 #pragma once
 
 #include <span>
@@ -8,6 +9,7 @@
 #include "http/router.h"
 #include "net/offload.h"
 #include "node/charge.h"
+#include "node/sessions.h"
 #include "rag/pipeline.h"
 
 namespace raglan::node {
@@ -15,6 +17,7 @@ namespace raglan::node {
 struct QueryRouteParts {
   rag::Pipeline& pipeline; // must outlive the router, as the clock and the limits
   auth::RateLimits& limits;
+  Sessions& sessions;
   net::Submit bulk; // works on large bodies
   const Clock& clock;
   std::uint32_t top_k;     // of a question that names none

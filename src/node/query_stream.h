@@ -5,9 +5,10 @@
 #include <memory>
 
 #include "node/answer_events.h"
+#include "node/session_turn.h"
 
 namespace raglan::node {
 
-std::unique_ptr<AnswerFormat> query_format(bool explain);
+std::unique_ptr<AnswerFormat> query_format(bool explain, std::unique_ptr<SessionTurn> turn);
 
 } // namespace raglan::node

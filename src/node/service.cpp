@@ -16,6 +16,7 @@
 #include "node/overload_metrics.h"
 #include "node/query_routes.h"
 #include "node/rate_limit_metrics.h"
+#include "node/session_routes.h"
 
 namespace raglan::node {
 namespace {
@@ -31,6 +32,7 @@ Service::Service(ServiceConfig config, Parts parts)
       overload_(config_.overload, count_decisions(parts_.metrics), parts_.clock),
       api_keys_(parts_.store.records(), parts_.clock),
       rate_limits_(config_.rate_limits, parts_.redis, parts_.fleet, parts_.clock),
+      sessions_(config_.sessions, parts_.store.records(), parts_.clock),
       pipeline_(config_.pipeline,
                 {.store = parts_.store,
                  .embeddings = parts_.embeddings,
@@ -54,6 +56,7 @@ Service::Service(ServiceConfig config, Parts parts)
   const std::string_view generator = parts_.generator ? parts_.generator->name() : "";
   const QueryRouteParts query_parts{.pipeline = pipeline_,
                                     .limits = rate_limits_,
+                                    .sessions = sessions_,
                                     .bulk = parts_.executors.bulk(),
                                     .clock = parts_.clock,
                                     .top_k = config_.pipeline.retrieval.top_k,
@@ -61,6 +64,7 @@ Service::Service(ServiceConfig config, Parts parts)
                                     .request_timeout = config_.request_timeout};
   add_query_routes(router_, query_parts);
   add_chat_routes(router_, query_parts, generator);
+  add_session_routes(router_, {.sessions = sessions_, .request_timeout = config_.request_timeout});
   add_document_routes(router_, {.writer = writer_,
                                 .store = parts_.store,
                                 .bulk = parts_.executors.bulk(),
@@ -154,6 +158,10 @@ void Service::register_metrics() {
       MetricKind::kCounter, "raglan_cache_stale_total",
       "Answers served past their time: while they are made anew, or because that failed.",
       {{"cache", "query"}}, [this] { return static_cast<double>(pipeline_.stale_answers()); }));
+  registrations_.push_back(
+      metrics.callback(MetricKind::kCounter, "raglan_session_turns_lost_total",
+                       "Answers that could not be added to their conversation.", {},
+                       [this] { return static_cast<double>(sessions_.lost_turns()); }));
   const auto coalesced = [&](std::string stage, std::uint64_t (rag::Pipeline::*count)() const) {
     registrations_.push_back(
         metrics.callback(MetricKind::kCounter, "raglan_coalesced_total",

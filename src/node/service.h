@@ -21,6 +21,7 @@
 #include "node/document_writer.h"
 #include "node/executors.h"
 #include "node/request_metrics.h"
+#include "node/sessions.h"
 #include "rag/overload.h"
 #include "rag/pipeline.h"
 #include "store/store.h"
@@ -35,6 +36,7 @@ struct ServiceConfig {
   rag::OverloadConfig overload;
   auth::RateLimitsConfig rate_limits;
   rag::PipelineConfig pipeline;
+  SessionsConfig sessions;
   ingest::ChunkerConfig chunker;
 };
 
@@ -84,6 +86,7 @@ class Service {
   rag::Overload overload_;
   auth::ApiKeys api_keys_;
   auth::RateLimits rate_limits_;
+  Sessions sessions_;
   rag::Pipeline pipeline_;
   DocumentWriter writer_;
   http::Router router_;

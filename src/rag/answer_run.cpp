@@ -133,7 +133,7 @@ void AnswerRun::note_stage(std::string_view stage, Duration took) {
 // An embedder that cannot answer costs the dense side, not the request.
 net::Task<Result<>> AnswerRun::embed_query() {
   if (auto ok = begin_stage(); !ok) co_return ok;
-  std::vector<std::string> texts{normalise_query(request_.query)};
+  std::vector<std::string> texts{normalise_query(request_.searched())};
   auto embedded = co_await embed(std::move(texts));
   end_stage("embed");
   if (embedded) {

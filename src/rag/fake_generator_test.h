@@ -24,6 +24,12 @@ class FakeGenerator final : public model::Generator {
                                                 OnText on_text) override {
     ++calls;
     last_request.with([&](auto& last) { last = request; });
+    if (is_for_rewriting && is_for_rewriting(request)) {
+      if (rewriting_failure) co_return std::unexpected(*rewriting_failure);
+      rewriting_request.with([&](auto& last) { last = request; });
+      co_return model::Generation{.text = rewritten,
+                                  .usage = {.prompt_tokens = 50, .completion_tokens = 9}};
+    }
     const Leaving leaving{under_way};
     ++under_way;
     if (const auto wait = turns.with([](auto& left) { return std::exchange(left, {}); })) {
@@ -64,6 +70,12 @@ class FakeGenerator final : public model::Generator {
   std::optional<Error> failure; // after the pieces
   bool holding = false;
   bool is_fallback = false;
+
+  // Of a question, where a test wants that (rag/question_rewriter.h).
+  std::function<bool(const model::GenerationRequest&)> is_for_rewriting;
+  std::string rewritten;
+  std::optional<Error> rewriting_failure;
+  Guarded<model::GenerationRequest> rewriting_request;
 
   // How long the next call waits for the provider's quota, before it writes.
   Guarded<std::optional<Duration>> turns;

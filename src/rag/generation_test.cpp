@@ -133,6 +133,7 @@ TEST_F(GenerationTest, CitationsOfPassagesThatThereAreNotAreTakenOut) {
 }
 
 TEST_F(GenerationTest, AConversationIsSentAndHasAnAnswerOfItsOwn) {
+  config_.follow_ups.rewrite = FollowUpRewriting::kOff;
   ASSERT_TRUE(ask(question()));
   auto conversation = std::make_shared<Conversation>();
   conversation->history = {{model::ChatRole::kUser, "Tell me of databases."},

@@ -30,7 +30,7 @@ bool is_question_word(std::string_view word) {
 
 } // namespace
 
-std::string lexical_query(std::string_view question) {
+std::string subject_words(std::string_view question) {
   std::string subject;
   for (std::size_t at = 0; at < question.size();) {
     std::size_t end = at;
@@ -42,6 +42,11 @@ std::string lexical_query(std::string_view question) {
     }
     at = std::max(end, at + 1);
   }
+  return subject;
+}
+
+std::string lexical_query(std::string_view question) {
+  std::string subject = subject_words(question);
   return subject.empty() ? std::string(question) : subject;
 }
 

@@ -13,7 +13,9 @@
 
 namespace raglan::rag {
 
-// The question without its question words; the whole question when nothing else is left.
+// The question without its question words; empty when nothing else is left.
+std::string subject_words(std::string_view question);
+// The same, but the whole question when nothing else is left.
 std::string lexical_query(std::string_view question);
 
 } // namespace raglan::rag

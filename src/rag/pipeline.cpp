@@ -16,6 +16,7 @@ Pipeline::Pipeline(PipelineConfig config, Parts parts)
       parts_(std::move(parts)),
       keys_(config_keys(config_, parts_.embeddings.embedder().id(),
                         parts_.generator ? parts_.generator->id() : std::string_view())),
+      rewriter_(config_.follow_ups, {parts_.generator, parts_.overload, parts_.clock}),
       answer_cache_(config_.query_cache, config_.freshness, parts_.redis, parts_.clock),
       retrieval_(config_.retrieval, config_.retrieval_cache, keys_,
                  {parts_.store, parts_.clock, parts_.redis}),
@@ -47,7 +48,8 @@ std::size_t Pipeline::most_tokens(const QueryRequest& request) const {
   static const Conversation kNone;
   const Conversation& conversation = request.conversation ? *request.conversation : kNone;
   const PromptOptions options{config_.prompt, parts_.generator->traits()};
-  return question + answer_tokens(conversation.max_tokens, options) +
+  return question + rewriter_.most_tokens(request) +
+         answer_tokens(conversation.max_tokens, options) +
          most_prompt_tokens(request.query, conversation.history, request.top_k,
                             config_.passage_tokens, options);
 }
@@ -106,11 +108,13 @@ std::size_t Pipeline::purge_memory(const cache::PurgeMessage& purge) {
   if (purge.cache == RetrievalStage::kName) return retrieval_cache().local().purge(purge.selection);
   if (purge.cache != AnswerCache::kName) return 0;
   similar_questions().purge(purge.selection);
+  rewriter_.forget(purge.selection);
   return query_cache().local().purge(purge.selection);
 }
 
 void Pipeline::forget_cached() {
   query_cache().local().purge({});
+  rewriter_.forget({});
   retrieval_cache().local().purge({});
   parts_.embeddings.forget_in_memory({});
 }

@@ -1,5 +1,7 @@
 // A question's way from text to cited answer.
 //
+//   follow-up question → rewritten (rag/question_rewriter.h)
+//                             ↓
 //   generation → query cache → retrieval cache → embed → search, fuse, read passages → answer
 //                                                  ↘ a similar question's answer, if allowed
 //
@@ -55,6 +57,7 @@
 #include "rag/prompt.h"
 #include "rag/query.h"
 #include "rag/query_key.h"
+#include "rag/question_rewriter.h"
 #include "rag/retrieval_config.h"
 #include "rag/retrieval_stage.h"
 #include "rag/reuse_stage.h"
@@ -66,6 +69,7 @@ struct PipelineConfig {
   RetrievalConfig retrieval;
   ExtractiveConfig extractive;
   PromptConfig prompt; // of a language model
+  FollowUpConfig follow_ups;
   cache::LocalCacheConfig query_cache;
   policy::FreshnessConfig freshness; // of the query cache
   std::size_t hot_queries = 0;       // how many of them are counted
@@ -186,6 +190,7 @@ class Pipeline {
   PipelineConfig config_;
   Parts parts_;
   const ConfigKeys keys_;
+  QuestionRewriter rewriter_;
   AnswerCache answer_cache_;
   RetrievalStage retrieval_;
   ReuseStage reuse_;

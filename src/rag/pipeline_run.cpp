@@ -48,6 +48,7 @@ Pipeline::Run::Run(Pipeline& pipeline, QueryRequest request, boost::asio::any_io
 
 bool Pipeline::Run::find_here() {
   if (reply_.cache != CacheStatus::kMiss || request_.deadline.expired(started_)) return false;
+  if (pipeline_.rewriter_.has_part_in(request_)) return false;
   generation_ = pipeline_.parts_.store.try_generation(request_.collection);
   return generation_ && *generation_ && look_first();
 }
@@ -131,6 +132,9 @@ net::Task<Result<bool>> Pipeline::Run::find() {
   if (request_.deadline.expired(started_)) {
     co_return fail(ErrorCode::kDeadlineExceeded, "the request's deadline has passed");
   }
+  if (pipeline_.rewriter_.has_part_in(request_)) {
+    if (auto ok = co_await rewrite(); !ok) co_return forward_error(ok);
+  }
   if (reply_.cache != CacheStatus::kMiss) co_return co_await reduce();
   if (!generation_) {
     store::Store& store = pipeline_.parts_.store;
@@ -141,6 +145,28 @@ net::Task<Result<bool>> Pipeline::Run::find() {
   if (request_.cache != CacheMode::kOnly) co_return co_await reduce();
   if (co_await find_elsewhere()) co_return true;
   co_return fail(ErrorCode::kNotCached, "the answer is not in the cache");
+}
+
+net::Task<Result<>> Pipeline::Run::rewrite() {
+  const MonotonicTime began = clock_.now();
+  auto rewriting = co_await pipeline_.rewriter_.rewrite(request_);
+  end_stage("rewrite", began);
+  if (!rewriting) co_return forward_error(rewriting);
+  take_rewriting(std::move(*rewriting));
+  co_return Result<>();
+}
+
+void Pipeline::Run::take_rewriting(Rewriting rewriting) {
+  const bool written = pipeline_.parts_.generator != nullptr && request_.mode == QueryMode::kAnswer;
+  if (request_.conversation->replaceable && rewriting.by == RewrittenBy::kModel) {
+    request_.query = rewriting.question;
+    request_.conversation = nullptr;
+  } else {
+    if (rewriting.changed) request_.search = rewriting.question;
+    // Without a language model nobody looks at it from here on.
+    if (!written) request_.conversation = nullptr;
+  }
+  reply_.rewriting = std::move(rewriting);
 }
 
 net::Task<Result<bool>> Pipeline::Run::reduce() {

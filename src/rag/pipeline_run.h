@@ -40,6 +40,9 @@ class Pipeline::Run {
   bool look_first();
   // Whether what was found answers the question; it is refreshed when it is time.
   bool serve(const Hash128& key, const AnswerCache::Found& found);
+  // A question that leans on its conversation becomes one that does not.
+  net::Task<Result<>> rewrite();
+  void take_rewriting(Rewriting rewriting);
   // Reads the generation, and looks for what needs no computing: whether that is the reply.
   net::Task<Result<bool>> find();
   // Into Redis: whether that is the reply.

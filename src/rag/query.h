@@ -38,12 +38,16 @@ struct Conversation {
   std::vector<model::ChatMessage> history; // before the question, oldest first
   model::Sampling sampling;
   std::optional<std::size_t> max_tokens; // of the answer, instead of the configuration's
+  // A question that a language model has rewritten is asked in place of all this: its answer is
+  // every asker's. Else the model sees the conversation, and the answer belongs to it.
+  bool replaceable = false;
   bool operator==(const Conversation&) const = default;
 };
 
 struct QueryRequest {
   store::CollectionKey collection;
-  std::string query; // not empty, valid UTF-8
+  std::string query;  // not empty, valid UTF-8
+  std::string search; // what is searched for in its place; empty: the query itself
   std::uint32_t top_k = 5;
   std::optional<store::Filter> filter;
   std::string filter_json; // the filter's canonical text, part of the cache key; empty without one
@@ -57,6 +61,8 @@ struct QueryRequest {
   Deadline deadline;
   // Set when a language model is asked for it, which costs something from then on; may be null.
   std::shared_ptr<std::atomic<bool>> model_asked;
+
+  const std::string& searched() const { return search.empty() ? query : search; }
 
   // Nobody joins work that waits behind one's own: of a lower tier, or done in the background.
   int urgency() const {
@@ -125,6 +131,16 @@ struct ReplyUsage {
   std::size_t completion_tokens = 0;
 };
 
+enum class RewrittenBy : std::uint8_t { kWords, kModel };
+
+// What became of a question of a conversation (rag/question_rewriter.h).
+struct Rewriting {
+  std::string question; // that can be searched for without the conversation
+  bool changed = false; // it is another text
+  RewrittenBy by = RewrittenBy::kWords;
+  model::GenerationUsage usage = {};
+};
+
 struct QueryReply {
   std::string id;
   std::shared_ptr<const Answer> answer;
@@ -134,9 +150,10 @@ struct QueryReply {
   std::string_view service_reason;
   CacheStatus cache = CacheStatus::kMiss;
   std::optional<CacheLayer> layer;
-  std::optional<Reuse> reuse; // with layer kQuery
-  std::optional<Hash128> key; // of the query cache, where that was asked
-  bool stored = false;        // computed now, and kept there
+  std::optional<Reuse> reuse;         // with layer kQuery
+  std::optional<Rewriting> rewriting; // of a question that others went before
+  std::optional<Hash128> key;         // of the query cache, where that was asked
+  bool stored = false;                // computed now, and kept there
   StageTimings timings;
   Duration total{};
 
@@ -144,6 +161,16 @@ struct QueryReply {
     return std::max(answer->degraded_level, static_cast<std::uint32_t>(service_level));
   }
   ReplyUsage usage() const {
+    ReplyUsage used = answer_usage();
+    if (rewriting) {
+      used.prompt_tokens += rewriting->usage.prompt_tokens;
+      used.completion_tokens += rewriting->usage.completion_tokens;
+    }
+    return used;
+  }
+
+ private:
+  ReplyUsage answer_usage() const {
     if (reuse) return {.embedding_tokens = reuse->embedding_tokens};
     if (layer == CacheLayer::kQuery || cache == CacheStatus::kCoalesced) return {};
     const auto generated = answer->author ? answer->author->usage : model::GenerationUsage();

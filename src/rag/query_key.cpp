@@ -32,7 +32,9 @@ void add_search(Hasher& hasher, const QueryRequest& request, store::Generation g
   hasher.add(request.collection.tenant).add(request.collection.name);
   hasher.add(generation.epoch).add(generation.seq).add(generation.nonce);
   std::string buffer;
-  hasher.add(normalise_query(request.query, buffer)).add(request.top_k).add(request.filter_json);
+  hasher.add(normalise_query(request.searched(), buffer))
+      .add(request.top_k)
+      .add(request.filter_json);
   hasher.add(bytes_of(config.retrieval));
 }
 
@@ -127,6 +129,7 @@ Hash128 query_key(const QueryRequest& request, store::Generation generation,
   Hasher hasher;
   add_search(hasher, request, generation, config);
   hasher.add(static_cast<std::uint64_t>(request.mode)).add(bytes_of(config.answer));
+  if (!request.search.empty()) hasher.add(request.query);
   if (request.conversation) add_conversation(hasher, *request.conversation);
   return hasher.finish();
 }

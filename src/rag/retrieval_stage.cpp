@@ -15,7 +15,7 @@ store::SearchRequest search_request(const QueryRequest& request, const Retrieval
   store::SearchRequest search;
   search.collection = request.collection;
   const bool dense_only = config.mode == RetrievalMode::kDense && !query_vector.empty();
-  if (!dense_only) search.query_text = lexical_query(request.query);
+  if (!dense_only) search.query_text = lexical_query(request.searched());
   search.query_vector = std::move(query_vector);
   search.filter = request.filter;
   search.candidates = std::max(config.candidates, request.top_k);

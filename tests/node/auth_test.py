@@ -32,6 +32,9 @@ EVERY_ROUTE = [
     ("POST", "/v1/collections", {"name": "c"}),
     ("GET", "/v1/collections/c", None),
     ("DELETE", "/v1/collections/c", None),
+    ("POST", "/v1/sessions", {}),
+    ("GET", "/v1/sessions/s", None),
+    ("DELETE", "/v1/sessions/s", None),
     ("GET", "/admin/cache", None),
     ("DELETE", "/admin/cache", None),
     ("POST", "/admin/cache/warm", {"queries": [QUESTION]}),
@@ -129,17 +132,24 @@ class SharedSecret(TemporaryFolderTest):
         self.assertEqual(acme.post("/v1/documents", {"documents": list(HANDBOOK)}).status, 200)
         self.assertEqual(acme.post("/v1/collections", {"name": "secret"}).status, 201)
         identifier = acme.get("/v1/documents").json["documents"][0]["id"]
+        session = acme.post("/v1/sessions", {}).json["id"]
         same = {"x-request-id": "same"}
         for method, known, unknown, body in (
             ("GET", f"/v1/documents/{identifier}", "/v1/documents/unknown", None),
             ("DELETE", f"/v1/documents/{identifier}", "/v1/documents/unknown", None),
             ("GET", "/v1/collections/secret", "/v1/collections/unknown", None),
             ("DELETE", "/v1/collections/secret", "/v1/collections/unknown", None),
+            ("GET", f"/v1/sessions/{session}", "/v1/sessions/unknown", None),
+            ("DELETE", f"/v1/sessions/{session}", "/v1/sessions/unknown", None),
             ("GET", "/v1/documents?collection=secret", "/v1/documents?collection=unknown", None),
         ):
             theirs, nobodys = (other.ask(method, path, body, **same) for path in (known, unknown))
             self.assertEqual(theirs.status, 404, known)
             self.assertEqual(theirs.body, nobodys.body)
+        for keep_in in ("store", "token"):
+            known = acme.post("/v1/sessions", {"keep_in": keep_in}).json["id"]
+            ask = [other.ask("POST", "/v1/query", {"query": QUESTION, "session_id": each}, **same) for each in (known, "x")]
+            self.assertEqual((ask[0].status, ask[0].body), (404, ask[1].body))
         for collection in ("default", "secret"):
             asked = {"query": QUESTION, "collection": collection}
             self.assertEqual(other.post("/v1/query", asked).status, 404)

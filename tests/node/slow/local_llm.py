@@ -66,6 +66,19 @@ class LocalLlm(TemporaryFolderTest):
         self.assertEqual((again["cache"]["status"], again["answer"]), ("hit", reply["answer"]))
         node.stop()
 
+    def test_it_rewrites_follow_up_questions(self):
+        node = self.start_local()
+        session = node.post("/v1/sessions", {}).json["id"]
+        node.query("When was the lighthouse built?", session_id=session)
+        reply = node.query("And how many steps does it have?", session_id=session).json
+        self.assertEqual(reply["session"]["rewritten_by"], "model")
+        self.assertRegex(reply["session"]["search"], "(?i)lighthouse")
+        self.assertRegex(reply["session"]["search"], "(?i)steps")
+        self.assertEqual(reply["sources"][0]["document_id"], "lighthouse")
+        again = node.query(reply["session"]["search"]).json
+        self.assertEqual(again["cache"]["status"], "hit")
+        node.stop()
+
     def test_killed_it_is_started_again_and_meanwhile_the_passages_are_the_answer(self):
         node = self.start_local()
         first = self.child(node)
