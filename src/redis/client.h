@@ -12,7 +12,8 @@
 //   kUpstream          the connection broke under way, what came is not RESP or too large, or the
 //                      server refused this command (WRONGTYPE, OOM, READONLY, NOPERM, …)
 //   kDeadlineExceeded  neither a connection nor an answer within `timeout`, or by `deadline`
-//   kOverloaded        more than `max_waiting` commands wait for a connection
+//   kOverloaded        more than `max_waiting` commands wait for a connection, or other servers
+//                      kept all that there may be until then
 //   kTooLarge          the command is larger than `max_command`
 //   kMalformedRequest  the command may not share a connection (command.h)
 //   kClientClosed      the awaiting coroutine was cancelled

@@ -11,6 +11,13 @@ void ConnectionPool::limit(std::size_t max_connections) {
   for (const auto& connection : std::vector(connections_)) on_idle(*connection);
 }
 
+void ConnectionPool::close_idle() {
+  const Error unused{ErrorCode::kUnavailable, "the connection to Redis is not needed", {}};
+  for (const auto& connection : std::vector(connections_)) {
+    if (connection->idle()) connection->close(unused);
+  }
+}
+
 void ConnectionPool::submit(const RequestPtr& request) {
   auto& counts = shared_->counts;
   request->pool = weak_from_this();
@@ -95,8 +102,10 @@ bool ConnectionPool::any(Connection::State state) const {
 }
 
 void ConnectionPool::connect_another() {
-  if (connections_.size() >= max_connections_ || any(Connection::State::kConnecting)) return;
+  const std::size_t most = std::max<std::size_t>(1, max_connections_); // a request waits
+  if (connections_.size() >= most || any(Connection::State::kConnecting)) return;
   if (!shared_->take_connection()) {
+    on_full_();
     const auto now = shared_->clock.now();
     return arm(now + kLookAgain, now);
   }
@@ -141,7 +150,9 @@ void ConnectionPool::on_timer() {
       return false;
     }
     request->done.deliver(
-        fail(ErrorCode::kDeadlineExceeded, "no connection to Redis became free in time"));
+        connections_.empty()
+            ? fail(ErrorCode::kOverloaded, "there are as many connections to Redis as there may be")
+            : fail(ErrorCode::kDeadlineExceeded, "no connection to Redis became free in time"));
     return true;
   };
   shared_->counts.waiting -= std::erase_if(waiting_, overdue);

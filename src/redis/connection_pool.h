@@ -5,8 +5,11 @@
 // and one write. When none has room it waits, in order, and another connection is made: one at a
 // time, so that a server that struggles is not stormed, and up to the pool's bound. Should that
 // fail while no other connection works, all that wait fail with the same error; the next request
-// tries again. While all servers together have as many connections as they may, which happens only
-// until a server that is no more has given back its own, the pool looks again every kLookAgain.
+// tries again. While all servers together have as many connections as they may, the pool says so
+// (`on_full`), and looks again every kLookAgain.
+//
+// With a bound of 0 there is a connection only while a request waits for one or is under way: it
+// was on its way here when the connections to its server became another loop's.
 //
 // One timer looks after all requests of the pool. It is set to the earliest moment at which one can
 // be overdue and, when it fires, looks at all of them; most are answered long before, and setting
@@ -18,6 +21,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -29,15 +33,19 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
  public:
   static constexpr std::chrono::milliseconds kLookAgain{1};
 
+  // `on_full`: it needs a connection, and there are as many as there may be.
   ConnectionPool(std::shared_ptr<ClientShared> shared, ServerPtr server,
-                 const Stream::Executor& executor)
+                 const Stream::Executor& executor, std::function<void()> on_full)
       : shared_(std::move(shared)),
         server_(std::move(server)),
         executor_(executor),
+        on_full_(std::move(on_full)),
         timer_(executor) {}
 
   // How many connections there may be from now on; those beyond are closed when nobody waits.
   void limit(std::size_t max_connections);
+  // Closes those on which nothing is under way.
+  void close_idle();
   const Server& server() const { return *server_; }
   bool empty() const { return connections_.empty() && waiting_.empty(); }
 
@@ -67,6 +75,7 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   const std::shared_ptr<ClientShared> shared_;
   const ServerPtr server_;
   const Stream::Executor executor_;
+  const std::function<void()> on_full_;
   std::size_t max_connections_ = 0;
   std::vector<std::shared_ptr<Connection>> connections_;
   std::deque<RequestPtr> waiting_;

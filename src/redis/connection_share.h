@@ -23,9 +23,10 @@ struct ConnectionShare {
 
   // Which loop has the connections for the commands of that one.
   std::size_t home_of(std::size_t loop) const { return (first_loop + loop % loops) % all_loops; }
-  // How many connections a home has.
+  // How many connections a loop has: a home some, any other none.
   std::size_t on(std::size_t home) const {
     const std::size_t rank = (home + all_loops - first_loop) % all_loops;
+    if (rank >= loops) return 0;
     return connections / loops + (rank < connections % loops ? 1 : 0);
   }
 };

@@ -17,7 +17,7 @@ std::vector<std::vector<std::size_t>> table(std::size_t shares, std::size_t max_
       const std::size_t home = mine.home_of(loop);
       EXPECT_LT(home, loops);
       EXPECT_GE(mine.on(home), 1u);
-      of[share][home] = mine.on(home);
+      of[share][loop] = mine.on(loop);
     }
   }
   return of;
@@ -45,6 +45,10 @@ TEST(RedisConnectionShare, TheBoundIsExactOverAllServersAndLoops) {
       }
     }
   }
+}
+
+TEST(RedisConnectionShare, ALoopThatIsNoHomeHasNone) {
+  EXPECT_EQ(table(3, 3, 2), (std::vector<std::vector<std::size_t>>{{1, 0}, {0, 1}, {1, 0}}));
 }
 
 TEST(RedisConnectionShare, EachServerHasOneAtLeast) {

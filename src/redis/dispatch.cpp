@@ -53,22 +53,36 @@ std::shared_ptr<Dispatch> Dispatch::create(std::shared_ptr<ClientShared> shared,
   auto adapt = [weak = std::weak_ptr(made)] {
     if (const auto dispatch = weak.lock()) dispatch->adapt();
   };
+  auto make_room = [weak = std::weak_ptr(made)] {
+    if (const auto dispatch = weak.lock()) dispatch->make_room();
+  };
+  for (std::size_t i = 0; i < loops.size(); ++i) {
+    made->pools_.push_back(
+        std::make_shared<LoopPools>(made->shared_, loops.executor(i), i, loops.size(), make_room));
+  }
   made->discovery_ = std::make_shared<Discovery>(made->shared_, loops, std::move(adapt));
   return made;
 }
 
 Dispatch::Dispatch(std::shared_ptr<ClientShared> shared, net::EventLoops& loops)
-    : shared_(std::move(shared)), loops_(loops) {
-  for (std::size_t i = 0; i < loops.size(); ++i) {
-    pools_.push_back(std::make_shared<LoopPools>(shared_, loops.executor(i), i, loops.size()));
-  }
-}
+    : shared_(std::move(shared)), loops_(loops) {}
 
 void Dispatch::adapt() {
   const std::size_t shares = shared_->servers.topology()->shares();
   shared_->max_open = std::max(shared_->config.max_connections, shares);
   for (std::size_t i = 0; i < pools_.size(); ++i) {
     loops_.post(i, [pools = pools_[i]] { pools->adapt(); });
+  }
+}
+
+void Dispatch::make_room() {
+  std::size_t none = 0;
+  if (!making_room_.compare_exchange_strong(none, pools_.size())) return;
+  for (std::size_t i = 0; i < pools_.size(); ++i) {
+    loops_.post(i, [self = shared_from_this(), i] {
+      self->pools_[i]->make_room();
+      --self->making_room_;
+    });
   }
 }
 

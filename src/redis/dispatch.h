@@ -64,6 +64,8 @@ class Dispatch : public std::enable_shared_from_this<Dispatch> {
   Dispatch(std::shared_ptr<ClientShared> shared, net::EventLoops& loops);
 
   void adapt();
+  // There are as many connections as there may be, and some pool needs one.
+  void make_room();
   void count(const Server& server, const Result<Replies>& replies);
   void count_failure(const Error& error);
   void log_refusal(const Reply& refusal);
@@ -73,6 +75,7 @@ class Dispatch : public std::enable_shared_from_this<Dispatch> {
   std::vector<std::shared_ptr<LoopPools>> pools_; // by loop
   std::shared_ptr<Discovery> discovery_;
   std::atomic<std::size_t> turn_ = 0;
+  std::atomic<std::size_t> making_room_ = 0; // on so many loops
 };
 
 } // namespace raglan::redis

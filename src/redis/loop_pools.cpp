@@ -7,7 +7,7 @@ namespace raglan::redis {
 void LoopPools::submit(const ServerPtr& server, const RequestPtr& request) {
   auto& pool = pools_[server.get()];
   if (pool == nullptr) {
-    pool = std::make_shared<ConnectionPool>(shared_, server, executor_);
+    pool = std::make_shared<ConnectionPool>(shared_, server, executor_, on_full_);
     limit(*pool, *shared_->servers.topology());
   }
   const auto kept = pool; // it must not go while it is at work
@@ -21,6 +21,15 @@ void LoopPools::adapt() {
   std::erase_if(pools_, [](const auto& each) {
     return !each.second->server().listed && each.second->empty();
   });
+}
+
+void LoopPools::make_room() {
+  if (shared_->closed) return;
+  const TopologyPtr topology = shared_->servers.topology();
+  for (const auto& [server, pool] : pools_) {
+    limit(*pool, *topology);
+    if (!topology->has(*server)) pool->close_idle();
+  }
 }
 
 void LoopPools::abort() {

@@ -32,6 +32,9 @@ struct Topology {
   std::size_t uncovered() const {
     return static_cast<std::size_t>(std::ranges::count(owners, SlotMap::kNobody));
   }
+  bool has(const Server& server) const {
+    return std::ranges::find(servers, &server, &ServerPtr::get) != servers.end();
+  }
   // Among how many servers connections are divided. In a cluster there is room for one more: what
   // is just getting its first slot is asked (ASK), and not in the map yet.
   std::size_t shares() const { return servers.size() + (clustered() ? 1 : 0); }

@@ -4,7 +4,7 @@
 #include <mutex>
 
 #include "client_fixture.h"
-#include "fake_server.h"
+#include "fake_cluster.h"
 
 namespace raglan::redis {
 namespace {
@@ -14,51 +14,19 @@ using http::RawServer;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-using Words = std::vector<std::string>;
-
-std::string bulk(std::string_view text) {
-  return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
-}
-
-// A server of a cluster whose slots are all those of `owner`.
-RawServer::Script member(std::function<std::uint16_t()> owner,
-                         std::function<std::string(const Words&)> answer) {
-  return [owner, answer](RawPeer& peer) {
-    FakeConnection connection(peer);
-    for (auto words = connection.read_command(); !words.empty();
-         words = connection.read_command()) {
-      if (words[0] == "CLIENT") {
-        peer.send("+OK\r\n");
-      } else if (words[0] == "CLUSTER") {
-        peer.send("*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:" +
-                  std::to_string(owner()) + "\r\n");
-      } else {
-        peer.send(answer(words));
-      }
-    }
-  };
-}
-
 class RedisRedirects : public RedisTest {
  protected:
-  static std::string url(const RawServer& server) {
-    return "redis+cluster://127.0.0.1:" + std::to_string(server.port());
-  }
-  static std::string there(std::string_view word, const RawServer& server) {
-    return "-" + std::string(word) + " 1 127.0.0.1:" + std::to_string(server.port()) + "\r\n";
-  }
+  FakeMap map_;
 };
 
 TEST_F(RedisRedirects, MovedIsFollowedAndHasTheMapReadAnew) {
-  std::atomic<std::uint16_t> owner = 0;
-  const auto owned = [&] { return owner.load(); };
-  RawServer next(member(owned, [](const Words& words) { return bulk("next " + words[1]); }));
-  RawServer first(member(owned, [&](const Words&) { return there("MOVED", next); }));
-  owner = first.port();
-  connect(patient(url(first)));
+  RawServer next(member(map_, [](const Words& words) { return bulk("next " + words[1]); }));
+  RawServer first(member(map_, [&](const Words&) { return there("MOVED", next); }));
+  map_.set({first.port()});
+  connect(patient(cluster_url(first)));
   EXPECT_EQ(run(Command("GET", "one"))->string(), "next one");
   EXPECT_EQ(client().stats().redirected, 1u);
-  owner = next.port();
+  map_.set({next.port()});
   EXPECT_TRUE(eventually([&] {
     EXPECT_EQ(run(Command("GET", "two"))->string(), "next two");
     return client().stats().topologies == 2;
@@ -75,18 +43,16 @@ TEST_F(RedisRedirects, MovedIsFollowedAndHasTheMapReadAnew) {
 TEST_F(RedisRedirects, AskIsFollowedBehindAskingForThatCommandAlone) {
   std::vector<std::string> heard;
   std::mutex mutex;
-  std::atomic<std::uint16_t> owner = 0;
-  const auto owned = [&] { return owner.load(); };
-  RawServer importing(member(owned, [&](const Words& words) {
+  RawServer importing(member(map_, [&](const Words& words) {
     const std::lock_guard lock(mutex);
     heard.push_back(words[0]);
     return words[0] == "ASKING" ? "+OK\r\n" : bulk("importing " + words[1]);
   }));
-  RawServer first(member(owned, [&](const Words& words) {
+  RawServer first(member(map_, [&](const Words& words) {
     return words[1].starts_with("moved") ? there("ASK", importing) : bulk("first " + words[1]);
   }));
-  owner = first.port();
-  connect(patient(url(first)));
+  map_.set({first.port()});
+  connect(patient(cluster_url(first)));
   std::vector<Command> commands;
   for (const auto* key : {"a", "moved1", "b", "moved2"}) commands.emplace_back("GET", key);
   const auto replies = start(client().pipeline(std::move(commands), {})).get();
@@ -99,31 +65,26 @@ TEST_F(RedisRedirects, AskIsFollowedBehindAskingForThatCommandAlone) {
 }
 
 TEST_F(RedisRedirects, TryAgainIsTriedAgain) {
-  std::atomic<std::uint16_t> owner = 0;
   std::atomic<int> times = 0;
-  RawServer server(member([&] { return owner.load(); },
-                          [&](const Words&) {
-                            return ++times < 3 ? std::string("-TRYAGAIN Multiple keys request\r\n")
-                                               : bulk("there");
-                          }));
-  owner = server.port();
-  connect(patient(url(server)));
+  RawServer server(member(map_, [&](const Words&) {
+    return ++times < 3 ? std::string("-TRYAGAIN Multiple keys request\r\n") : bulk("there");
+  }));
+  map_.set({server.port()});
+  connect(patient(cluster_url(server)));
   EXPECT_EQ(run(Command("GET", "key"))->string(), "there");
   EXPECT_EQ(times, 3);
 }
 
 TEST_F(RedisRedirects, ACommandIsNotSentToAndFroForEver) {
-  std::atomic<std::uint16_t> owner = 0;
   std::atomic<int> times = 0;
   RawServer* self = nullptr;
-  RawServer server(member([&] { return owner.load(); },
-                          [&](const Words&) {
-                            ++times;
-                            return there("MOVED", *self);
-                          }));
+  RawServer server(member(map_, [&](const Words&) {
+    ++times;
+    return there("MOVED", *self);
+  }));
   self = &server;
-  owner = server.port();
-  connect(patient(url(server)));
+  map_.set({server.port()});
+  connect(patient(cluster_url(server)));
   const auto reply = run(Command("GET", "key"));
   ASSERT_EQ(code_of(reply), ErrorCode::kUpstream);
   EXPECT_THAT(reply.error().message, HasSubstr("elsewhere"));
@@ -139,7 +100,7 @@ TEST_F(RedisRedirects, AServerThatIsInNoClusterIsSaidToBeNone) {
     peer.send("-ERR This instance has cluster support disabled\r\n");
     peer.wait_for_close();
   });
-  connect(patient(url(server)));
+  connect(patient(cluster_url(server)));
   const auto reply = run(Command("GET", "key"));
   ASSERT_EQ(code_of(reply), ErrorCode::kUnavailable);
   EXPECT_THAT(reply.error().message, HasSubstr("CLUSTER SLOTS was refused: ERR"));
@@ -147,24 +108,20 @@ TEST_F(RedisRedirects, AServerThatIsInNoClusterIsSaidToBeNone) {
 }
 
 TEST_F(RedisRedirects, AClusterThatIsDownIsUnavailableAndAskedForItsMap) {
-  std::atomic<std::uint16_t> owner = 0;
-  RawServer server(
-      member([&] { return owner.load(); },
-             [](const Words&) { return std::string("-CLUSTERDOWN The cluster is down\r\n"); }));
-  owner = server.port();
-  connect(patient(url(server)));
+  RawServer server(member(
+      map_, [](const Words&) { return std::string("-CLUSTERDOWN The cluster is down\r\n"); }));
+  map_.set({server.port()});
+  connect(patient(cluster_url(server)));
   EXPECT_EQ(code_of(run(Command("GET", "key"))), ErrorCode::kUnavailable);
   EXPECT_TRUE(eventually([&] { return client().stats().refreshes == 2; }));
   EXPECT_EQ(client().stats().topologies, 1u) << "it is the same";
 }
 
 TEST_F(RedisRedirects, TheMapIsAskedForOncePerPauseHoweverMuchIsRedirected) {
-  std::atomic<std::uint16_t> owner = 0;
-  const auto owned = [&] { return owner.load(); };
-  RawServer next(member(owned, [](const Words&) { return bulk("next"); }));
-  RawServer first(member(owned, [&](const Words&) { return there("MOVED", next); }));
-  owner = first.port();
-  connect(patient(url(first)));
+  RawServer next(member(map_, [](const Words&) { return bulk("next"); }));
+  RawServer first(member(map_, [&](const Words&) { return there("MOVED", next); }));
+  map_.set({first.port()});
+  connect(patient(cluster_url(first)));
   const auto began = SystemClock::instance().now();
   std::size_t asked = 0;
   while (client().stats().refreshes < 3) {
