@@ -48,7 +48,8 @@ std::optional<Counted> parse_counted(std::string_view text) {
 // The number of the last purge this node knows of. Belongs to the subscriber's loop.
 class PurgeFollower::Count : public std::enable_shared_from_this<Count> {
  public:
-  Count(redis::Client& client, Events events) : client_(client), events_(std::move(events)) {}
+  Count(redis::Client& client, Events events, Timing timing)
+      : client_(client), events_(std::move(events)), timing_(timing) {}
 
   void on_message(std::string_view text) {
     const auto counted = parse_counted(text);
@@ -61,41 +62,50 @@ class PurgeFollower::Count : public std::enable_shared_from_this<Count> {
     if (auto purge = parse_purge(counted->purge)) events_.on_purge(std::move(*purge));
   }
 
-  // That Redis does not say the number says nothing of purges: it is asked until it does.
+  // From when the subscription stands until it stands anew. That Redis does not say the number says
+  // nothing of purges: it is asked again.
   net::Task<void> compare() {
     const auto self = shared_from_this();
     const std::uint64_t round = ++round_;
-    while (!closed_ && round == round_) {
+    const auto over = [&] { return closed_ || round != round_; };
+    for (bool first = true; !over();) {
+      const auto before = known_;
       redis::Command get("GET", client_.name(kPurgeCountKey));
       auto reply = co_await client_.command(std::move(get), Deadline());
-      if (closed_ || round != round_) co_return;
+      if (over()) co_return;
       if (reply) {
         const auto text = reply->string();
         const auto there = text ? parse_count(*text) : 0;
-        const bool missed = !known_ || there != known_;
-        known_ = there;
-        if (missed) events_.on_missed();
-        co_return;
+        // A message that comes meanwhile has the number before it, and tells by itself.
+        const bool differs = known_ == before && (!known_ || there != known_);
+        if (differs && !first && !co_await net::pause(timing_.on_its_way)) co_return;
+        if (over()) co_return;
+        if (differs && known_ == before) {
+          known_ = there;
+          events_.on_missed();
+        }
+        first = false;
       }
-      if (!co_await net::pause(kAskAgain)) co_return;
+      if (!co_await net::pause(reply ? timing_.compare_every : kAskAgain)) co_return;
     }
   }
 
   void close() { closed_ = true; }
 
  private:
-  static constexpr std::chrono::seconds kAskAgain{1};
+  static constexpr std::chrono::milliseconds kAskAgain{1'000};
 
   redis::Client& client_;
   const Events events_;
+  const Timing timing_;
   std::optional<std::uint64_t> known_;
   std::uint64_t round_ = 0; // of `compare`: the latest alone goes on
   std::atomic<bool> closed_ = false;
 };
 
 PurgeFollower::PurgeFollower(redis::Client& client, redis::SubscriberConfig config, Events events,
-                             net::EventLoops& loops, std::size_t loop)
-    : count_(std::make_shared<Count>(client, std::move(events))),
+                             net::EventLoops& loops, std::size_t loop, Timing timing)
+    : count_(std::make_shared<Count>(client, std::move(events), timing)),
       subscriber_(
           client, config, {client.name(kPurgeChannel)},
           {.on_subscribed = [count = count_,

@@ -21,9 +21,10 @@
 //
 // With sentinels it listens at the master. A cluster passes messages on to all its servers; here it
 // listens at the one that has the slot of the first channel, so that what a script publishes beside
-// a key of that slot (with a hash tag) needs no passing on, which may fail unseen; and at any other
-// when that one cannot be reached. When the server that it listens at is no master any more, it is
-// left within a ping_interval after the client knows, and another one found.
+// a key of that slot (with a hash tag) needs no passing on, which may fail unseen. While that one
+// cannot be reached it listens at any other, and goes on to it afterwards, or when the slot is
+// moved, but stays anywhere for ten ping_intervals at least. When the server that it listens at is
+// no master any more, it is left within a ping_interval after the client knows.
 //
 // It does not ask the client's breaker, and does not report to it: nobody waits for it.
 //

@@ -69,6 +69,7 @@ net::Task<> Subscription::run(std::shared_ptr<Subscription> self) {
 
 net::Task<> Subscription::listen() {
   confirmed_ = 0;
+  pings_ = 0;
   heard_ = true;
   alive_ = false;
   writing_ = true;
@@ -129,11 +130,19 @@ void Subscription::watch() {
         const auto self = weak.lock();
         // Meanwhile there may be another connection, with a watch of its own.
         if (stopped || self == nullptr || self->stopped_ || self->stream_ != stream) return;
-        if (!self->heard_ || !self->server_->listed) return stream->close(); // ends its reading
+        const bool leave = !self->heard_ || !self->server_->listed || self->belongs_elsewhere();
+        if (leave) return stream->close(); // ends its reading
         self->heard_ = false;
         self->ping();
         self->watch();
       });
+}
+
+bool Subscription::belongs_elsewhere() {
+  if (++pings_ < kStayPings) return false;
+  const ServerPtr owner = shared_->servers.topology()->owner_of(channels_.front());
+  if (owner == nullptr || owner == server_ || !owner->reachable) return false;
+  return owner->breaker.status(shared_->clock.now()).state == policy::BreakerState::kClosed;
 }
 
 void Subscription::ping() {

@@ -30,14 +30,20 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   SubscriberStats stats() const;
 
  private:
+  static constexpr std::size_t kStayPings = 10;
+
   static net::Task<> run(std::shared_ptr<Subscription> self);
   // Until the connection is lost.
   net::Task<> listen();
-  // Which server to listen at.
+  // Which server to listen at: the first time since one was heard, that of the channel's slot.
   ServerPtr choose(const Topology& topology);
   // False when the reply makes no sense here.
   bool take(const Reply& reply);
   void watch();
+  // Whether the channel's slot is another server's, which seems to be well. Asked once a ping: not
+  // before kStayPings of them, so that who cannot be reached from here alone is not tried all the
+  // time.
+  bool belongs_elsewhere();
   void ping();
 
   const std::shared_ptr<Dispatch> dispatch_;
@@ -51,6 +57,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   boost::asio::steady_timer ping_timer_;
   boost::asio::steady_timer backoff_timer_;
   std::size_t confirmed_ = 0; // channels
+  std::size_t pings_ = 0;     // since the connection was made
   std::size_t tries_ = 0;     // since something was heard
   bool heard_ = false;        // something since the last PING
   bool alive_ = false;        // something since the subscription stood

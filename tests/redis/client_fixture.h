@@ -23,6 +23,14 @@ inline ClientConfig patient(const std::string& url) {
   return config;
 }
 
+// As an installation has it, but for a breaker that is soon tried again.
+inline ClientConfig with_failover(const std::string& url) {
+  auto config = patient(url);
+  config.timeout = milliseconds(500);
+  config.breaker.recovery_timeout = milliseconds(100);
+  return config;
+}
+
 inline Deadline within(Duration patience) {
   return Deadline::after(patience, SystemClock::instance().now());
 }

@@ -10,14 +10,16 @@ namespace raglan::redis {
 
 class ClusterDeployment {
  public:
-  // servers[0..2] are the masters at first, servers[3..5] their replicas.
-  ClusterDeployment() {
+  // servers[0..2] are the masters at first, servers[3..5] their replicas. `full_coverage`: "yes",
+  // and none serves anybody while a slot is nobody's.
+  explicit ClusterDeployment(std::string_view full_coverage = "no") {
     constexpr std::size_t kMasters = 3;
     for (std::size_t i = 0; i < 2 * kMasters; ++i) {
       bus_.push_back(free_port());
       servers.push_back(std::make_unique<TcpServer>(std::vector<std::string>{
           "cluster-enabled yes", "cluster-node-timeout 2000",
-          "cluster-port " + std::to_string(bus_[i]), "cluster-require-full-coverage no",
+          "cluster-port " + std::to_string(bus_[i]),
+          "cluster-require-full-coverage " + std::string(full_coverage),
           "cluster-replica-validity-factor 0", "cluster-allow-replica-migration no"}));
     }
     for (std::size_t i = 0; i < servers.size(); ++i) {

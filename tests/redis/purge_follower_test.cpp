@@ -17,7 +17,7 @@ using testing::ElementsAre;
 class PurgeFollowerTest : public redis::RedisTest {
  protected:
   void follow() { follow(patient(server_.url())); }
-  void follow(const redis::ClientConfig& config_of_client) {
+  void follow(const redis::ClientConfig& config_of_client, PurgeFollower::Timing timing = {}) {
     connect(config_of_client);
     tier_.emplace(client(), SharedTier::Config{.name = "query", .keep = std::chrono::minutes(1)});
     PurgeFollower::Events events{
@@ -26,7 +26,7 @@ class PurgeFollowerTest : public redis::RedisTest {
     };
     redis::SubscriberConfig config;
     config.backoff = {std::chrono::milliseconds(1), std::chrono::milliseconds(20)};
-    follower_.emplace(client(), config, std::move(events), loops_, 1);
+    follower_.emplace(client(), config, std::move(events), loops_, 1, timing);
   }
   void purge(Scope scope) {
     EXPECT_TRUE(start(tier_->purge({.scope = scope}, Deadline())).get().has_value());
@@ -78,6 +78,26 @@ TEST_F(PurgeFollowerTest, AGapInWhichSomebodyPurgedIsTold) {
   EXPECT_THAT(wait_for(3), ElementsAre("missed", "query:0000000000000001:*", "missed"));
   purge(2);
   EXPECT_EQ(wait_for(4).back(), "query:0000000000000002:*");
+}
+
+TEST_F(PurgeFollowerTest, APurgeThatIsLostOnTheWayIsToldSoon) {
+  follow(patient(server_.url()),
+         {.compare_every = milliseconds(20), .on_its_way = milliseconds(20)});
+  wait_for(1);
+  // As another node does, and what it publishes gets lost.
+  EXPECT_TRUE(run(Command("INCR", client().name(kPurgeCountKey))));
+  EXPECT_THAT(wait_for(2), ElementsAre("missed", "missed"));
+  EXPECT_TRUE(run(Command("INCR", client().name(kPurgeCountKey))));
+  EXPECT_THAT(wait_for(3), ElementsAre("missed", "missed", "missed"));
+}
+
+TEST_F(PurgeFollowerTest, APurgeThatIsOnItsWayIsNotLost) {
+  follow(patient(server_.url()),
+         {.compare_every = milliseconds(1), .on_its_way = std::chrono::seconds(10)});
+  wait_for(1);
+  constexpr std::size_t kPurges = 200;
+  for (std::size_t i = 0; i < kPurges; ++i) purge(i);
+  EXPECT_EQ(std::ranges::count(wait_for(1 + kPurges), "missed"), 1);
 }
 
 TEST_F(PurgeFollowerTest, ARedisThatIsFullPassesPurgesOnUncounted) {

@@ -15,16 +15,6 @@ using http::RawPeer;
 using http::RawServer;
 using testing::HasSubstr;
 
-constexpr milliseconds kTimeout(500);
-
-// As an installation has it, but for a breaker that is soon tried again.
-ClientConfig with_failover(const std::string& url) {
-  auto config = patient(url);
-  config.timeout = kTimeout;
-  config.breaker.recovery_timeout = milliseconds(100);
-  return config;
-}
-
 class RedisSentinel : public RedisTest {
  protected:
   // Waits up to a minute: electing another master takes the sentinels some seconds.
@@ -108,7 +98,7 @@ TEST_F(RedisSentinel, AMasterThatDiesIsReplacedAndSubscribersListenAtTheNext) {
     longest = std::max(longest, SystemClock::instance().now() - began);
     return reply.has_value();
   });
-  EXPECT_LT(longest, 3 * kTimeout) << "a miss costs the timeout at most";
+  EXPECT_LT(longest, 3 * with_failover("").timeout) << "a miss costs the timeout at most";
   EXPECT_EQ(role(), "master");
   EXPECT_NE(port_of_server(), std::to_string(deployment.servers[0]->port()));
   EXPECT_EQ(client().stats().breaker.state, policy::BreakerState::kClosed)
