@@ -47,10 +47,10 @@
 // TLS (rediss://) is at least 1.2, and verifies the certificate's chain and its name.
 //
 // Breaker (policy/circuit_breaker.h), one for each server: no connection, a broken one, nonsense
-// and timeouts are failures; so are LOADING, MASTERDOWN, CLUSTERDOWN. Any other refusal is neutral
-// (a read-only replica, or a Redis that is full, still answers with what it has), and so are a
-// caller that went away and a deadline that was nearer than `timeout`: the caller's, or what a
-// redirect left of it.
+// and timeouts are failures; so are LOADING, MASTERDOWN. Any other refusal is neutral (CLUSTERDOWN:
+// the server answered, and others are away; a read-only replica, or a Redis that is full, still
+// answers with what it has), and so are a caller that went away and a deadline that was nearer than
+// `timeout`: the caller's, or what a redirect left of it.
 //
 // Thread safety: `command` and `pipeline` are awaited on the loops given to `create`, any of them;
 // `stats` may be called from any thread. The destructor belongs to a thread that is not a loop's:

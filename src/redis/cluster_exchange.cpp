@@ -16,6 +16,7 @@ struct Open {
   std::size_t index = 0; // of the command
   ServerPtr server;      // that it goes to now
   bool asking = false;   // behind ASKING
+  bool nobodys = false;  // that server was only guessed
 };
 
 using Answers = std::vector<Result<Reply>>; // by command
@@ -23,7 +24,9 @@ using Answers = std::vector<Result<Reply>>; // by command
 std::vector<std::vector<Open>> by_server(std::vector<Open> open) {
   std::vector<std::vector<Open>> groups;
   for (Open& one : open) {
-    const auto same = [&](const auto& group) { return group.front().server == one.server; };
+    const auto same = [&](const auto& group) {
+      return group.front().server == one.server && group.front().nobodys == one.nobodys;
+    };
     auto group = std::ranges::find_if(groups, same);
     if (group == groups.end()) group = groups.emplace(groups.end());
     group->push_back(std::move(one));
@@ -103,8 +106,9 @@ net::Task<Result<Replies>> exchange_in_cluster(std::shared_ptr<Dispatch> dispatc
   for (std::size_t i = 0; i < commands.size(); ++i) {
     const auto key = commands[i].key();
     ServerPtr server = key ? topology->owner_of(*key) : nullptr;
+    const bool nobodys = key && server == nullptr;
     if (server == nullptr) server = dispatch->any_of(*topology);
-    round.open.push_back({.index = i, .server = std::move(server)});
+    round.open.push_back({.index = i, .server = std::move(server), .nobodys = nobodys});
   }
   Duration pause = kTryAgain;
   for (std::size_t redirects = 0; !round.open.empty() && redirects <= kMaxRedirects; ++redirects) {

@@ -2,10 +2,12 @@
 // says that it belongs. Internal to redis/.
 //
 // What goes to the same server goes in one piece, in the order given; the servers work at the same
-// time. Commands that were redirected (redirect.h) go out again together in the same way, at most
-// kMaxRedirects times, and all within one time limit. A redirected command was not carried out, so
-// none is twice. The order of commands that have one slot holds, except when some of them are
-// redirected: those come later.
+// time. A command whose slot is nobody's goes to any, apart from that server's own: it may have got
+// the slot meanwhile, or says CLUSTERDOWN, which says nothing of how it does its own. Commands that
+// were redirected (redirect.h) go out again together in the same way, at most kMaxRedirects times,
+// and all within one time limit. A redirected command was not carried out, so none is twice. The
+// order of commands that have one slot holds, except when some of them are redirected: those come
+// later.
 //
 // When some servers cannot be asked, their commands have an error reply of ours, of the word
 // CLIENT, and the others their replies; when none can, the result is an error.

@@ -15,12 +15,16 @@ bool is_one_of(const Reply& reply, const std::array<std::string_view, N>& words)
   return reply.is_error() && std::ranges::find(words, reply.error_word()) != words.end();
 }
 
+// Of says_cannot_serve, what speaks of this server.
+bool is_ill(const Reply& reply) {
+  static constexpr std::array<std::string_view, 2> kWords = {"LOADING", "MASTERDOWN"};
+  return is_one_of(reply, kWords);
+}
+
 } // namespace
 
 bool says_cannot_serve(const Reply& reply) {
-  static constexpr std::array<std::string_view, 3> kWords = {"LOADING", "MASTERDOWN",
-                                                             "CLUSTERDOWN"};
-  return is_one_of(reply, kWords);
+  return is_ill(reply) || reply.error_word() == "CLUSTERDOWN";
 }
 
 bool redirects(const Reply& reply, Mode mode) {
@@ -46,7 +50,7 @@ Outcome outcome_of(const Result<Replies>& replies, Mode mode, bool neutral_if_la
     if (code == ErrorCode::kDeadlineExceeded && neutral_if_late) return Outcome::kNeutral;
     return policy::outcome_of_error(code);
   }
-  if (std::ranges::any_of(*replies, says_cannot_serve)) return Outcome::kFailure;
+  if (std::ranges::any_of(*replies, is_ill)) return Outcome::kFailure;
   const auto refused = [mode](const Reply& reply) { return refuses(reply, mode); };
   return std::ranges::any_of(*replies, refused) ? Outcome::kNeutral : Outcome::kSuccess;
 }

@@ -29,9 +29,11 @@ TEST(RedisReplyMeaning, ARedirectIsAnAnswerOfAClusterAndARefusalElsewhere) {
 }
 
 TEST(RedisReplyMeaning, AServerThatCannotServeHasFailed) {
-  for (const auto* text : {"LOADING x", "MASTERDOWN x", "CLUSTERDOWN x"}) {
+  for (const auto* text : {"LOADING x", "MASTERDOWN x"}) {
     EXPECT_EQ(outcome(text, Mode::kCluster), Outcome::kFailure) << text;
   }
+  EXPECT_TRUE(says_cannot_serve(error("CLUSTERDOWN x")));
+  EXPECT_EQ(outcome("CLUSTERDOWN x", Mode::kCluster), Outcome::kNeutral) << "others are away";
   EXPECT_EQ(outcome("READONLY x", Mode::kSentinel), Outcome::kNeutral);
   EXPECT_EQ(outcome("NOSCRIPT x", Mode::kSentinel), Outcome::kSuccess);
 }

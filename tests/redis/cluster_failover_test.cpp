@@ -91,5 +91,32 @@ TEST_F(RedisClusterFailover, AMasterThatDiesCutsOffNobodyElseAndIsReplaced) {
   });
 }
 
+// The survivors say CLUSTERDOWN to everything until the replica has taken over.
+TEST_F(RedisClusterFailover, WithFullCoverageTheSurvivorsAreNotLeftAloneForIt) {
+  form("yes");
+  auto config = with_failover(cluster_->url());
+  config.breaker = {}; // a minute, when one opens
+  connect(config);
+  choose_victim();
+  for (const auto& key : others_) ASSERT_TRUE(run(Command("SET", key, "value")).has_value());
+  victim_->kill();
+  std::size_t down = 0;
+  await("the cluster is down", [&] {
+    for (const auto& key : others_) down += run(Command("GET", key)).has_value() ? 0 : 1;
+    return down >= 2 * config.breaker.failure_threshold;
+  });
+  await("it is whole again", [&] {
+    return std::ranges::all_of(cluster_->servers, [](const auto& server) {
+      return !server->runs() || server->says(Command("CLUSTER", "INFO"), "cluster_state:ok");
+    });
+  });
+  const auto whole = SystemClock::instance().now();
+  await("all answer", [&] {
+    return run(Command("SET", lost_, "after")).has_value() && get(others_[0]) == "value" &&
+           get(others_[1]) == "value";
+  });
+  EXPECT_LT(SystemClock::instance().now() - whole, config.breaker.recovery_timeout / 2);
+}
+
 } // namespace
 } // namespace raglan::redis

@@ -117,6 +117,41 @@ TEST_F(RedisRedirects, AClusterThatIsDownIsUnavailableAndAskedForItsMap) {
   EXPECT_EQ(client().stats().topologies, 1u) << "it is the same";
 }
 
+TEST_F(RedisRedirects, AClusterThatWasDownIsServedByAsSoonAsItIsUp) {
+  std::atomic<int> times = 0;
+  RawServer server(member(map_, [&](const Words&) {
+    return ++times <= 10 ? std::string("-CLUSTERDOWN The cluster is down\r\n") : bulk("up");
+  }));
+  map_.set({server.port()});
+  connect(patient(cluster_url(server)));
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(get("key"), "unavailable");
+  EXPECT_EQ(get("key"), "up");
+  EXPECT_EQ(client().stats().refused_by_breaker, 0u);
+}
+
+TEST_F(RedisRedirects, AServerIsNotBlamedForASlotThatIsNobodys) {
+  std::atomic<bool> loading = true;
+  const std::string nobodys = FakeMap::key_of(1, 2);
+  RawServer server(member(map_, [&](const Words& words) {
+    if (loading) return std::string("-LOADING Redis is loading the dataset in memory\r\n");
+    return words[1] == nobodys ? std::string("-CLUSTERDOWN Hash slot not served\r\n") : bulk("own");
+  }));
+  map_.set({server.port(), 0});
+  connect(patient(cluster_url(server)));
+  const std::string own = FakeMap::key_of(0, 2);
+  EXPECT_EQ(get(own), "unavailable");
+  EXPECT_EQ(client().stats().breaker.consecutive_failures, 1u);
+  loading = false;
+  std::vector<Command> commands;
+  for (const auto& key : {own, nobodys, own}) commands.emplace_back("GET", key);
+  const auto replies = start(client().pipeline(std::move(commands), {})).get();
+  ASSERT_TRUE(replies.has_value());
+  EXPECT_EQ((*replies)[0].string(), "own");
+  EXPECT_EQ((*replies)[1].error_word(), "CLUSTERDOWN");
+  EXPECT_EQ((*replies)[2].string(), "own");
+  EXPECT_EQ(client().stats().breaker.consecutive_failures, 0u) << "it did its own";
+}
+
 TEST_F(RedisRedirects, TheMapIsAskedForOncePerPauseHoweverMuchIsRedirected) {
   RawServer next(member(map_, [](const Words&) { return bulk("next"); }));
   RawServer first(member(map_, [&](const Words&) { return there("MOVED", next); }));
