@@ -35,7 +35,8 @@
 // one read, which costs a fraction of a round trip each. Up to `max_pipelined` commands are under
 // way on a connection before another is made: one slow reply holds up no more than those behind it.
 // What must not be shared (transactions, blocking commands) is refused. A connection that nobody
-// uses stays open until the server closes it.
+// uses stays open until the server closes it. One on which READONLY came is closed soon
+// (connection.h): the name of its server may lead to another by now.
 //
 // A command that is given up half-way, by the caller or at its time limit, never leaves its reply
 // to another: replies are matched in order, and its connection takes no more commands and is closed

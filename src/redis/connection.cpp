@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include "redis/connection_pool.h"
+#include "redis/reply_meaning.h"
 
 namespace raglan::redis {
 namespace {
@@ -39,6 +40,7 @@ net::Task<> Connection::run(std::shared_ptr<Connection> self) {
   if (self->state_ == State::kClosed) co_return;
   if (!result) co_return self->close(result.error());
   self->state_ = State::kReady;
+  self->ready_at_ = shared.clock.now();
   ++shared.counts.ready;
   shared.counts.opened.add();
   if (const auto pool = self->pool_.lock()) pool->on_ready();
@@ -102,6 +104,10 @@ Result<> Connection::deliver() {
 }
 
 void Connection::take(Reply reply) {
+  const bool anew = suggests_connecting_anew(reply, shared_->deployment.mode);
+  if (anew && state_ == State::kReady && shared_->clock.now() - ready_at_ >= kStay) {
+    state_ = State::kRetiring;
+  }
   Request& request = *requests_.front();
   request.replies.push_back(std::move(reply));
   if (request.replies.size() < request.commands) return;

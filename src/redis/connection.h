@@ -9,11 +9,15 @@
 // nonsense arrives, ends all its requests with the same error; none is sent again.
 //
 // A retiring connection takes no new requests; those that are under way still get their answers,
-// and when the last that somebody waits for has its own, it is closed.
+// and when the last that somebody waits for has its own, it is closed. A connection retires as well
+// when its server says that it may no longer be the one that its name leads to (READONLY), so that
+// the next one looks the name up again and asks who is there. Not within kStay: a server that says
+// so for good, a replica, is connected to so often at most.
 //
 // Thread safety: belongs to the loop of its pool.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -29,6 +33,8 @@ class ConnectionPool;
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   enum class State { kConnecting, kReady, kRetiring, kClosed };
+
+  static constexpr std::chrono::milliseconds kStay{500};
 
   // `pool` hears of every change, until it lets go of the connection. It has the right to one more
   // (ClientShared::take_connection), which the connection gives back when it is closed.
@@ -64,6 +70,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::weak_ptr<ConnectionPool> pool_;
   const std::shared_ptr<Stream> stream_;
   State state_ = State::kConnecting;
+  MonotonicTime ready_at_{};
   std::deque<RequestPtr> requests_; // written or to be written, in order
   std::size_t commands_ = 0;        // of requests_
   std::size_t awaited_ = 0;         // of requests_, those that somebody waits for

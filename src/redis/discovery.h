@@ -3,11 +3,12 @@
 //
 // It asks when the first command needs a server, and again when something was seen that says that
 // its answer may be out of date: a server that fails or cannot be reached, MOVED, CLUSTERDOWN,
-// READONLY. That is at most once every kPause, in the background: commands go on with what is
-// known, and fail where that is wrong. Sentinels are asked every kPeriod besides: a master that
-// they have given up may still answer those on its side of a cut network. (A subscription to their
-// +switch-master would need a connection to each of them all the time, to know the same seconds
-// earlier at best; where a failover matters, the commands themselves have failed.)
+// READONLY, with sentinels NOREPLICAS. That is at most once every kPause, in the background:
+// commands go on with what is known, and fail where that is wrong. Sentinels are asked every
+// kPeriod besides: a master that they have given up may still answer those on its side of a cut
+// network. (A subscription to their +switch-master would need a connection to each of them all the
+// time, to know the same seconds earlier at best; where a failover matters, the commands themselves
+// have failed.)
 //
 // Only the very first answer is waited for, by commands within their time limit, at most
 // `max_waiting` of them. Once asking has failed before anything was known, commands fail at once

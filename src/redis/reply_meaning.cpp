@@ -38,10 +38,18 @@ bool refuses(const Reply& reply, Mode mode) {
 
 bool suggests_change(const Reply& reply, Mode mode) {
   static constexpr std::array<std::string_view, 2> kWords = {"READONLY", "MASTERDOWN"};
-  if (mode == Mode::kCluster) {
-    return reply.error_word() == "MOVED" || reply.error_word() == "CLUSTERDOWN";
+  switch (mode) {
+    case Mode::kCluster:
+      return reply.error_word() == "MOVED" || reply.error_word() == "CLUSTERDOWN";
+    case Mode::kSentinel: // NOREPLICAS: a master that was cut off, and may have been replaced
+      return is_one_of(reply, kWords) || reply.error_word() == "NOREPLICAS";
+    case Mode::kStandalone: break;
   }
   return is_one_of(reply, kWords);
+}
+
+bool suggests_connecting_anew(const Reply& reply, Mode mode) {
+  return mode != Mode::kCluster && suggests_change(reply, mode);
 }
 
 Outcome outcome_of(const Result<Replies>& replies, Mode mode, bool neutral_if_late) {

@@ -19,6 +19,8 @@ bool redirects(const Reply& reply, Mode mode);
 bool refuses(const Reply& reply, Mode mode);
 // What is known of where the servers are may be wrong.
 bool suggests_change(const Reply& reply, Mode mode);
+// The server at the other end may no longer be the one that its name leads to.
+bool suggests_connecting_anew(const Reply& reply, Mode mode);
 
 // What came of a round trip, for the server's breaker. CLUSTERDOWN is neutral: a breaker that
 // opened for it would keep a healthy server away for longer than the cluster is down.

@@ -40,6 +40,10 @@ TEST(RedisReplyMeaning, AServerThatCannotServeHasFailed) {
 
 TEST(RedisReplyMeaning, WhatSaysThatTheServersAreOthers) {
   EXPECT_TRUE(suggests_change(error("READONLY x"), Mode::kSentinel));
+  EXPECT_TRUE(suggests_change(error("NOREPLICAS x"), Mode::kSentinel));
+  EXPECT_FALSE(suggests_change(error("NOREPLICAS x"), Mode::kStandalone));
+  EXPECT_TRUE(suggests_connecting_anew(error("READONLY x"), Mode::kStandalone));
+  EXPECT_FALSE(suggests_connecting_anew(error("MOVED 1 a:1"), Mode::kCluster));
   EXPECT_TRUE(suggests_change(error("MOVED 1 a:1"), Mode::kCluster));
   EXPECT_TRUE(suggests_change(error("CLUSTERDOWN x"), Mode::kCluster));
   EXPECT_FALSE(suggests_change(error("ASK 1 a:1"), Mode::kCluster)) << "the map stands";

@@ -1,10 +1,12 @@
 // Servers that are away, frozen, broken or talk nonsense: nobody waits longer than the timeout, the
 // breaker opens, and all is well again by itself.
+#include <atomic>
 #include <future>
 
 #include "client_fixture.h"
 #include "fake_server.h"
 #include "real_server.h"
+#include "redis/connection.h"
 
 namespace raglan::redis {
 namespace {
@@ -56,6 +58,43 @@ class RedisOutage : public RedisTest {
   }
   BreakerState state() { return client().stats().breaker.state; }
 };
+
+// As a managed endpoint does at a failover: the name stays, and the old server's connections, too.
+TEST_F(RedisOutage, AServerThatWasDemotedBehindItsNameIsLeft) {
+  std::atomic<bool> demoted = false;
+  RawServer endpoint([&](RawPeer& peer) {
+    const bool old = !demoted;
+    FakeConnection connection(peer);
+    for (auto words = connection.read_command(); !words.empty();
+         words = connection.read_command()) {
+      const bool refuses = words[0] == "SET" && old && demoted;
+      peer.send(refuses ? "-READONLY You can't write against a read only replica.\r\n" : "+OK\r\n");
+    }
+  });
+  connect(patient(redis_url(endpoint)));
+  for (const std::size_t loop : {0, 1}) EXPECT_TRUE(run(Command("SET", "key", "a"), loop));
+  demoted = true;
+  for (const std::size_t loop : {0, 1}) {
+    EXPECT_TRUE(eventually([&] { return run(Command("SET", "key", "b"), loop).has_value(); }));
+  }
+  EXPECT_EQ(endpoint.connections(), 4);
+  EXPECT_EQ(client().stats().breaker.state, BreakerState::kClosed);
+}
+
+TEST_F(RedisOutage, AReplicaForGoodIsNotConnectedToAllTheTime) {
+  RawServer replica([](RawPeer& peer) {
+    FakeConnection connection(peer);
+    connection.log_in();
+    for (auto words = connection.read_command(); !words.empty();
+         words = connection.read_command()) {
+      peer.send("-READONLY You can't write against a read only replica.\r\n");
+    }
+  });
+  connect(patient(redis_url(replica)));
+  const auto began = SystemClock::instance().now();
+  while (client().stats().opened < 3) EXPECT_FALSE(run(Command("SET", "key", "a")));
+  EXPECT_GE(SystemClock::instance().now() - began, 2 * Connection::kStay);
+}
 
 TEST_F(RedisOutage, RefusedIsUnavailableAndOpensTheBreaker) {
   connect(impatient("unix:///nonexistent/redis.sock"));

@@ -228,6 +228,36 @@ TEST_F(RedisSentinel, AMasterThatWasDemotedWithoutAWordIsLeft) {
   EXPECT_EQ(stats.idle + stats.in_use, 1u) << "that to the old master is closed";
 }
 
+// All sentinels announce one name, whoever is the master.
+TEST_F(RedisSentinel, AMasterThatIsReplacedBehindItsNameIsLeft) {
+  for (const std::string word : {"READONLY", "NOREPLICAS"}) {
+    std::atomic<bool> replaced = false;
+    RawServer name([&](RawPeer& peer) {
+      const bool old = !replaced;
+      FakeConnection connection(peer);
+      for (auto words = connection.read_command(); !words.empty();
+           words = connection.read_command()) {
+        if (words[0] == "ROLE") {
+          peer.send("*2\r\n$6\r\nmaster\r\n:0\r\n");
+        } else if (words[0] == "SET" && old && replaced) {
+          peer.send("-" + word + " it says\r\n");
+        } else {
+          peer.send("+OK\r\n");
+        }
+      }
+    });
+    RawServer one(sentinel_that_names([&] { return name.port(); }));
+    RawServer two(sentinel_that_names([&] { return name.port(); }));
+    connect(patient(url_of(one, two)));
+    EXPECT_TRUE(run(Command("SET", "key", "a")).has_value());
+    replaced = true;
+    EXPECT_TRUE(eventually([&] { return run(Command("SET", "key", "b")).has_value(); })) << word;
+    EXPECT_EQ(client().stats().topologies, 1u);
+    EXPECT_GE(client().stats().refreshes, 1u);
+    client_.reset();
+  }
+}
+
 TEST_F(RedisSentinel, TheClientMayBeDestroyedWhileItLooksForTheMaster) {
   RawServer one([](RawPeer& peer) { peer.wait_for_close(); });
   RawServer two([](RawPeer& peer) { peer.wait_for_close(); });
