@@ -11,6 +11,7 @@
 // its cache, just when Redis cannot replace it. The count begins at a random number, so that one
 // begun anew, as Redis lost or evicted it, is not taken for the other. A purge that could not be
 // counted, as Redis was full, has no numbers: it reaches the nodes that listen, and no others.
+// Whatever else kept it from being counted is an error to the operator, who repeats it.
 //
 // Thread safety: as redis::Subscriber: the events are called on the given loop and must not block;
 // after the destructor none is called.

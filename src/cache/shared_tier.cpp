@@ -40,6 +40,14 @@ const redis::Script& tell_script() {
   return script;
 }
 
+// Whether the server that counts is there and cannot write: its memory or its disk is full. (Before
+// version 7 what a script is refused is an ERR.) It can publish all the same; one that is no master
+// reaches nobody.
+bool cannot_count(const redis::Reply& refusal) {
+  const auto word = refusal.error_word();
+  return word == "OOM" || word == "MISCONF" || word == "ERR";
+}
+
 // Where a count begins.
 std::string random_count() {
   constexpr std::uint64_t kBelow = std::uint64_t{1} << 60; // far from where INCR overflows
@@ -297,17 +305,25 @@ net::Task<Result<std::size_t>> SharedTier::purge(Selection selection, Deadline d
       erased += static_cast<std::size_t>(reply.integer);
     }
   }
+  auto told = co_await tell(selection, deadline);
+  if (!told) co_return forward_error(told);
+  co_return erased;
+}
+
+net::Task<Result<>> SharedTier::tell(Selection selection, Deadline deadline) {
   const std::string message = purge_text({config_.name, selection});
   const std::string channel = client_.name(kPurgeChannel);
   std::vector<std::string> keys{client_.name(kPurgeCountKey)};
   std::vector<std::string> arguments{channel, message, random_count()};
-  auto told = co_await tell_script().run(client_, std::move(keys), std::move(arguments), deadline);
-  if (!told) { // it has no memory left to count in, say: the nodes are told without a number
-    redis::Command publish("PUBLISH", channel, "- " + message);
-    auto uncounted = co_await client_.command(std::move(publish), deadline);
-    if (!uncounted || uncounted->is_error()) co_return forward_error(told);
-  }
-  co_return erased;
+  auto told =
+      co_await tell_script().raw_run(client_, std::move(keys), std::move(arguments), deadline);
+  if (!told) co_return forward_error(told);
+  if (!told->is_error()) co_return Result<>();
+  if (!cannot_count(*told)) co_return std::unexpected(redis::error_of(*told));
+  redis::Command publish("PUBLISH", channel, "- " + message); // without a number
+  auto uncounted = co_await client_.command(std::move(publish), deadline);
+  if (!uncounted) co_return forward_error(uncounted);
+  co_return Result<>();
 }
 
 } // namespace raglan::cache

@@ -116,7 +116,8 @@ class SharedTier {
   void count(const SharedLookup& looked, bool found);
 
   // Removes entries, and tells all nodes (cache/purge_message.h): how many there were. Walks over
-  // all of Redis' keys: for operators. Errors are the client's.
+  // all of Redis' keys: for operators. Errors are the client's; after one it may be that nobody was
+  // told.
   net::Task<Result<std::size_t>> purge(Selection selection, Deadline deadline);
 
   SharedTierStats stats() const;
@@ -136,6 +137,8 @@ class SharedTier {
   // False: it is not known whether it stands.
   net::Task<bool> try_release(std::string claim, std::string token);
   net::Task<void> release_later(std::string claim, std::string token);
+
+  net::Task<Result<>> tell(Selection selection, Deadline deadline);
 
   redis::Client& client_;
   const Config config_;

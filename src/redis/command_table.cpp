@@ -70,7 +70,6 @@ constexpr auto kRows = std::to_array<Row>({
     {"PING", kNoKey},
     {"PSUBSCRIBE", kAlone},
     {"PSYNC", kAlone},
-    {"PUBLISH", kNoKey},
     {"PUBSUB", kNoKey},
     {"PUNSUBSCRIBE", kAlone},
     {"QUIT", kAlone},

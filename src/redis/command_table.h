@@ -3,6 +3,8 @@
 //
 // Most commands are not listed: they may share one, and their key is their first argument. Of the
 // key specifications that COMMAND of a Redis 7 shows, the others are here.
+// PUBLISH is not: its first argument is the channel, whose slot's server is where subscribers
+// listen (subscriber.h).
 //
 // Pure functions.
 #pragma once

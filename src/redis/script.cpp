@@ -35,6 +35,14 @@ Command Script::by_name(const std::vector<std::string>& keys,
 
 net::Task<Result<Reply>> Script::run(Client& client, std::vector<std::string> keys,
                                      std::vector<std::string> arguments, Deadline deadline) const {
+  auto reply = co_await raw_run(client, std::move(keys), std::move(arguments), deadline);
+  if (reply && reply->is_error()) co_return std::unexpected(error_of(*reply));
+  co_return reply;
+}
+
+net::Task<Result<Reply>> Script::raw_run(Client& client, std::vector<std::string> keys,
+                                         std::vector<std::string> arguments,
+                                         Deadline deadline) const {
   const auto limit = client.time_limit(deadline);
   auto by_its_name = by_name(keys, arguments);
   auto reply = co_await client.raw_command(std::move(by_its_name), limit);
@@ -42,7 +50,6 @@ net::Task<Result<Reply>> Script::run(Client& client, std::vector<std::string> ke
     auto by_text = call("EVAL", source_, keys, arguments);
     reply = co_await client.raw_command(std::move(by_text), limit);
   }
-  if (reply && reply->is_error()) co_return std::unexpected(error_of(*reply));
   co_return reply;
 }
 

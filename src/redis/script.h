@@ -36,6 +36,10 @@ class Script {
   net::Task<Result<Reply>> run(Client& client, std::vector<std::string> keys,
                                std::vector<std::string> arguments, Deadline deadline) const;
 
+  // As `run`, but an error reply is a reply: for those who want to know which it was.
+  net::Task<Result<Reply>> raw_run(Client& client, std::vector<std::string> keys,
+                                   std::vector<std::string> arguments, Deadline deadline) const;
+
   // EVALSHA, as one command among others.
   Command by_name(const std::vector<std::string>& keys,
                   const std::vector<std::string>& arguments) const;

@@ -2,6 +2,7 @@
 // that is left when Redis does not answer.
 #include "cache/shared_tier.h"
 
+#include <atomic>
 #include <future>
 
 #include "client_fixture.h"
@@ -374,6 +375,33 @@ TEST_F(SharedTierTest, APurgeRemovesWhatItSelectsAndSaysHowMuch) {
   EXPECT_EQ(purge({.key = kKey}), 2u);
   server.kill();
   EXPECT_FALSE(purge({}).has_value());
+}
+
+// Wherever else a message could be published, nobody listens there.
+TEST_F(SharedTierTest, APurgeThatNobodyCouldBeToldOfIsAnError) {
+  for (const std::string refusal : {"", "-LOADING x\r\n", "-READONLY x\r\n", "-NOREPLICAS x\r\n"}) {
+    std::atomic<int> published = 0;
+    RawServer server([&](RawPeer& peer) {
+      FakeConnection connection(peer);
+      connection.log_in();
+      for (auto words = connection.read_command(); !words.empty();
+           words = connection.read_command()) {
+        if (words[0] == "SCAN") {
+          peer.send("*2\r\n$1\r\n0\r\n*0\r\n");
+        } else if (words[0] == "PUBLISH") {
+          ++published;
+          peer.send(":0\r\n");
+        } else if (refusal.empty()) {
+          return; // the connection breaks
+        } else {
+          peer.send(refusal);
+        }
+      }
+    });
+    connect_tier(patient(redis::redis_url(server)));
+    EXPECT_FALSE(start(tier().purge({}, Deadline())).get().has_value()) << refusal;
+    EXPECT_EQ(published, 0);
+  }
 }
 
 } // namespace
