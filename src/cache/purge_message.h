@@ -1,7 +1,7 @@
 // What nodes tell each other when an operator removes cache entries: "query:SCOPE:KEY" in hex, with
 // an asterisk for any key or scope, and with question marks for the collection when all of a
-// tenant's are meant. Published on kPurgeChannel of Redis after the entries are gone from there,
-// behind its number (cache/purge_follower.h).
+// tenant's are meant. Published on kPurgeChannel of Redis before the entries go from there and
+// again when they are gone, behind its number (cache/purge_follower.h).
 #pragma once
 
 #include <optional>

@@ -290,6 +290,7 @@ net::Task<void> SharedTier::keep_claimed(Hash128 key, std::uint64_t scope, std::
 }
 
 net::Task<Result<std::size_t>> SharedTier::purge(Selection selection, Deadline deadline) {
+  if (auto told = co_await tell(selection, deadline); !told) co_return forward_error(told);
   redis::Scan scan(client_, entry_names(selection));
   std::size_t erased = 0;
   while (true) {
@@ -305,8 +306,7 @@ net::Task<Result<std::size_t>> SharedTier::purge(Selection selection, Deadline d
       erased += static_cast<std::size_t>(reply.integer);
     }
   }
-  auto told = co_await tell(selection, deadline);
-  if (!told) co_return forward_error(told);
+  if (auto told = co_await tell(selection, deadline); !told) co_return forward_error(told);
   co_return erased;
 }
 

@@ -115,9 +115,10 @@ class SharedTier {
   // Counts a look, once, if Redis answered it: whether it found what was wanted.
   void count(const SharedLookup& looked, bool found);
 
-  // Removes entries, and tells all nodes (cache/purge_message.h): how many there were. Walks over
-  // all of Redis' keys: for operators. Errors are the client's; after one it may be that nobody was
-  // told.
+  // Removes entries, and tells all nodes (cache/purge_message.h): how many there were. They are
+  // told before it begins, so that none keeps what it has begun to compute under a name that the
+  // walk has passed, and when it is done, for what was found there meanwhile. Walks over all of
+  // Redis' keys: for operators. Errors are the client's; after one it may be that nobody was told.
   net::Task<Result<std::size_t>> purge(Selection selection, Deadline deadline);
 
   SharedTierStats stats() const;

@@ -134,9 +134,10 @@ class TieredCache {
     const auto loop = co_await boost::asio::this_coro::executor;
     const std::string token = SharedTier::make_token(options.background);
     for (Duration pause = kFirstPause;; pause = std::min<Duration>(2 * pause, kLongestPause)) {
+      const std::uint64_t purges = local_.purges();
       auto looked = co_await shared_->find_or_claim(key, scope, token, deadline);
       Elsewhere elsewhere{.found = {}, .turn = looked.claim, .claim = {}};
-      elsewhere.found = take_over(key, scope, looked, later_than);
+      elsewhere.found = take_over(key, scope, looked, later_than, purges);
       if (looked.may_be_claimed) elsewhere.claim = Claim(*this, loop, key, scope, token);
       const bool others = looked.claim == SharedLookup::Claim::kOthers;
       bool go_on = options.wait && others && !elsewhere.found.value;
@@ -151,9 +152,10 @@ class TieredCache {
   net::Task<Found> find_shared(Hash128 key, std::uint64_t scope, Deadline deadline, bool& failed) {
     failed = false;
     if (!shared_) co_return Found();
+    const std::uint64_t purges = local_.purges();
     const SharedLookup looked = co_await shared_->find(key, scope, deadline);
     failed = !looked.answered;
-    Found found = take_over(key, scope, looked, MonotonicTime::min());
+    Found found = take_over(key, scope, looked, MonotonicTime::min(), purges);
     shared_->count(looked, found.value != nullptr);
     co_return found;
   }
@@ -181,10 +183,10 @@ class TieredCache {
   static constexpr std::chrono::milliseconds kFirstPause{2};
   static constexpr std::chrono::milliseconds kLongestPause{50};
 
-  // The entry, if there is one, now in this process too; nothing when it expires no later than
-  // that, or is unreadable.
+  // The entry, if there is one, now in this process too, unless it was purged meanwhile, since
+  // there were so many purges; nothing when it expires no later than that, or is unreadable.
   Found take_over(const Hash128& key, std::uint64_t scope, const SharedLookup& looked,
-                  MonotonicTime later_than) {
+                  MonotonicTime later_than, std::uint64_t purges) {
     if (!looked.entry) return {};
     const SharedEntry& entry = *looked.entry;
     const MonotonicTime now = clock_.now();
@@ -195,8 +197,10 @@ class TieredCache {
     auto value = std::make_shared<const Value>(std::move(*decoded));
     const bool wanted = expires > later_than;
     if (!wanted && local_.peek(key, now).value) return {}; // that may be the newer one
-    local_.insert(key, value, Codec::bytes(*value), stored,
-                  {.cost = entry.cost, .calls = entry.calls, .scope = scope});
+    if (purges == local_.purges()) {
+      local_.insert(key, value, Codec::bytes(*value), stored,
+                    {.cost = entry.cost, .calls = entry.calls, .scope = scope});
+    }
     if (!wanted) return {};
     return {std::move(value), stored, expires, entry.cost};
   }

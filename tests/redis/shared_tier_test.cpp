@@ -377,6 +377,22 @@ TEST_F(SharedTierTest, APurgeRemovesWhatItSelectsAndSaysHowMuch) {
   EXPECT_FALSE(purge({}).has_value());
 }
 
+TEST_F(SharedTierTest, APurgeIsToldBeforeItBeginsAndWhenItIsDone) {
+  std::string heard;
+  RawServer server([&](RawPeer& peer) {
+    FakeConnection connection(peer);
+    connection.log_in();
+    for (auto words = connection.read_command(); !words.empty();
+         words = connection.read_command()) {
+      heard += words[0] + " ";
+      peer.send(words[0] == "SCAN" ? "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nx\r\n" : ":1\r\n");
+    }
+  });
+  connect_tier(patient(redis::redis_url(server)));
+  EXPECT_EQ(start(tier().purge({}, Deadline())).get(), 1u);
+  EXPECT_EQ(heard, "EVALSHA SCAN UNLINK EVALSHA ");
+}
+
 // Wherever else a message could be published, nobody listens there.
 TEST_F(SharedTierTest, APurgeThatNobodyCouldBeToldOfIsAnError) {
   for (const std::string refusal : {"", "-LOADING x\r\n", "-READONLY x\r\n", "-NOREPLICAS x\r\n"}) {

@@ -253,5 +253,20 @@ TEST_F(TieredCacheTest, ALookThatIsNotAnsweredInTimeLeavesNoClaimBehind) {
   EXPECT_TRUE(eventually([&] { return executed("del") && claims() == 0; }));
 }
 
+// The entry was read before an operator removed it, and arrives after that.
+TEST_F(TieredCacheTest, WhatIsPurgedWhileItIsOnItsWayIsNotTakenOver) {
+  publish(*two_, kKey, "purged");
+  ASSERT_TRUE(eventually([&] { return keys("raglan:query:*") == 1; }));
+  server_.freeze();
+  auto looking = begin_look(*one_);
+  ASSERT_TRUE(eventually([&] { return client().stats().in_use == 1; }));
+  one_->local().purge({});
+  server_.thaw();
+  EXPECT_TRUE(looking.get()->found.value) << "who asked before may have it";
+  EXPECT_EQ(one_->local().stats().entries, 0u);
+  EXPECT_TRUE(look(*one_).found.value);
+  EXPECT_EQ(one_->local().stats().entries, 1u);
+}
+
 } // namespace
 } // namespace raglan::cache
