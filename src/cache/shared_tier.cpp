@@ -23,9 +23,9 @@ std::int64_t milliseconds(Duration duration) {
 
 // Whether Redis may have carried out the commands, or still may. Of the other errors nothing was
 // sent.
-bool may_have_been_sent(const Error& error) {
-  return error.code == ErrorCode::kDeadlineExceeded || error.code == ErrorCode::kUpstream ||
-         error.code == ErrorCode::kClientClosed;
+bool may_have_been_sent(ErrorCode code) {
+  return code == ErrorCode::kDeadlineExceeded || code == ErrorCode::kUpstream ||
+         code == ErrorCode::kClientClosed;
 }
 
 // Publishes ARGV[2] on ARGV[1] with the number before it and its own, which KEYS[1] counts from
@@ -152,14 +152,14 @@ net::Task<SharedLookup> SharedTier::find_or_claim(Hash128 key, std::uint64_t sco
   auto replies = co_await client_.pipeline(std::move(commands), deadline);
   SharedLookup found;
   if (!replies) {
-    found.may_be_claimed = may_have_been_sent(replies.error());
+    found.may_be_claimed = may_have_been_sent(replies.error().code);
     note_failure(replies.error(), deadline);
     co_return found;
   }
   const redis::Reply& claimed = replies->front();
   read(key, (*replies)[1], (*replies)[2], found);
   if (claimed.is_error() || !found.answered) ++failures_; // no memory for a claim, for instance
-  found.may_be_claimed = claimed.is_ok();
+  found.may_be_claimed = claimed.is_ok() || (claimed.ours && may_have_been_sent(*claimed.ours));
   if (claimed.is_ok()) found.claim = SharedLookup::Claim::kMine;
   if (claimed.is_nil() && found.answered) found.claim = SharedLookup::Claim::kOthers;
   co_return found;

@@ -35,6 +35,7 @@ policy::BreakerStatus worst_breaker(const Topology& topology, MonotonicTime now)
 } // namespace
 
 Error error_of(const Reply& error_reply) {
+  if (error_reply.ours) return {*error_reply.ours, error_reply.text, {}};
   const auto word = error_reply.error_word();
   if (says_cannot_serve(error_reply)) {
     return {ErrorCode::kUnavailable, fmt::format("Redis cannot serve: {}", word), {}};

@@ -123,7 +123,7 @@ class Client {
   // do not come between them in what is sent, but it is no transaction. As many replies as
   // commands, in order; each may be an error of its own. Empty for no commands. In a cluster that
   // holds for commands whose keys have one slot; the servers answer theirs at the same time, and
-  // what one cannot be asked is an error reply of ours (cluster_exchange.h).
+  // what one cannot be asked is an error reply of ours (Reply::ours).
   net::Task<Result<Replies>> pipeline(std::vector<Command> commands, Deadline deadline);
 
   // As `command`, but an error reply is a reply: for those who want to know which it was.

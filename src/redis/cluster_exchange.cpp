@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
 #include "net/pause.h"
 #include "net/together.h"
 #include "redis/redirect.h"
@@ -87,8 +85,9 @@ Result<Replies> merge(Answers answers) {
   for (Result<Reply>& answer : answers) {
     if (!answer) {
       answer = Reply{.kind = Reply::Kind::kError,
-                     .text = fmt::format("CLIENT {}", answer.error().message),
-                     .elements = {}};
+                     .text = std::move(answer.error().message),
+                     .elements = {},
+                     .ours = answer.error().code};
     }
     replies.push_back(std::move(*answer));
   }

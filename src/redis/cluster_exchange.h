@@ -9,8 +9,8 @@
 // order of commands that have one slot holds, except when some of them are redirected: those come
 // later.
 //
-// When some servers cannot be asked, their commands have an error reply of ours, of the word
-// CLIENT, and the others their replies; when none can, the result is an error.
+// When some servers cannot be asked, their commands have an error reply of ours (Reply::ours), and
+// the others their replies; when none can, the result is an error.
 //
 // MOVED does not change the map by itself: it has the map read anew (discovery.h). Until then each
 // command to that slot is redirected.

@@ -1,4 +1,5 @@
-// What Redis answered to one command: a tree of RESP2 values.
+// What Redis answered to one command: a tree of RESP2 values. Or, of one command among several in a
+// cluster, that it did not.
 //
 // Pure values.
 #pragma once
@@ -9,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
+
 namespace raglan::redis {
 
 struct Reply {
@@ -18,6 +21,8 @@ struct Reply {
   std::int64_t integer = 0;    // kInteger
   std::string text;            // kString, kStatus, kError
   std::vector<Reply> elements; // kArray
+  // Of an error reply that no server sent: why there is none (cluster_exchange.h).
+  std::optional<ErrorCode> ours = std::nullopt;
 
   bool is_nil() const { return kind == Kind::kNil; }
   bool is_error() const { return kind == Kind::kError; }

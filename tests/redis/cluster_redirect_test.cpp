@@ -166,5 +166,29 @@ TEST_F(RedisRedirects, TheMapIsAskedForOncePerPauseHoweverMuchIsRedirected) {
   EXPECT_GE(SystemClock::instance().now() - began, milliseconds(900)) << asked;
 }
 
+TEST_F(RedisRedirects, WhyOneOfSeveralServersDidNotAnswerIsKept) {
+  RawServer well(member(map_, [](const Words&) { return bulk("there"); }));
+  RawServer broken(member(map_, [](const Words&) { return std::string(); }));
+  std::uint16_t away = 0;
+  {
+    RawServer gone([](RawPeer&) {});
+    away = gone.port();
+  }
+  std::vector<std::uint16_t> ports{well.port(), broken.port(), away};
+  map_.set(ports);
+  connect(patient(cluster_url(well)));
+  std::vector<Command> commands;
+  for (std::size_t i = 0; i < 3; ++i) commands.emplace_back("GET", FakeMap::key_of(i, 3));
+  const auto replies = start(client().pipeline(std::move(commands), {})).get();
+  ASSERT_TRUE(replies.has_value());
+  EXPECT_EQ((*replies)[0].string(), "there");
+  EXPECT_EQ((*replies)[1].ours, ErrorCode::kUpstream) << "it may have been carried out";
+  EXPECT_EQ((*replies)[2].ours, ErrorCode::kUnavailable);
+  EXPECT_TRUE((*replies)[2].is_error());
+  EXPECT_EQ((*replies)[2].error_word(), "");
+  EXPECT_EQ(error_of((*replies)[1]).code, ErrorCode::kUpstream);
+  EXPECT_THAT(error_of((*replies)[2]).message, HasSubstr("no connection to Redis"));
+}
+
 } // namespace
 } // namespace raglan::redis

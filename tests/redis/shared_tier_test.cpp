@@ -6,7 +6,7 @@
 #include <future>
 
 #include "client_fixture.h"
-#include "fake_server.h"
+#include "fake_cluster.h"
 #include "real_server.h"
 
 namespace raglan::cache {
@@ -185,6 +185,25 @@ TEST_F(SharedTierTest, ACallersOwnDeadlineIsNoFailure) {
   const auto deadline = redis::within(milliseconds(20));
   begin(tier().find_or_claim(kKey, kScope, "mine", deadline)).get();
   EXPECT_EQ(tier().stats().failures, 0u);
+}
+
+// Its slot is being moved: the entry is still here, and the claim, which is new, belongs there.
+TEST_F(SharedTierTest, AClaimMayHaveBeenTakenThoughTheLookWasAnswered) {
+  redis::FakeMap map;
+  RawServer importing(redis::member(map, [](const redis::Words& words) {
+    return words[0] == "ASKING" ? std::string("+OK\r\n") : std::string(); // it breaks
+  }));
+  RawServer owner(redis::member(map, [&](const redis::Words& words) {
+    if (words[0] == "SET") return redis::there("ASK", importing);
+    return words[0] == "GET" ? redis::bulk(encode_entry(kKey, entry())) : std::string(":60000\r\n");
+  }));
+  map.set({owner.port()});
+  connect_tier(patient(redis::cluster_url(owner)));
+  const SharedLookup found = look("mine");
+  EXPECT_TRUE(found.entry.has_value());
+  EXPECT_EQ(found.claim, Claim::kNobodys);
+  EXPECT_TRUE(found.may_be_claimed);
+  EXPECT_EQ(tier().stats().failures, 1u);
 }
 
 TEST_F(SharedTierTest, ALookThatWasNeverSentHasNoClaim) {
