@@ -68,6 +68,11 @@ void sort(Dispatch& dispatch, const std::vector<Open>& group, Result<Replies> re
       next.pause = true;
     } else {
       again.server = dispatch.shared().servers.at({redirect->host, redirect->port});
+      if (again.server == nullptr) {
+        answers[one.index] =
+            fail(ErrorCode::kOverloaded, "Redis' cluster sends commands to too many servers");
+        continue;
+      }
       again.asking = redirect->kind == Redirect::Kind::kAsk;
     }
     next.open.push_back(std::move(again));

@@ -5,7 +5,8 @@
 // time. A command whose slot is nobody's goes to any, apart from that server's own: it may have got
 // the slot meanwhile, or says CLUSTERDOWN, which says nothing of how it does its own. Commands that
 // were redirected (redirect.h) go out again together in the same way, at most kMaxRedirects times,
-// and all within one time limit. A redirected command was not carried out, so none is twice. The
+// to so many servers that the map does not have (KnownServers::kMaxGuests), and all within one time
+// limit. A redirected command was not carried out, so none is twice. The
 // order of commands that have one slot holds, except when some of them are redirected: those come
 // later.
 //

@@ -112,13 +112,14 @@ void Discovery::take(Result<SlotMap> found) {
   const auto failed = failure_.with([](auto& last) { return std::exchange(last, std::nullopt); });
   if (failed) log_info("where Redis is can be found out again");
   const TopologyPtr before = shared_->servers.topology();
-  const bool changed = shared_->servers.publish(*found);
+  const KnownServers::Published published = shared_->servers.publish(*found);
   const TopologyPtr topology = shared_->servers.topology();
   for (const Waiter& waiter : std::exchange(waiters_, {})) waiter.deliver(topology);
-  if (!changed) return;
-  ++shared_->counts.topologies;
-  note_change(before.get(), *topology);
-  on_changed_();
+  if (published.topology) {
+    ++shared_->counts.topologies;
+    note_change(before.get(), *topology);
+  }
+  if (published.topology || published.servers) on_changed_();
 }
 
 void Discovery::note_change(const Topology* before, const Topology& topology) const {

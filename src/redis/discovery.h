@@ -41,7 +41,7 @@ class Discovery : public std::enable_shared_from_this<Discovery> {
   static constexpr std::chrono::seconds kPeriod{10};
   static constexpr std::size_t kLoop = 0; // that it lives on
 
-  // `on_changed` is called on that loop when there is another topology.
+  // `on_changed` is called on that loop when there is another topology, or servers are no more.
   Discovery(std::shared_ptr<ClientShared> shared, net::EventLoops& loops,
             std::function<void()> on_changed);
 

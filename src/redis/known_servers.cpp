@@ -9,54 +9,88 @@ Address KnownServers::address_of(const HostPort& place) const {
   return address;
 }
 
-ServerPtr KnownServers::find(State& state, const Address& address) const {
-  ServerPtr& server = state.servers[address.name()];
-  if (server == nullptr) server = make_(address);
-  return server;
-}
-
+// A server is made outside of the lock: whoever makes it has locks of its own (metrics). Another
+// thread may have made the same meanwhile, and the first is kept.
 ServerPtr KnownServers::at(const HostPort& place) {
   const Address address = address_of(place);
-  return state_.with([&](State& state) { return find(state, address); });
+  const std::string name = address.name();
+  const auto find = [&](State& state) {
+    const auto found = state.servers.find(name);
+    if (found == state.servers.end()) return ServerPtr();
+    found->second.named = true;
+    return found->second.server;
+  };
+  bool full = false;
+  ServerPtr known = state_.with([&](State& state) {
+    full = is_full(state);
+    return find(state);
+  });
+  if (known != nullptr || full) return known;
+  ServerPtr made = make_(address);
+  return state_.with([&](State& state) {
+    ServerPtr other = find(state);
+    if (other != nullptr || is_full(state)) return other;
+    state.servers.emplace(name, Known{made, true});
+    return made;
+  });
+}
+
+bool KnownServers::is_full(const State& state) {
+  const std::size_t listed = state.topology == nullptr ? 0 : state.topology->servers.size();
+  return state.servers.size() >= listed + kMaxGuests;
+}
+
+std::vector<ServerPtr> KnownServers::find_or_make(const std::vector<Address>& addresses) const {
+  std::vector<ServerPtr> servers = state_.with([&](const State& state) {
+    std::vector<ServerPtr> known;
+    for (const Address& address : addresses) {
+      const auto found = state.servers.find(address.name());
+      known.push_back(found == state.servers.end() ? nullptr : found->second.server);
+    }
+    return known;
+  });
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    if (servers[i] == nullptr) servers[i] = make_(addresses[i]);
+  }
+  return servers;
 }
 
 TopologyPtr KnownServers::topology() const {
   return state_.with([](const State& state) { return state.topology; });
 }
 
-bool KnownServers::publish(const SlotMap& map) {
-  return state_.with([&](State& state) {
-    auto topology = std::make_shared<Topology>();
-    for (const HostPort& place : map.masters) {
-      topology->servers.push_back(find(state, address_of(place)));
-    }
-    topology->owners = map.owners;
-    const TopologyPtr& before = state.topology;
-    if (before != nullptr && before->servers == topology->servers &&
-        before->owners == topology->owners) {
-      return false;
-    }
-    replace(state, std::move(topology));
-    return true;
-  });
+KnownServers::Published KnownServers::publish(const SlotMap& map) {
+  std::vector<Address> addresses;
+  for (const HostPort& place : map.masters) addresses.push_back(address_of(place));
+  auto topology = std::make_shared<Topology>();
+  topology->servers = find_or_make(addresses);
+  topology->owners = map.owners;
+  return state_.with([&](State& state) { return replace(state, std::move(topology)); });
 }
 
 void KnownServers::publish(const Address& only) {
-  state_.with([&](State& state) {
-    auto topology = std::make_shared<Topology>();
-    topology->servers.push_back(find(state, only));
-    replace(state, std::move(topology));
-  });
+  auto topology = std::make_shared<Topology>();
+  topology->servers = find_or_make({only});
+  state_.with([&](State& state) { replace(state, std::move(topology)); });
 }
 
-void KnownServers::replace(State& state, TopologyPtr topology) {
-  for (const auto& [name, server] : state.servers) server->listed = false;
-  state.servers.clear();
-  for (const ServerPtr& server : topology->servers) {
-    server->listed = true;
-    state.servers.emplace(server->address.name(), server);
+KnownServers::Published KnownServers::replace(State& state, std::shared_ptr<Topology> topology) {
+  for (ServerPtr& server : topology->servers) {
+    // A redirect may have named it since it was made.
+    server = state.servers.try_emplace(server->address.name(), Known{server}).first->second.server;
   }
-  state.topology = std::move(topology);
+  Published published;
+  const TopologyPtr& before = state.topology;
+  published.topology = before == nullptr || before->servers != topology->servers ||
+                       before->owners != topology->owners;
+  for (auto& [name, known] : state.servers) {
+    known.server->listed = std::exchange(known.named, false) || topology->has(*known.server);
+  }
+  published.servers = std::erase_if(state.servers, [](const auto& each) {
+                        return !each.second.server->listed;
+                      }) > 0;
+  if (published.topology) state.topology = std::move(topology);
+  return published;
 }
 
 } // namespace raglan::redis

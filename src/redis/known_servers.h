@@ -1,12 +1,14 @@
 // The servers that the client knows, and the present topology. Internal to redis/.
 //
 // A server that stays where it is stays the same object when the topology changes, with its breaker
-// and its connections. One that a redirect names before the topology has it is known from then on,
-// until the next topology does not have it either.
+// and its connections. One that a redirect names before the topology has it is a guest: known until
+// a map does not have it either, and no redirect has named it since the map before. There are
+// kMaxGuests of them at most.
 //
 // Thread safety: any thread.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <string>
@@ -20,29 +22,41 @@ namespace raglan::redis {
 
 class KnownServers {
  public:
-  // Makes a server that was not known; called under the lock.
+  static constexpr std::size_t kMaxGuests = 64;
+
+  // Makes a server that was not known, or may not have been.
   using Make = std::function<ServerPtr(Address)>;
 
   KnownServers(Address like, Make make) : like_(std::move(like)), make_(std::move(make)) {}
 
   // As every server of this installation, but there.
   Address address_of(const HostPort& place) const;
+  // That a redirect names. Null when there are too many guests.
   ServerPtr at(const HostPort& place);
 
   // Null until it is known.
   TopologyPtr topology() const;
-  // False: it is the one there was.
-  bool publish(const SlotMap& map);
+  struct Published {
+    bool topology = false; // it is another than before
+    bool servers = false;  // some are no more: their connections are to go
+  };
+  Published publish(const SlotMap& map);
   void publish(const Address& only);
 
  private:
+  struct Known {
+    ServerPtr server;
+    bool named = false; // by a redirect, since the last map
+  };
   struct State {
-    std::map<std::string, ServerPtr> servers; // by address
+    std::map<std::string, Known> servers; // by address
     TopologyPtr topology;
   };
 
-  ServerPtr find(State& state, const Address& address) const;
-  static void replace(State& state, TopologyPtr topology);
+  static bool is_full(const State& state); // of guests
+  // Those of these addresses, and new ones for those that are not known.
+  std::vector<ServerPtr> find_or_make(const std::vector<Address>& addresses) const;
+  static Published replace(State& state, std::shared_ptr<Topology> topology);
 
   const Address like_;
   const Make make_;

@@ -24,7 +24,8 @@ struct Server {
   policy::CircuitBreaker breaker;
   telemetry::Counter* commands = nullptr; // asked of it; may be null
   telemetry::Counter* failures = nullptr; // without an answer; may be null
-  // False once it is no master of ours any more: connections to it are closed when nobody waits.
+  // False once it is no master of ours any more, nor named by a redirect (known_servers.h):
+  // connections to it are closed when nobody waits.
   std::atomic<bool> listed = true;
   std::atomic<bool> reachable = true; // what the log said last
 };

@@ -5,6 +5,7 @@
 
 #include "client_fixture.h"
 #include "fake_cluster.h"
+#include "redis/known_servers.h"
 
 namespace raglan::redis {
 namespace {
@@ -78,6 +79,50 @@ TEST_F(RedisClusterConnections, ServersThatAreNotInTheMapGiveTheirsBackToEachOth
     for (const auto* key : {"here", "one", "two"}) EXPECT_EQ(get(key, i % 2), key);
   }
   EXPECT_LE(connections(), 2u);
+}
+
+// A refresh that finds the same map forgets who was named before it, and has connections closed.
+TEST_F(RedisClusterConnections, AServerThatIsNoLongerNamedIsLeftThoughTheMapIsTheSame) {
+  std::atomic<bool> moving = true;
+  RawServer guest(member(map_, [](const Words&) { return bulk("guest"); }));
+  RawServer owner(member(map_, [&](const Words& words) {
+    if (words[1] == "down") return std::string("-CLUSTERDOWN has the map read anew\r\n");
+    return moving ? there("ASK", guest) : bulk("owner");
+  }));
+  map_.set({owner.port()});
+  connect(patient(cluster_url(owner)));
+  EXPECT_EQ(get("key"), "guest");
+  EXPECT_EQ(connections(), 2u);
+  moving = false;
+  const auto refresh = [&] {
+    const auto before = client().stats().refreshes;
+    EXPECT_EQ(get("down"), "unavailable");
+    ASSERT_TRUE(eventually([&] { return client().stats().refreshes > before; }));
+  };
+  refresh();
+  EXPECT_EQ(connections(), 2u) << "it was named since the map before";
+  refresh();
+  EXPECT_TRUE(eventually([&] { return connections() == 1; }));
+  EXPECT_EQ(client().stats().topologies, 1u);
+}
+
+TEST_F(RedisClusterConnections, RedirectsToEverMoreServersAreNotFollowed) {
+  std::atomic<std::uint16_t> next = 1;
+  RawServer owner(member(map_, [&](const Words& words) {
+    if (words[1] == "here") return bulk("here");
+    return "-ASK 1 127.0.0.1:" + std::to_string(next++) + "\r\n"; // nobody is there
+  }));
+  map_.set({owner.port()});
+  connect(patient(cluster_url(owner)));
+  constexpr std::size_t kTooMany = 10;
+  std::vector<Command> commands{Command("GET", "here")};
+  for (std::size_t i = 0; i < KnownServers::kMaxGuests + kTooMany; ++i) {
+    commands.emplace_back("GET", "away");
+  }
+  const auto replies = start(client().pipeline(std::move(commands), {})).get();
+  ASSERT_TRUE(replies.has_value());
+  EXPECT_EQ((*replies)[0].string(), "here");
+  EXPECT_EQ(std::ranges::count(*replies, ErrorCode::kOverloaded, &Reply::ours), kTooMany);
 }
 
 } // namespace
