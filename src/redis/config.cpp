@@ -12,8 +12,20 @@ constexpr std::size_t kMaxPrefix = 64;
 
 // Nothing that means something in a pattern (SCAN … MATCH).
 bool is_prefix_character(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-         std::string_view(":.-_/{}").contains(c);
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view(":.-_/").contains(c);
+}
+
+// A brace that has no other, or nothing in between, would be taken together with those of the keys'
+// own hash tags (hash_slot.h), and what belongs together would not be on one server.
+bool is_prefix(std::string_view prefix) {
+  if (prefix.size() > kMaxPrefix) return false;
+  std::string plain(prefix);
+  if (const auto open = plain.find('{'); open != plain.npos) {
+    const auto close = plain.find('}', open);
+    if (close == plain.npos || close == open + 1) return false;
+    plain.erase(close, 1).erase(open, 1);
+  }
+  return std::ranges::all_of(plain, is_prefix_character);
 }
 
 } // namespace
@@ -42,9 +54,8 @@ void describe(config::Table<ClientConfig>& table) {
       .field("key_prefix", &C::key_prefix,
              "begins every key and channel; installations that share a server have one each; with "
              "{ } in it, all of them are on one server of a cluster")
-      .must("be at most 64 letters, digits and of : . - _ / { }", [](const std::string& prefix) {
-        return prefix.size() <= kMaxPrefix && std::ranges::all_of(prefix, is_prefix_character);
-      });
+      .must("be at most 64 letters, digits and of : . - _ /, of which one { } may enclose some",
+            [](const std::string& prefix) { return is_prefix(prefix); });
   table
       .field("max_connections", &C::max_connections,
              "connections of all event loops together, evenly for each server of a cluster (one at "

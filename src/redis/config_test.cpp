@@ -65,5 +65,19 @@ TEST(RedisConfig, TheUrlIsNeverShown) {
   EXPECT_THAT(loaded.registry.show(), Not(HasSubstr("s3cret")));
 }
 
+TEST(RedisConfig, APrefixHasNoBracesOrOnePairAroundSomething) {
+  const auto accepts = [](const std::string& prefix) {
+    return Loaded("[redis]\nkey_prefix = \"" + prefix + "\"\n").problems.empty();
+  };
+  for (const auto* prefix : {"", "raglan:", "a{b}c:", "{raglan}", "a.b-c_d/e:"}) {
+    EXPECT_TRUE(accepts(prefix)) << prefix;
+  }
+  for (const auto* prefix :
+       {"a{b", "a}b", "}a{", "{}", "a{}b", "{a}{b}", "{{a}}", "{a}}", "a*", "a b"}) {
+    EXPECT_FALSE(accepts(prefix)) << prefix;
+  }
+  EXPECT_FALSE(accepts(std::string(65, 'a')));
+}
+
 } // namespace
 } // namespace raglan::redis
