@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <utility>
 
+#include "base/read_number.h"
 #include "net/detach.h"
 #include "net/pause.h"
 
@@ -15,10 +15,7 @@ namespace {
 
 std::optional<std::uint64_t> parse_count(std::string_view text) {
   std::uint64_t count = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, count);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return count;
+  return read_number(text, count) ? std::optional(count) : std::nullopt;
 }
 
 struct Counted {

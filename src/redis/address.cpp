@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/read_number.h"
 #include "redis/url_parts.h"
 
 namespace raglan::redis {

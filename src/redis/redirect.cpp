@@ -1,20 +1,9 @@
 #include "redis/redirect.h"
 
-#include <charconv>
-
+#include "base/read_number.h"
 #include "redis/hash_slot.h"
 
 namespace raglan::redis {
-namespace {
-
-template <typename Number>
-bool read_number(std::string_view text, Number& number) {
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return code == std::errc() && end == text.data() + text.size();
-}
-
-} // namespace
-
 std::optional<Redirect> parse_redirect(const Reply& reply, std::string_view asked_host) {
   const auto word = reply.error_word();
   Redirect redirect;

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "redis/url_parts.h"
+#include "base/read_number.h"
 
 namespace raglan::redis {
 

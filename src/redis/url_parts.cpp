@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/percent_code.h"
+#include "base/read_number.h"
 
 namespace raglan::redis {
 

@@ -6,7 +6,6 @@
 // Pure functions.
 #pragma once
 
-#include <charconv>
 #include <string_view>
 
 #include "base/result.h"
@@ -15,13 +14,6 @@
 namespace raglan::redis {
 
 std::unexpected<Error> bad_url(std::string_view what);
-
-// A whole number and nothing else.
-template <typename Number>
-bool read_number(std::string_view text, Number& number) {
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return code == std::errc() && end == text.data() + text.size();
-}
 
 // That it holds no space and no control character.
 Result<> check_characters(std::string_view url);
