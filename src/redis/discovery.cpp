@@ -90,12 +90,18 @@ net::Task<> Discovery::run(std::shared_ptr<Discovery> self) {
   if (self->shared_->deployment.mode == Mode::kSentinel) self->begin_in(kPeriod);
 }
 
-net::Task<Result<SlotMap>> Discovery::find() {
-  if (shared_->deployment.mode == Mode::kSentinel) co_return co_await sentinels_.find(inquiry_);
-  co_return co_await cluster_.find(inquiry_);
+net::Task<Result<Whereabouts>> Discovery::find() {
+  if (shared_->deployment.mode == Mode::kSentinel) {
+    auto master = co_await sentinels_.find(inquiry_);
+    if (!master) co_return forward_error(master);
+    co_return Whereabouts(std::move(*master));
+  }
+  auto map = co_await cluster_.find(inquiry_);
+  if (!map) co_return forward_error(map);
+  co_return Whereabouts(std::move(*map));
 }
 
-void Discovery::take(Result<SlotMap> found) {
+void Discovery::take(Result<Whereabouts> found) {
   ++shared_->counts.refreshes;
   if (!found) {
     ++shared_->counts.failed_refreshes;

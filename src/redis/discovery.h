@@ -60,8 +60,8 @@ class Discovery : public std::enable_shared_from_this<Discovery> {
   void begin();
   void begin_in(Duration pause);
   static net::Task<> run(std::shared_ptr<Discovery> self);
-  net::Task<Result<SlotMap>> find();
-  void take(Result<SlotMap> found);
+  net::Task<Result<Whereabouts>> find();
+  void take(Result<Whereabouts> found);
   // In the log; but not each slot that is moved.
   void note_change(const Topology* before, const Topology& topology) const;
 

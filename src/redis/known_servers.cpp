@@ -59,12 +59,12 @@ TopologyPtr KnownServers::topology() const {
   return state_.with([](const State& state) { return state.topology; });
 }
 
-KnownServers::Published KnownServers::publish(const SlotMap& map) {
+KnownServers::Published KnownServers::publish(const Whereabouts& found) {
   std::vector<Address> addresses;
-  for (const HostPort& place : map.masters) addresses.push_back(address_of(place));
+  for (const HostPort& place : found.masters) addresses.push_back(address_of(place));
   auto topology = std::make_shared<Topology>();
   topology->servers = find_or_make(addresses);
-  topology->owners = map.owners;
+  topology->owners = found.owners;
   return state_.with([&](State& state) { return replace(state, std::move(topology)); });
 }
 

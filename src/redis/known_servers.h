@@ -17,6 +17,7 @@
 
 #include "base/guarded.h"
 #include "redis/topology.h"
+#include "redis/whereabouts.h"
 
 namespace raglan::redis {
 
@@ -40,7 +41,7 @@ class KnownServers {
     bool topology = false; // it is another than before
     bool servers = false;  // some are no more: their connections are to go
   };
-  Published publish(const SlotMap& map);
+  Published publish(const Whereabouts& found);
   void publish(const Address& only);
 
  private:

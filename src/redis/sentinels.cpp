@@ -33,7 +33,7 @@ Sentinels::Sentinels(const ClientShared& shared)
   }
 }
 
-net::Task<Result<SlotMap>> Sentinels::find(Inquiry& inquiry) {
+net::Task<Result<HostPort>> Sentinels::find(Inquiry& inquiry) {
   Error last{ErrorCode::kUnavailable, "there is no Redis sentinel", {}};
   for (std::size_t i = 0; i < sentinels_.size(); ++i) {
     Command question("SENTINEL", "GET-MASTER-ADDR-BY-NAME", shared_.deployment.master);
@@ -53,7 +53,7 @@ net::Task<Result<SlotMap>> Sentinels::find(Inquiry& inquiry) {
     }
     const auto answered = sentinels_.begin() + static_cast<std::ptrdiff_t>(i);
     std::rotate(sentinels_.begin(), answered, answered + 1);
-    co_return SlotMap{.masters = {std::move(*master)}, .owners = {}};
+    co_return std::move(*master);
   }
   co_return std::unexpected(std::move(last));
 }

@@ -24,9 +24,8 @@ class Sentinels {
  public:
   explicit Sentinels(const ClientShared& shared);
 
-  // A map of one master, without slots. Errors: kUnavailable and others, of the last that was
-  // asked.
-  net::Task<Result<SlotMap>> find(Inquiry& inquiry);
+  // The master. Errors: kUnavailable and others, of the last that was asked.
+  net::Task<Result<HostPort>> find(Inquiry& inquiry);
 
  private:
   const ClientShared& shared_;

@@ -2,7 +2,8 @@
 // Internal to redis/; client.h and subscriber.h say what it all does.
 //
 // It has no opinion on who is waiting for what: whoever owns it writes, reads, and closes it.
-// Closing ends what is under way. A time limit exists for `open` alone; owners have their own.
+// Closing ends what is under way. `open` and `ask` have time limits; for everything
+// else owners have their own.
 //
 // Thread safety: belongs to the loop that made it.
 #pragma once

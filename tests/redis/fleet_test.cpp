@@ -48,7 +48,12 @@ TEST_F(FleetTest, WhileRedisIsAwayTheLastCountStands) {
   ASSERT_TRUE(eventually([&] { return one.size() == 2; }));
   server.kill();
   EXPECT_FALSE(run(Command("PING")));
-  std::this_thread::sleep_for(Fleet::kBeat + milliseconds(100));
+  const auto failures = [&] {
+    const auto stats = client().stats();
+    return stats.unavailable + stats.broken + stats.timeouts;
+  };
+  const auto before = failures();
+  ASSERT_TRUE(eventually([&] { return failures() >= before + 2; })) << "both have beaten";
   EXPECT_EQ(one.size(), 2u);
 }
 
