@@ -10,7 +10,7 @@
 namespace raglan::redis {
 namespace {
 
-// Of all servers' breakers, the one that is worst off; changes and refusals together.
+// Of all servers' breakers, the one that is worst off.
 policy::BreakerStatus worst_breaker(const Topology& topology, MonotonicTime now) {
   const auto badness = [](policy::BreakerState state) {
     switch (state) {
@@ -23,11 +23,7 @@ policy::BreakerStatus worst_breaker(const Topology& topology, MonotonicTime now)
   policy::BreakerStatus worst = topology.servers.front()->breaker.status(now);
   for (std::size_t i = 1; i < topology.servers.size(); ++i) {
     const policy::BreakerStatus other = topology.servers[i]->breaker.status(now);
-    const auto transitions = worst.transitions + other.transitions;
-    const auto refused = worst.refused + other.refused;
     if (badness(other.state) > badness(worst.state)) worst = other;
-    worst.transitions = transitions;
-    worst.refused = refused;
   }
   return worst;
 }
@@ -139,7 +135,11 @@ ClientStats Client::stats() const {
   if (topology == nullptr) return stats;
   stats.servers = topology->servers.size();
   stats.uncovered_slots = topology->uncovered();
-  stats.breaker = worst_breaker(*topology, shared_->clock.now());
+  const MonotonicTime now = shared_->clock.now();
+  stats.breaker = worst_breaker(*topology, now);
+  const auto sums = shared_->servers.breaker_sums(now);
+  stats.breaker.transitions = sums.transitions;
+  stats.breaker.refused = sums.refused;
   return stats;
 }
 

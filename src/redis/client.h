@@ -98,7 +98,9 @@ struct ClientStats {
   std::uint64_t topologies = 0;         // events: they were others than before
   std::size_t servers = 0;              // that commands go to; 0: not known yet
   std::size_t uncovered_slots = 0;      // of a cluster, that are nobody's
-  policy::BreakerStatus breaker;        // of all servers', the one that is worst off
+  // Of all servers' breakers, the one that is worst off; but its changes and refusals are those of
+  // all together, of servers that are no more, too.
+  policy::BreakerStatus breaker;
 };
 
 struct ClientShared;

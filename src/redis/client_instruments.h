@@ -9,7 +9,7 @@ namespace raglan::redis {
 
 struct ClientInstruments {
   telemetry::Histogram* wait_seconds = nullptr; // how long each command waited for a connection
-  // By server: commands asked of it, and those of them without an answer.
+  // By server: commands sent to it, and those of them without an answer.
   telemetry::Family<telemetry::Counter, 1>* commands = nullptr;
   telemetry::Family<telemetry::Counter, 1>* failures = nullptr;
 };

@@ -38,6 +38,7 @@ Shipment pack(const std::vector<Open>& group, std::span<const Command> commands)
   for (const Open& one : group) {
     if (one.asking) kAsking.append_to(shipment.wire);
     commands[one.index].append_to(shipment.wire);
+    ++shipment.commands;
     shipment.replies += one.asking ? 2 : 1;
   }
   return shipment;

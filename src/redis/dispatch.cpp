@@ -140,6 +140,7 @@ net::Task<Result<Replies>> Dispatch::exchange(std::shared_ptr<Dispatch> self,
   Shipment shipment{.topology = topology,
                     .server = topology->servers.front(),
                     .wire = encode(commands),
+                    .commands = commands.size(),
                     .replies = commands.size(),
                     .limit = limit,
                     .whole_time = whole_time};
@@ -159,14 +160,13 @@ net::Task<Result<Replies>> Dispatch::send(std::shared_ptr<Dispatch> self, Shipme
   auto* const other_loop = index == *current ? nullptr : &self->loops_;
 
   const auto now = shared->clock.now();
-  if (server->commands != nullptr) server->commands->add(shipment.replies);
   auto permit = server->breaker.try_acquire(now);
   if (!permit) {
     ++shared->counts.breaker_refused;
-    if (server->failures != nullptr) server->failures->add(shipment.replies);
     self->discovery_->refresh();
     co_return fail(ErrorCode::kUnavailable, "Redis has failed too often and is left alone");
   }
+  if (server->commands != nullptr) server->commands->add(shipment.commands);
   std::weak_ptr<Request> sent; // a request that held on to this coroutine could never go
   auto begin = [&](const net::Completion<Replies>& done) {
     auto request = std::make_shared<Request>(std::move(shipment.wire), shipment.replies, now,
@@ -185,7 +185,7 @@ net::Task<Result<Replies>> Dispatch::send(std::shared_ptr<Dispatch> self, Shipme
     };
     other_loop == nullptr ? abandon() : other_loop->post(index, abandon);
   }
-  self->count(*server, replies);
+  self->count(*server, replies, shipment.commands);
   if (!shared->closed) {
     const Mode mode = shared->deployment.mode;
     permit->report(outcome_of(replies, mode, !shipment.whole_time), shared->clock.now());
@@ -210,6 +210,7 @@ net::Task<std::vector<Result<Reply>>> Dispatch::send_each(std::shared_ptr<Dispat
     Shipment shipment{.topology = topology,
                       .server = server,
                       .wire = encode({&command, 1}),
+                      .commands = 1,
                       .replies = 1,
                       .limit = limit,
                       .whole_time = limit.at() == now + shared.config.timeout};
@@ -218,10 +219,10 @@ net::Task<std::vector<Result<Reply>>> Dispatch::send_each(std::shared_ptr<Dispat
   co_return co_await net::together(std::move(tasks));
 }
 
-void Dispatch::count(const Server& server, const Result<Replies>& replies) {
+void Dispatch::count(const Server& server, const Result<Replies>& replies, std::size_t commands) {
   ClientShared::Counts& counts = shared_->counts;
   if (!replies) {
-    if (failed(replies) && server.failures != nullptr) server.failures->add();
+    if (failed(replies) && server.failures != nullptr) server.failures->add(commands);
     return count_failure(replies.error());
   }
   const Mode mode = shared_->deployment.mode;

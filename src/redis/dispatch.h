@@ -28,6 +28,7 @@ struct Shipment {
   TopologyPtr topology; // by which connections are divided
   ServerPtr server;
   std::string wire;
+  std::size_t commands = 0; // of others: without ASKING
   std::size_t replies = 0;
   Deadline limit;
   // Whether it has all the time that a command should have: what is late says something about the
@@ -66,7 +67,8 @@ class Dispatch : public std::enable_shared_from_this<Dispatch> {
   void adapt();
   // There are as many connections as there may be, and some pool needs one.
   void make_room();
-  void count(const Server& server, const Result<Replies>& replies);
+  // What came of so many commands.
+  void count(const Server& server, const Result<Replies>& replies, std::size_t commands);
   void count_failure(const Error& error);
   void log_refusal(const Reply& refusal);
 

@@ -55,6 +55,14 @@ std::vector<ServerPtr> KnownServers::find_or_make(const std::vector<Address>& ad
   return servers;
 }
 
+KnownServers::BreakerSums KnownServers::breaker_sums(MonotonicTime now) const {
+  return state_.with([&](const State& state) {
+    BreakerSums sums = state.left;
+    for (const auto& [name, known] : state.servers) sums.add(known.server->breaker.status(now));
+    return sums;
+  });
+}
+
 TopologyPtr KnownServers::topology() const {
   return state_.with([](const State& state) { return state.topology; });
 }
@@ -85,6 +93,7 @@ KnownServers::Published KnownServers::replace(State& state, std::shared_ptr<Topo
                        before->owners != topology->owners;
   for (auto& [name, known] : state.servers) {
     known.server->listed = std::exchange(known.named, false) || topology->has(*known.server);
+    if (!known.server->listed) state.left.add(known.server->breaker.status(MonotonicTime()));
   }
   published.servers = std::erase_if(state.servers, [](const auto& each) {
                         return !each.second.server->listed;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -35,6 +36,17 @@ class KnownServers {
   // That a redirect names. Null when there are too many guests.
   ServerPtr at(const HostPort& place);
 
+  // What the breakers of all servers have counted so far, those included that are no more.
+  struct BreakerSums {
+    std::uint64_t transitions = 0;
+    std::uint64_t refused = 0;
+    void add(const policy::BreakerStatus& status) {
+      transitions += status.transitions;
+      refused += status.refused;
+    }
+  };
+  BreakerSums breaker_sums(MonotonicTime now) const;
+
   // Null until it is known.
   TopologyPtr topology() const;
   struct Published {
@@ -52,6 +64,7 @@ class KnownServers {
   struct State {
     std::map<std::string, Known> servers; // by address
     TopologyPtr topology;
+    BreakerSums left; // of servers that are no more
   };
 
   static bool is_full(const State& state); // of guests

@@ -22,8 +22,8 @@ struct Server {
 
   const Address address;
   policy::CircuitBreaker breaker;
-  telemetry::Counter* commands = nullptr; // asked of it; may be null
-  telemetry::Counter* failures = nullptr; // without an answer; may be null
+  telemetry::Counter* commands = nullptr; // sent to it; may be null
+  telemetry::Counter* failures = nullptr; // of those, without an answer; may be null
   // False once it is no master of ours any more, nor named by a redirect (known_servers.h):
   // connections to it are closed when nobody waits.
   std::atomic<bool> listed = true;

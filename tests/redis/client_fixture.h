@@ -69,8 +69,8 @@ class RedisTest : public net::LoopTest {
  protected:
   ~RedisTest() override { client_.reset(); }
 
-  void connect(ClientConfig config) {
-    auto created = Client::create(std::move(config), loops_);
+  void connect(ClientConfig config, ClientInstruments instruments = {}) {
+    auto created = Client::create(std::move(config), loops_, instruments);
     ASSERT_TRUE(created.has_value());
     client_ = std::move(*created);
   }

@@ -190,5 +190,44 @@ TEST_F(RedisRedirects, WhyOneOfSeveralServersDidNotAnswerIsKept) {
   EXPECT_THAT(error_of((*replies)[2]).message, HasSubstr("no connection to Redis"));
 }
 
+TEST_F(RedisRedirects, EachServersCommandsAreCountedAsTheyAreSentAndItsFailuresOfThem) {
+  using Counters = telemetry::Family<telemetry::Counter, 1>;
+  const auto make = [] { return std::make_unique<telemetry::Counter>(); };
+  Counters commands({"server"}, 8, make);
+  Counters failures({"server"}, 8, make);
+  const auto of = [](Counters& counters, const RawServer& server) {
+    return counters.with("127.0.0.1:" + std::to_string(server.port())).value();
+  };
+  std::atomic<bool> broken = false;
+  RawServer importing(member(map_, [](const Words& words) {
+    return words[0] == "ASKING" ? std::string("+OK\r\n") : bulk("moved");
+  }));
+  RawServer owner(member(map_, [&](const Words& words) {
+    if (broken) return std::string();
+    return words[1] == "moved" ? there("ASK", importing) : bulk("own");
+  }));
+  map_.set({owner.port()});
+  auto config = patient(cluster_url(owner));
+  config.breaker.failure_threshold = 1;
+  connect(config, {.commands = &commands, .failures = &failures});
+  const auto ask = [&] {
+    std::vector<Command> gets;
+    for (const auto* key : {"own", "moved", "moved"}) gets.emplace_back("GET", key);
+    return start(client().pipeline(std::move(gets), {})).get().has_value();
+  };
+  EXPECT_TRUE(ask());
+  EXPECT_EQ(of(commands, owner), 3u);
+  EXPECT_EQ(of(commands, importing), 2u) << "ASKING is ours";
+  broken = true;
+  EXPECT_FALSE(ask());
+  EXPECT_EQ(of(commands, owner), 6u);
+  EXPECT_EQ(of(failures, owner), 3u);
+  EXPECT_FALSE(ask());
+  EXPECT_EQ(client().stats().refused_by_breaker, 1u);
+  EXPECT_EQ(of(commands, owner), 6u) << "what the breaker refuses is not sent";
+  EXPECT_EQ(of(failures, owner), 3u);
+  EXPECT_EQ(of(failures, importing), 0u);
+}
+
 } // namespace
 } // namespace raglan::redis

@@ -258,6 +258,28 @@ TEST_F(RedisSentinel, AMasterThatIsReplacedBehindItsNameIsLeft) {
   }
 }
 
+TEST_F(RedisSentinel, WhatABreakerCountedStaysWhenItsServerGoes) {
+  std::atomic<bool> broken = false;
+  RawServer old([&](RawPeer& peer) {
+    FakeConnection connection(peer);
+    if (!broken) serve(connection, peer, "master");
+  });
+  RawServer master(server_that_is("master"));
+  const auto named = [&] { return broken ? master.port() : old.port(); };
+  RawServer one(sentinel_that_names(named));
+  RawServer two(sentinel_that_names(named));
+  auto config = patient(url_of(one, two));
+  config.breaker.failure_threshold = 1;
+  connect(config);
+  ASSERT_TRUE(run(Command("ECHO", "x"), 0).has_value());
+  broken = true;
+  EXPECT_FALSE(run(Command("ECHO", "x"), 1).has_value()) << "that loop has no connection yet";
+  EXPECT_TRUE(eventually([&] { return client().stats().topologies == 2; }));
+  EXPECT_TRUE(run(Command("ECHO", "x"), 1).has_value());
+  EXPECT_EQ(client().stats().breaker.state, policy::BreakerState::kClosed);
+  EXPECT_EQ(client().stats().breaker.transitions, 1u);
+}
+
 TEST_F(RedisSentinel, TheClientMayBeDestroyedWhileItLooksForTheMaster) {
   RawServer one([](RawPeer& peer) { peer.wait_for_close(); });
   RawServer two([](RawPeer& peer) { peer.wait_for_close(); });
