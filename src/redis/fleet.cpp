@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <string>
 
 #include "net/detach.h"
@@ -11,6 +13,8 @@
 
 namespace raglan::redis {
 namespace {
+
+constexpr std::chrono::milliseconds kLookAgain{5}; // whether a beat is over
 
 // Adds ARGV[1] to KEYS[1], drops what is older than ARGV[2] milliseconds, and counts the rest.
 const Script& beat_script() {
@@ -27,17 +31,20 @@ const Script& beat_script() {
 } // namespace
 
 struct Fleet::State {
-  explicit State(Client& redis) : client(redis), key(redis.name("nodes")) {}
+  State(Client& redis, net::EventLoops::Executor executor)
+      : client(redis), loop(std::move(executor)), key(redis.name("nodes")) {}
 
   Client& client;
+  const net::EventLoops::Executor loop; // that it beats on
   const std::string key;
   const std::string name = Lease::make_token();
   std::atomic<std::size_t> size = 1;
-  std::atomic<bool> left = false;
+  bool beating = false; // the loop's; so is `left`
+  bool left = false;
 };
 
 Fleet::Fleet(Client& client, net::EventLoops& loops, std::size_t loop)
-    : state_(std::make_shared<State>(client)) {
+    : state_(std::make_shared<State>(client, loops.executor(loop))) {
   net::detach(loops.executor(loop), beat(state_));
 }
 
@@ -46,19 +53,28 @@ std::size_t Fleet::size() const { return state_->size; }
 net::Task<void> Fleet::beat(std::shared_ptr<State> state) {
   using std::chrono::milliseconds;
   const std::string lifetime = std::to_string(milliseconds(kLifetime).count());
-  do {
+  while (!state->left) {
     std::vector<std::string> keys{state->key};
     std::vector<std::string> arguments{state->name, lifetime};
+    state->beating = true;
     auto count = co_await beat_script().run(state->client, std::move(keys), std::move(arguments),
                                             Deadline());
+    state->beating = false;
     if (count) state->size = static_cast<std::size_t>(std::max<std::int64_t>(1, count->integer));
-  } while (co_await net::pause(kBeat) && !state->left);
+    if (!co_await net::pause(kBeat)) co_return;
+  }
 }
 
 net::Task<void> Fleet::leave() {
-  state_->left = true;
-  Command forget("ZREM", state_->key, state_->name);
-  (void)co_await state_->client.command(std::move(forget), Deadline());
+  co_await boost::asio::co_spawn(state_->loop, forget(state_), boost::asio::use_awaitable);
+}
+
+net::Task<void> Fleet::forget(std::shared_ptr<State> state) {
+  state->left = true;
+  while (state->beating && co_await net::pause(kLookAgain)) {
+  }
+  Command forget("ZREM", state->key, state->name);
+  (void)co_await state->client.command(std::move(forget), Deadline());
 }
 
 } // namespace raglan::redis

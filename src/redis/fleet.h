@@ -28,12 +28,14 @@ class Fleet {
 
   std::size_t size() const; // this node included: at least 1
 
-  // Of a node that goes: it no longer counts. Awaited on one of the client's loops.
+  // Of a node that goes: it no longer counts. Awaited on one of the client's loops, while they run.
+  // A beat that is under way ends first: behind it the name would be there again.
   net::Task<void> leave();
 
  private:
   struct State;
   static net::Task<void> beat(std::shared_ptr<State> state);
+  static net::Task<void> forget(std::shared_ptr<State> state);
 
   const std::shared_ptr<State> state_;
 };

@@ -1,7 +1,11 @@
 // Nodes count each other in Redis.
 #include "redis/fleet.h"
 
+#include <atomic>
+#include <future>
+
 #include "client_fixture.h"
+#include "fake_server.h"
 #include "real_server.h"
 
 namespace raglan::redis {
@@ -24,6 +28,38 @@ TEST_F(FleetTest, NodesCountEachOtherAndThoseThatLeaveNoMore) {
   begin(two.leave()).get();
   EXPECT_EQ(run(Command("ZCARD", "raglan:nodes"))->integer, 1);
   EXPECT_TRUE(eventually([&] { return one.size() == 1; }));
+}
+
+// What leaves before the beat is over would be counted again by it.
+TEST_F(FleetTest, WhoLeavesWhileItIsCountedIsForgottenAfterThat) {
+  std::promise<void> beaten;
+  std::promise<void> forgotten;
+  std::atomic<bool> answered = false;
+  std::atomic<bool> too_soon = false;
+  http::RawServer server([&](http::RawPeer& peer) {
+    FakeConnection connection(peer);
+    connection.log_in();
+    for (auto words = connection.read_command(); !words.empty();
+         words = connection.read_command()) {
+      if (words[0] == "ZREM") {
+        too_soon = !answered;
+        forgotten.set_value();
+      } else {
+        beaten.set_value();
+        // Time in which a ZREM that waits for nothing would come.
+        forgotten.get_future().wait_for(milliseconds(300));
+        answered = true;
+      }
+      peer.send(":1\r\n");
+    }
+  });
+  connect(patient(redis_url(server)));
+  Fleet fleet(client(), loops_, 0);
+  beaten.get_future().wait();
+  auto leaving = begin(fleet.leave(), 1); // over another connection
+  leaving.get();
+  EXPECT_TRUE(answered);
+  EXPECT_FALSE(too_soon);
 }
 
 TEST_F(FleetTest, WhoHasSaidNothingForLongIsNotCounted) {
