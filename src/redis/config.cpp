@@ -74,7 +74,8 @@ void describe(config::Table<ClientConfig>& table) {
       .max(10'000);
   table
       .field("max_waiting", &C::max_waiting,
-             "commands that wait for a connection, on each event loop; more are refused")
+             "commands that wait for a connection to each server, on each event loop; more are "
+             "refused")
       .min(1)
       .max(1'000'000);
   table.bytes("max_command", &C::max_command_bytes, "the largest command that is sent")
