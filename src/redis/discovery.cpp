@@ -76,6 +76,7 @@ void Discovery::begin_in(Duration pause) {
     const auto self = weak.lock();
     if (replaced || self == nullptr || self->stopped_ || self->asking_) return;
     self->asking_ = true;
+    self->periodic_ = !self->wanted_ && self->waiters_.empty();
     asio::co_spawn(self->loops_.executor(kLoop), run(self), asio::detached);
   });
 }
@@ -92,7 +93,8 @@ net::Task<> Discovery::run(std::shared_ptr<Discovery> self) {
 
 net::Task<Result<Whereabouts>> Discovery::find() {
   if (shared_->deployment.mode == Mode::kSentinel) {
-    auto master = co_await sentinels_.find(inquiry_);
+    auto master =
+        periodic_ ? co_await sentinels_.find_latest(inquiry_) : co_await sentinels_.find(inquiry_);
     if (!master) co_return forward_error(master);
     co_return Whereabouts(std::move(*master));
   }

@@ -74,6 +74,7 @@ class Discovery : public std::enable_shared_from_this<Discovery> {
   boost::asio::steady_timer timer_;
   std::vector<Waiter> waiters_;
   bool asking_ = false;
+  bool periodic_ = false; // nothing was seen that had it ask
   bool stopped_ = false;
   std::optional<MonotonicTime> ended_;    // when it last asked
   std::atomic<bool> wanted_ = false;      // and `begin` is on its way, or waits

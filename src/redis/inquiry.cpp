@@ -6,7 +6,7 @@ net::Task<Result<Reply>> Inquiry::ask(Address address, Stream::Role role, Comman
   if (closed_) co_return fail(ErrorCode::kUnavailable, "the Redis client is closed");
   const auto due = shared_->clock.now() + shared_->config.timeout;
   const auto stream = std::make_shared<Stream>(shared_, std::move(address), role, executor_);
-  stream_ = stream;
+  streams_.push_back(stream);
   auto opened = co_await stream->open(due);
   Result<Reply> reply;
   if (opened) {
@@ -17,13 +17,13 @@ net::Task<Result<Reply>> Inquiry::ask(Address address, Stream::Role role, Comman
     reply = forward_error(opened);
   }
   stream->close();
-  stream_.reset();
+  std::erase(streams_, stream);
   co_return reply;
 }
 
 void Inquiry::close() {
   closed_ = true;
-  if (stream_ != nullptr) stream_->close();
+  for (const auto& stream : streams_) stream->close();
 }
 
 } // namespace raglan::redis

@@ -1,10 +1,11 @@
 // Single questions to servers, each over a connection of its own: how the client learns where its
 // servers are. Internal to redis/.
 //
-// Thread safety: belongs to its loop; one question at a time.
+// Thread safety: belongs to its loop.
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "net/task.h"
 #include "redis/command.h"
@@ -26,7 +27,7 @@ class Inquiry {
  private:
   const std::shared_ptr<ClientShared> shared_;
   const Stream::Executor executor_;
-  std::shared_ptr<Stream> stream_; // while it is used
+  std::vector<std::shared_ptr<Stream>> streams_; // while they are used
   bool closed_ = false;
 };
 

@@ -280,6 +280,43 @@ TEST_F(RedisSentinel, WhatABreakerCountedStaysWhenItsServerGoes) {
   EXPECT_EQ(client().stats().breaker.transitions, 1u);
 }
 
+// A sentinel that was cut off with the old master, which says that it is one, too.
+TEST_F(RedisSentinel, TheLatestFailoverThatAnySentinelKnowsOfCounts) {
+  RawServer old(server_that_is("master"));
+  RawServer master(server_that_is("master"));
+  const auto sentinel = [](std::uint16_t port, std::string epoch) {
+    return [port, epoch](RawPeer& peer) {
+      FakeConnection connection(peer);
+      for (auto words = connection.read_command(); !words.empty();
+           words = connection.read_command()) {
+        const std::string number = std::to_string(port);
+        if (words[0] != "SENTINEL") {
+          peer.send("+OK\r\n");
+          continue;
+        }
+        std::vector<std::string> reply{"127.0.0.1", number};
+        if (words[1] == "MASTER") {
+          reply = {"name", "mymaster", "ip", "127.0.0.1", "port", number, "config-epoch", epoch};
+        }
+        peer.send("*" + std::to_string(reply.size()) + "\r\n");
+        for (const auto& text : reply) connection.send_string(text);
+      }
+    };
+  };
+  RawServer stale(sentinel(old.port(), "3"));
+  RawServer fresh(sentinel(master.port(), "4"));
+  connect(patient(url_of(stale, fresh)));
+  EXPECT_TRUE(run(Command("ECHO", "x")).has_value());
+  EXPECT_EQ(master.connections(), 0) << "the first that answers is believed";
+  await("they are asked for themselves", [&] { return client().stats().topologies == 2; });
+  EXPECT_TRUE(run(Command("ECHO", "x")).has_value());
+  EXPECT_EQ(master.connections(), 2);
+  const auto refreshes = client().stats().refreshes;
+  EXPECT_FALSE(run(Command("SET", "key", "value")).has_value()); // READONLY: asked again
+  await("the fresh one is asked first", [&] { return client().stats().refreshes > refreshes; });
+  EXPECT_EQ(client().stats().topologies, 2u);
+}
+
 TEST_F(RedisSentinel, TheClientMayBeDestroyedWhileItLooksForTheMaster) {
   RawServer one([](RawPeer& peer) { peer.wait_for_close(); });
   RawServer two([](RawPeer& peer) { peer.wait_for_close(); });
