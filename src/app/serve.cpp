@@ -86,6 +86,7 @@ class Serving {
         usage_(telemetry::register_resource_metrics(metrics_, telemetry::ResourceReader())) {}
 
   ~Serving() {
+    loops_.stop(); // also when it could not begin: what runs on them uses the members
     if (authenticator_) authenticator_->close();
   }
 

@@ -10,7 +10,7 @@ import time
 import unittest
 
 from handbook import HANDBOOK
-from harness import ROOT, TemporaryFolderTest, read_response, wait_until
+from harness import ROOT, TemporaryFolderTest, read_response, run, wait_until
 from health_test import parse_metrics
 from redis_server import RedisServer
 
@@ -296,6 +296,15 @@ class SharedCache(TemporaryFolderTest):
         self.assertEqual(ready.json["checks"], {"embedder": "ok", "redis": "failed", "store": "ok"})
         self.assertEqual(node.get("/health").status, 200)
         node.stop()
+
+    def test_a_node_that_cannot_be_started_ends_and_does_not_crash(self):
+        """It has begun to ask Redis by then."""
+        settings = [f"redis.url={self.redis.url}", "auth.mode=jwt", f"auth.public_key_file={self.folder}/none.pem"]
+        options = [part for setting in settings for part in ("--set", setting)]
+        for _ in range(20):
+            ended = run("serve", "--data", self.data, "--listen", "127.0.0.1:0", *options)
+            self.assertEqual(ended.returncode, 1, ended.stderr)
+            self.assertIn("auth.public_key_file cannot be read", ended.stderr)
 
     def test_what_an_operator_removes_is_removed_from_all_nodes(self):
         one, two = self.start_two()
