@@ -152,8 +152,8 @@ class Bench {
       if (call.size() < kDocumentsPerCall && i + kChunksPerDocument < corpus_.lines.size())
         continue;
       taken += seconds([&] {
-        for (auto& state :
-             require(wait(store_->put_many({}, std::exchange(call, {}), Deadline())))) {
+        for (auto& state : require(
+                 wait(store_->put_many({}, std::exchange(call, {}), std::nullopt, Deadline())))) {
           require(std::move(state));
         }
       });

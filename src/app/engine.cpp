@@ -73,6 +73,7 @@ node::ServiceConfig service_config(const Settings& settings) {
                        .similar_questions = settings.similar_questions,
                        .passage_tokens = passage_tokens(settings.chunker)},
           .sessions = settings.sessions,
+          .jobs = settings.jobs,
           .chunker = settings.chunker};
 }
 

@@ -117,10 +117,13 @@ class Serving {
     loader.join();
     log_info("draining", {{"connections", server.connections()}});
     node_.drain();
+    engine_->service().job_runner().stop();
     const Clock& clock = SystemClock::instance();
-    const bool drained =
-        server.drain(Deadline::after(settings_.serving.drain_timeout, clock.now()));
-    if (!drained) log_warning("requests were cut off at the end of the drain timeout");
+    const Deadline deadline = Deadline::after(settings_.serving.drain_timeout, clock.now());
+    if (!server.drain(deadline)) {
+      log_warning("requests were cut off at the end of the drain timeout");
+    }
+    await_jobs(deadline);
     node_.stop();
     if (fleet_) net::run_on(loops_.next(), fleet_->leave());
     purges_.reset();
@@ -245,9 +248,18 @@ class Serving {
     await_local_model(generator_);
     if (auto ok = warm_up(); !ok) return give_up(ok.error());
     engine_->begin_upkeep();
+    engine_->service().job_runner().begin(loops_.next());
     node_.start(engine_->service());
     log_info("started", {{"milliseconds", to_milliseconds(clock.now() - start)}});
     loaded_ = true;
+  }
+
+  // What is not given back by then another node takes over, a lease's time later.
+  void await_jobs(Deadline deadline) {
+    const node::JobRunner& runner = engine_->service().job_runner();
+    while (runner.running() > 0 && !deadline.expired(SystemClock::instance().now())) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
   }
 
   const Settings& settings_;

@@ -206,6 +206,7 @@ Settings::Settings() {
                 "When a call that has not begun to answer is made a second time.");
   registry_.add("generation.extractive", extractive,
                 "Answers without a language model: the best sentences of the passages.");
+  registry_.add("jobs", jobs, "Documents that are indexed behind the request (?wait=queued).");
   registry_.add("sessions", sessions, "Conversations that a node keeps.");
   registry_.add("follow_ups", follow_ups, "Questions of a conversation that lean on earlier ones.");
   registry_.add("admission", overload,

@@ -27,6 +27,7 @@
 #include "model/remote_embedder.h"
 #include "model/remote_generator.h"
 #include "net/event_loops.h"
+#include "node/jobs.h"
 #include "node/readiness.h"
 #include "node/sessions.h"
 #include "policy/freshness.h"
@@ -127,6 +128,7 @@ class Settings {
   rag::ExtractiveConfig extractive;
   rag::FollowUpConfig follow_ups;
   node::SessionsConfig sessions;
+  node::JobsConfig jobs;
   auth::AuthConfig auth;
   redis::ClientConfig redis;
   redis::SubscriberConfig redis_subscriber;

@@ -77,8 +77,8 @@ Result<> write_all(const EvaluationParts& parts, const store::CollectionKey& key
   }
   std::vector<std::string> ids;
   for (const store::PreparedDocument& document : documents) ids.push_back(document.document.id);
-  auto states =
-      net::run_on(parts.loop, parts.store.put_many(key, std::move(documents), Deadline()));
+  auto states = net::run_on(
+      parts.loop, parts.store.put_many(key, std::move(documents), std::nullopt, Deadline()));
   if (!states) return forward_error(states);
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const Result<store::WriteState>& state = (*states)[i];

@@ -1,13 +1,18 @@
 #include "node/document_routes.h"
 
-#include <charconv>
+#include <algorithm>
+#include <array>
+#include <set>
 
 #include <fmt/format.h>
 #include <boost/json/array.hpp>
 
+#include "base/ids.h"
 #include "base/json_text.h"
 #include "node/body_work.h"
 #include "node/identity_scope.h"
+#include "node/job_routes.h"
+#include "node/page_parameters.h"
 #include "node/request_scope.h"
 #include "store/rules.h"
 
@@ -58,46 +63,52 @@ std::size_t page_bytes(const store::DocumentPage& page) {
   return bytes;
 }
 
-struct ListParameters {
-  store::CollectionKey collection;
-  std::string after;
-  std::uint32_t limit = kDefaultPageSize;
-};
-
-Result<ListParameters> list_parameters(const http::Request& request, const std::string& tenant) {
-  auto collection = collection_parameter(request, tenant);
-  if (!collection) return forward_error(collection);
-  ListParameters list{std::move(*collection), "", kDefaultPageSize};
+// The parameter's place among the `choices`, of which the first is meant where none is named.
+// Anything else is refused: who wrote `dry_run=1` did not mean a write.
+Result<std::size_t> choice_parameter(const http::Request& request, std::string_view parameter,
+                                     const std::array<std::string_view, 2>& choices) {
   auto parameters = request.query_parameters();
   if (!parameters) return forward_error(parameters);
+  std::size_t chosen = 0;
   for (const auto& [name, value] : *parameters) {
-    if (name == "after") list.after = value;
-    if (name != "limit") continue;
-    const char* end = value.data() + value.size();
-    const auto [stop, error] = std::from_chars(value.data(), end, list.limit);
-    if (error != std::errc() || stop != end || list.limit == 0 ||
-        list.limit > store::kMaxPageSize) {
+    if (name != parameter) continue;
+    const auto at = std::ranges::find(choices, value);
+    if (at == choices.end()) {
       return fail(ErrorCode::kInvalidField,
-                  fmt::format("'limit' must be a whole number from 1 to {}", store::kMaxPageSize),
-                  "limit");
+                  fmt::format("'{}' must be {} or {}", parameter, choices[0], choices[1]),
+                  std::string(parameter));
     }
+    chosen = static_cast<std::size_t>(at - choices.begin());
   }
-  return list;
+  return chosen;
 }
 
-// Anything but the two words is refused: who wrote `dry_run=1` did not mean a write.
-Result<bool> dry_run_parameter(const http::Request& request) {
-  auto parameters = request.query_parameters();
-  if (!parameters) return forward_error(parameters);
-  bool dry_run = false;
-  for (const auto& [name, value] : *parameters) {
-    if (name != "dry_run") continue;
-    if (value != "true" && value != "false") {
-      return fail(ErrorCode::kInvalidField, "'dry_run' must be true or false", "dry_run");
+// What a job takes of a request, and what is said of each document.
+struct Queued {
+  std::vector<ingest::SourceDocument> documents;
+  json::array statuses;
+};
+
+Queued choose_queued(std::vector<ParsedDocument> documents, WallTime now) {
+  Queued queued;
+  std::set<std::string> seen;
+  for (ParsedDocument& parsed : documents) {
+    DocumentStatus status{.id = std::move(parsed.id)};
+    if (parsed.document) {
+      if (parsed.document->id.empty()) parsed.document->id = make_uuid7(now);
+      status.id = parsed.document->id;
+      if (!seen.insert(status.id).second) status.error = duplicate_id();
+    } else {
+      status.error = std::move(parsed.document.error());
     }
-    dry_run = value == "true";
+    if (status.error) {
+      queued.statuses.push_back(status_json(status));
+      continue;
+    }
+    queued.statuses.push_back(json::object{{"id", status.id}, {"state", "queued"}});
+    queued.documents.push_back(std::move(*parsed.document));
   }
-  return dry_run;
+  return queued;
 }
 
 class DocumentRoutes {
@@ -109,6 +120,9 @@ class DocumentRoutes {
     if (!deadline) co_return error_reply(deadline.error(), request);
     auto parsed = co_await parse(request, *deadline);
     if (!parsed) co_return error_reply(parsed.error(), request);
+    const auto queues = choice_parameter(request, "wait", {"indexed", "queued"});
+    if (!queues) co_return error_reply(queues.error(), request);
+    if (*queues == 1) co_return co_await queue(request, std::move(*parsed), *deadline);
     co_return co_await write(request, std::move(*parsed), *deadline);
   }
 
@@ -136,11 +150,12 @@ class DocumentRoutes {
   net::Task<http::Response> list(http::Request& request) const {
     const auto deadline = request_deadline(request, parts_.request_timeout);
     if (!deadline) co_return error_reply(deadline.error(), request);
-    auto parameters = list_parameters(request, identity_of(request).tenant);
-    if (!parameters) co_return error_reply(parameters.error(), request);
-    auto page =
-        co_await parts_.store.list(std::move(parameters->collection), std::move(parameters->after),
-                                   parameters->limit, *deadline);
+    auto collection = collection_parameter(request, identity_of(request).tenant);
+    if (!collection) co_return error_reply(collection.error(), request);
+    auto wanted = page_parameters(request, kDefaultPageSize, store::kMaxPageSize);
+    if (!wanted) co_return error_reply(wanted.error(), request);
+    auto page = co_await parts_.store.list(std::move(*collection), std::move(wanted->after),
+                                           wanted->limit, *deadline);
     if (!page) co_return error_reply(page.error(), request);
     const std::size_t bytes = page_bytes(*page);
     auto write = [page = std::move(*page)]() -> Result<std::string> {
@@ -199,13 +214,45 @@ class DocumentRoutes {
     co_return http::json_response(200, std::move(*body));
   }
 
+  // To be indexed by whichever node has time; the reply says that this is certain.
+  net::Task<http::Response> queue(http::Request& request, ParsedDocuments parsed,
+                                  Deadline deadline) const {
+    const auto dry_run = choice_parameter(request, "dry_run", {"false", "true"});
+    if (!dry_run) co_return error_reply(dry_run.error(), request);
+    if (*dry_run == 1) {
+      const Error error{ErrorCode::kInvalidField, "what is queued cannot be a dry run", "dry_run"};
+      co_return error_reply(error, request);
+    }
+    if (!parsed.many && !parsed.documents.front().document) {
+      co_return error_reply(parsed.documents.front().document.error(), request);
+    }
+    Queued queued = choose_queued(std::move(parsed.documents), parts_.clock.wall_now());
+    json::object body{{"job", nullptr}, {"documents", std::move(queued.statuses)}};
+    if (queued.documents.empty()) co_return http::json_response(200, json_text(body));
+    auto work = [documents = std::move(queued.documents),
+                 held = request.body_reservation]() mutable -> Result<JobParts> {
+      return write_parts(std::move(documents));
+    };
+    auto job_parts = co_await net::offload(parts_.bulk, std::move(work), deadline, parts_.clock);
+    if (!job_parts) co_return error_reply(job_parts.error(), request);
+    auto job =
+        co_await parts_.jobs.submit(std::move(parsed.collection), std::move(*job_parts), deadline);
+    if (!job) co_return error_reply(job.error(), request);
+    parts_.runner.wake();
+    body["job"] = job_reply(*job);
+    http::Response response = http::json_response(202, json_text(body));
+    response.headers.set("location", "/v1/jobs/" + job->id);
+    co_return response;
+  }
+
   net::Task<http::Response> write(http::Request& request, ParsedDocuments parsed,
                                   Deadline deadline) const {
-    const auto dry_run = dry_run_parameter(request);
+    const auto dry_run = choice_parameter(request, "dry_run", {"false", "true"});
     if (!dry_run) co_return error_reply(dry_run.error(), request);
-    const auto statuses =
-        co_await parts_.writer.write(std::move(parsed.collection), std::move(parsed.documents),
-                                     *dry_run, deadline, request.body_reservation);
+    DocumentWriter::Options options{
+        .dry_run = *dry_run == 1, .deadline = deadline, .held = request.body_reservation};
+    const auto statuses = co_await parts_.writer.write(
+        std::move(parsed.collection), std::move(parsed.documents), std::move(options));
     if (!parsed.many && statuses.front().error) {
       co_return error_reply(*statuses.front().error, request);
     }
@@ -229,7 +276,7 @@ void add_document_routes(http::Router& router, DocumentRouteParts parts) {
     };
     router.add(method, path, with_parameters(std::move(known), std::move(handler)));
   };
-  add("POST", "/v1/documents", &DocumentRoutes::post, {"collection", "dry_run"});
+  add("POST", "/v1/documents", &DocumentRoutes::post, {"collection", "dry_run", "wait"});
   add("GET", "/v1/documents", &DocumentRoutes::list, {"collection", "after", "limit"});
   add("GET", "/v1/documents/{id}", &DocumentRoutes::get, {"collection"});
   add("PUT", "/v1/documents/{id}", &DocumentRoutes::put, {"collection", "dry_run"});

@@ -55,6 +55,7 @@ Result<Prepared> prepare_counted(const ingest::SourceDocument& source,
 // Copied into every piece of work, which may outlive the request.
 struct DocumentWriter::Write {
   store::CollectionKey collection;
+  std::optional<store::RecordGuard> guard;
   Deadline deadline;
   std::shared_ptr<const void> held;
 };
@@ -108,14 +109,18 @@ struct DocumentWriter::Group {
   }
 };
 
+Error duplicate_id() {
+  return {ErrorCode::kConflict, "this id occurs more than once in the request", "id"};
+}
+
 DocumentWriter::DocumentWriter(Parts parts)
     : parts_(std::move(parts)), batch_(parts_.embeddings.embedder().batch_limits()) {}
 
 net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKey collection,
                                                              std::vector<ParsedDocument> documents,
-                                                             bool dry_run, Deadline deadline,
-                                                             std::shared_ptr<const void> held) {
-  const Write write{std::move(collection), deadline, std::move(held)};
+                                                             Options options) {
+  const Write write{std::move(collection), std::move(options.guard), options.deadline,
+                    std::move(options.held)};
   std::vector<Item> items(documents.size());
   std::set<std::string_view> seen;
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -128,7 +133,7 @@ net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKe
     if (items[i].source.id.empty()) items[i].source.id = make_uuid7(parts_.clock.wall_now());
     items[i].status.id = items[i].source.id;
     if (!seen.insert(items[i].status.id).second) {
-      items[i].fail({ErrorCode::kConflict, "this id occurs more than once in the request", "id"});
+      items[i].fail(duplicate_id());
     }
   }
   co_await skip_unchanged(write, items);
@@ -137,7 +142,7 @@ net::Task<std::vector<DocumentStatus>> DocumentWriter::write(store::CollectionKe
     if (item.pending) co_await prepare(write, item);
     if (!item.pending) continue;
     item.status.chunks = item.prepared.chunks.size();
-    if (dry_run) {
+    if (options.dry_run) {
       item.status.state = DocumentState::kIndexed;
       continue;
     }
@@ -284,8 +289,8 @@ net::Task<void> DocumentWriter::write_group(const Write& write, std::span<Item*>
   std::vector<store::PreparedDocument> documents;
   documents.reserve(embedded.size());
   for (Item* item : embedded) documents.push_back(std::move(item->prepared));
-  auto states =
-      co_await parts_.store.put_many(write.collection, std::move(documents), write.deadline);
+  auto states = co_await parts_.store.put_many(write.collection, std::move(documents), write.guard,
+                                               write.deadline);
   for (std::size_t i = 0; i < embedded.size(); ++i) {
     Item& item = *embedded[i];
     item.pending = false;

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ namespace raglan::node {
 using ingest::DocumentState;
 using ingest::DocumentStatus;
 
+// Of the second one of a request's that has it.
+Error duplicate_id();
+
 class DocumentWriter {
  public:
   static constexpr std::size_t kChunksPerGroup = 64;
@@ -45,13 +49,19 @@ class DocumentWriter {
 
   explicit DocumentWriter(Parts parts);
 
-  // One status per document, in their order. With `dry_run` nothing is embedded or written, and the
-  // status says what would happen. Past `deadline` nothing more is begun: what is not known to be
-  // written by then fails with kDeadlineExceeded (a commit that is under way is not taken back).
-  // `held` is kept for as long as any of the request's texts is, even in work that outlives it.
+  struct Options {
+    bool dry_run = false; // nothing is embedded or written: the statuses say what would happen
+    std::optional<store::RecordGuard> guard = std::nullopt; // of all that is written
+    // Past it nothing more is begun: what is not known to be written by then fails with
+    // kDeadlineExceeded (a commit that is under way is not taken back).
+    Deadline deadline;
+    // Kept for as long as any of the request's texts is, even in work that outlives it.
+    std::shared_ptr<const void> held = nullptr;
+  };
+  // One status per document, in their order.
   net::Task<std::vector<DocumentStatus>> write(store::CollectionKey collection,
-                                               std::vector<ParsedDocument> documents, bool dry_run,
-                                               Deadline deadline, std::shared_ptr<const void> held);
+                                               std::vector<ParsedDocument> documents,
+                                               Options options);
 
  private:
   struct Item;

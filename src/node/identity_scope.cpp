@@ -41,7 +41,8 @@ std::optional<Scope> required_scope(std::string_view method, std::string_view pa
   if (path == "/health" || path == "/ready" || path == "/startup") return std::nullopt;
   if (!path.starts_with("/v1/")) return Scope::kAdmin;
   if (method == "GET" || method == "HEAD" || method == "OPTIONS") return Scope::kRead;
-  const bool writes = path.starts_with("/v1/documents") || path.starts_with("/v1/collections");
+  const bool writes = path.starts_with("/v1/documents") || path.starts_with("/v1/collections") ||
+                      path.starts_with("/v1/jobs");
   return writes ? Scope::kWrite : Scope::kRead;
 }
 

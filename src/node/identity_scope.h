@@ -1,9 +1,9 @@
 // Who a request is from, and whether that may do what it asks for.
 //
 // The health probes are open. Everything else needs a scope: `admin` for /admin and /metrics; of
-// /v1 `write` for what changes documents or collections, `read` for the rest. Who has no valid
-// credentials gets 401, always with the same body; whose credentials do not suffice, 403. What is
-// another tenant's is not there: each store call and cache key has the identity's tenant.
+// /v1 `write` for what changes documents, collections or jobs, `read` for the rest. Who has no
+// valid credentials gets 401, always with the same body; whose credentials do not suffice, 403.
+// What is another tenant's is not there: each store call and cache key has the identity's tenant.
 //
 // Without an authenticator everybody is the tenant `default` and may do everything.
 #pragma once

@@ -11,6 +11,7 @@
 #include "node/collection_routes.h"
 #include "node/degradation_routes.h"
 #include "node/document_routes.h"
+#include "node/job_routes.h"
 #include "node/key_routes.h"
 #include "node/openai_routes.h"
 #include "node/overload_metrics.h"
@@ -52,7 +53,12 @@ Service::Service(ServiceConfig config, Parts parts)
                .extraction = parts_.executors.extraction(),
                .bulk = parts_.executors.bulk(),
                .chunker = config_.chunker,
-               .clock = parts_.clock}) {
+               .clock = parts_.clock}),
+      jobs_(config_.jobs, parts_.store.records(), parts_.clock),
+      job_runner_(config_.jobs, {.jobs = jobs_,
+                                 .writer = writer_,
+                                 .bulk = parts_.executors.bulk(),
+                                 .clock = parts_.clock}) {
   const std::string_view generator = parts_.generator ? parts_.generator->name() : "";
   const QueryRouteParts query_parts{.pipeline = pipeline_,
                                     .limits = rate_limits_,
@@ -67,10 +73,16 @@ Service::Service(ServiceConfig config, Parts parts)
   add_session_routes(router_, {.sessions = sessions_, .request_timeout = config_.request_timeout});
   add_document_routes(router_, {.writer = writer_,
                                 .store = parts_.store,
+                                .jobs = jobs_,
+                                .runner = job_runner_,
                                 .bulk = parts_.executors.bulk(),
                                 .clock = parts_.clock,
                                 .request_timeout = config_.request_timeout,
                                 .write_timeout = config_.write_timeout});
+  add_job_routes(router_, {.jobs = jobs_,
+                           .bulk = parts_.executors.bulk(),
+                           .clock = parts_.clock,
+                           .request_timeout = config_.request_timeout});
   add_collection_routes(router_, {.store = parts_.store,
                                   .pipeline = pipeline_,
                                   .storage = parts_.executors.storage(),
@@ -162,6 +174,20 @@ void Service::register_metrics() {
       metrics.callback(MetricKind::kCounter, "raglan_session_turns_lost_total",
                        "Answers that could not be added to their conversation.", {},
                        [this] { return static_cast<double>(sessions_.lost_turns()); }));
+  const auto of_jobs = [&](MetricKind kind, std::string name, std::string help, auto value) {
+    registrations_.push_back(
+        metrics.callback(kind, std::move(name), std::move(help), {},
+                         [this, value] { return static_cast<double>(value(job_runner_)); }));
+  };
+  of_jobs(MetricKind::kGauge, "raglan_jobs_queued", "Unfinished jobs of all nodes.",
+          [](const JobRunner& runner) { return runner.queued(); });
+  of_jobs(MetricKind::kGauge, "raglan_jobs_running", "Jobs that this node works on.",
+          [](const JobRunner& runner) { return runner.running(); });
+  of_jobs(MetricKind::kCounter, "raglan_jobs_finished_total", "Jobs that this node has finished.",
+          [](const JobRunner& runner) { return runner.stats().finished; });
+  of_jobs(MetricKind::kCounter, "raglan_jobs_resumed_total",
+          "Jobs that this node has taken over from one that was silent.",
+          [](const JobRunner& runner) { return runner.stats().resumed; });
   const auto coalesced = [&](std::string stage, std::uint64_t (rag::Pipeline::*count)() const) {
     registrations_.push_back(
         metrics.callback(MetricKind::kCounter, "raglan_coalesced_total",

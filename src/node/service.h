@@ -20,6 +20,7 @@
 #include "node/breaker_board.h"
 #include "node/document_writer.h"
 #include "node/executors.h"
+#include "node/job_runner.h"
 #include "node/request_metrics.h"
 #include "node/sessions.h"
 #include "rag/overload.h"
@@ -37,6 +38,7 @@ struct ServiceConfig {
   auth::RateLimitsConfig rate_limits;
   rag::PipelineConfig pipeline;
   SessionsConfig sessions;
+  JobsConfig jobs;
   ingest::ChunkerConfig chunker;
 };
 
@@ -64,6 +66,7 @@ class Service {
   // For work on an event loop that no request asked for: keeping its caches warm.
   rag::Pipeline& pipeline() { return pipeline_; }
   auth::ApiKeys& api_keys() { return api_keys_; }
+  JobRunner& job_runner() { return job_runner_; }
 
   // What another node has removed from its caches and from Redis; and that such a message may have
   // been missed.
@@ -89,6 +92,8 @@ class Service {
   Sessions sessions_;
   rag::Pipeline pipeline_;
   DocumentWriter writer_;
+  Jobs jobs_;
+  JobRunner job_runner_;
   http::Router router_;
   std::vector<telemetry::Registration> registrations_;
 };

@@ -13,6 +13,7 @@
 #include "postgres/copy_rows.h"
 #include "postgres_store/collections.h"
 #include "postgres_store/filter_sql.h"
+#include "postgres_store/postgres_records.h"
 #include "postgres_store/postings.h"
 #include "store/rules.h"
 
@@ -100,13 +101,13 @@ store::EmbeddingSpace read_space(const postgres::Rows& rows, std::size_t column)
 // One transaction that writes documents.
 class Put {
  public:
-  Put(Session& session, const store::CollectionKey& key, const store::EmbeddingSpace& space,
-      std::span<const CheckedDocument* const> documents, WallTime now, Deadline deadline)
+  Put(Session& session, const DocumentBatch& batch, Deadline deadline)
       : session_(session),
-        key_(key),
-        space_(space),
-        documents_(documents),
-        now_(now),
+        key_(batch.key),
+        space_(batch.space),
+        documents_(batch.documents),
+        guard_(batch.guard),
+        now_(batch.now),
         deadline_(deadline) {}
 
   net::Task<Result<States>> run() {
@@ -135,6 +136,7 @@ class Put {
   net::Task<Result<>> open_collection() {
     std::vector<Statement> statements;
     statements.emplace_back("BEGIN");
+    if (guard_) statements.push_back(holding(*guard_, now_));
     statements.push_back(insert_if_missing(key_, now_));
     statements.emplace_back(
         "SELECT collection_id, embedder_id, dimension FROM raglan.collection"
@@ -142,6 +144,7 @@ class Put {
         key_.tenant, key_.name);
     auto rows = co_await session_.execute_all(std::move(statements), deadline_);
     if (!rows) co_return forward_error(rows);
+    if (guard_ && (*rows)[1].empty()) co_return store::record_conflict();
     if (rows->back().empty()) {
       co_return fail(ErrorCode::kOverloaded, "the collection was deleted in this moment");
     }
@@ -372,6 +375,7 @@ class Put {
   const store::CollectionKey& key_;
   const store::EmbeddingSpace& space_;
   const std::span<const CheckedDocument* const> documents_;
+  const std::optional<store::RecordGuard>& guard_;
   const WallTime now_;
   const Deadline deadline_;
   std::int64_t collection_id_ = 0;
@@ -395,10 +399,10 @@ Result<CheckedDocument> check_to_write(store::PreparedDocument document, std::si
   return checked;
 }
 
-net::Task<Result<std::vector<store::WriteState>>> put_documents(
-    Session& session, const store::CollectionKey& key, const store::EmbeddingSpace& space,
-    std::span<const CheckedDocument* const> documents, WallTime now, Deadline deadline) {
-  Put put(session, key, space, documents, now, deadline);
+net::Task<Result<std::vector<store::WriteState>>> put_documents(Session& session,
+                                                                const DocumentBatch& batch,
+                                                                Deadline deadline) {
+  Put put(session, batch, deadline);
   co_return co_await put.run();
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "store/analyzer.h"
 #include "store/embedding_space.h"
 #include "store/metadata.h"
+#include "store/records.h"
 #include "store/types.h"
 
 namespace raglan::postgres_store {
@@ -37,12 +39,20 @@ struct CheckedDocument {
 Result<CheckedDocument> check_to_write(store::PreparedDocument document, std::size_t dimension,
                                        std::size_t max_metadata_bytes);
 
-// All of them, durably, or none; their ids must differ. Whoever waits for it must keep them.
-// Errors: kConflict (the collection was embedded by another model), kOverloaded (a lock could not
-// be taken; worth another try), and those of the session.
-net::Task<Result<std::vector<store::WriteState>>> put_documents(
-    postgres::Session& session, const store::CollectionKey& key, const store::EmbeddingSpace& space,
-    std::span<const CheckedDocument* const> documents, WallTime now, Deadline deadline);
+// What whoever waits for the write keeps.
+struct DocumentBatch {
+  const store::CollectionKey& key;
+  const store::EmbeddingSpace& space;
+  std::span<const CheckedDocument* const> documents; // their ids differ
+  const std::optional<store::RecordGuard>& guard;
+  WallTime now;
+};
+// All of them, durably, or none. Errors: kConflict (the collection was embedded by another model;
+// the guard does not hold), kOverloaded (a lock could not be taken; worth another try), and those
+// of the session.
+net::Task<Result<std::vector<store::WriteState>>> put_documents(postgres::Session& session,
+                                                                const DocumentBatch& batch,
+                                                                Deadline deadline);
 // kNotFound.
 net::Task<Result<>> remove_document(postgres::Session& session, const store::CollectionKey& key,
                                     const std::string& document_id, Deadline deadline);

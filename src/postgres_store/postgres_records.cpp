@@ -87,6 +87,14 @@ net::Task<Result<Rows>> PostgresRecords::ask(Statement statement, Deadline deadl
   co_return co_await session->execute(std::move(statement), deadline);
 }
 
+Statement holding(const store::RecordGuard& guard, WallTime now) {
+  return Statement(
+      "SELECT FROM raglan.record WHERE tenant = $1::text AND kind = $2::text AND id = $3::text"
+      " AND version = $4::int8 AND expires_at_ms > $5::int8 FOR SHARE",
+      guard.key.tenant, guard.key.kind, guard.key.id, version_column(guard.version),
+      to_unix_milliseconds(now));
+}
+
 net::Task<Result<std::uint64_t>> PostgresRecords::write(store::RecordWrite write,
                                                         Deadline deadline) {
   if (auto ok = store::check_record(write); !ok) co_return forward_error(ok);

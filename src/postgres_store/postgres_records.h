@@ -11,6 +11,9 @@
 
 namespace raglan::postgres_store {
 
+// Inside a transaction: one row while the guard holds, which it then does until the end.
+postgres::Statement holding(const store::RecordGuard& guard, WallTime now);
+
 class PostgresRecords final : public store::Records {
  public:
   PostgresRecords(postgres::Client& client, const Clock& clock) : client_(client), clock_(clock) {}

@@ -139,7 +139,8 @@ net::Task<Result<>> PostgresStore::delete_collection(CollectionKey key, Deadline
 }
 
 net::Task<Result<std::vector<Result<WriteState>>>> PostgresStore::put_many(
-    CollectionKey key, std::vector<store::PreparedDocument> documents, Deadline deadline) {
+    CollectionKey key, std::vector<store::PreparedDocument> documents,
+    std::optional<store::RecordGuard> guard, Deadline deadline) {
   using States = std::vector<Result<WriteState>>;
   using Checks = std::vector<Result<CheckedDocument>>;
   if (auto ok = store::check_collection_key(key); !ok) {
@@ -171,7 +172,7 @@ net::Task<Result<std::vector<Result<WriteState>>>> PostgresStore::put_many(
     const std::size_t added = checked->prepared.chunks.size();
     const bool full = group.size() == kMaxGroupDocuments || chunks + added > kMaxGroupChunks;
     if (!group.empty() && (full || ids.contains(checked->prepared.document.id))) {
-      co_await write_group(key, std::exchange(group, {}), std::exchange(group_states, {}),
+      co_await write_group(key, std::exchange(group, {}), std::exchange(group_states, {}), guard,
                            deadline);
       ids.clear();
       chunks = 0;
@@ -182,7 +183,7 @@ net::Task<Result<std::vector<Result<WriteState>>>> PostgresStore::put_many(
     chunks += added;
   }
   if (!group.empty()) {
-    co_await write_group(key, std::move(group), std::move(group_states), deadline);
+    co_await write_group(key, std::move(group), std::move(group_states), guard, deadline);
   }
   forget_generation(key);
   if (std::ranges::any_of(states, &Result<WriteState>::has_value)) upkeep_->add(parts_.loop, key);
@@ -193,6 +194,7 @@ net::Task<Result<std::vector<Result<WriteState>>>> PostgresStore::put_many(
 net::Task<void> PostgresStore::write_group(const CollectionKey& key,
                                            std::vector<const CheckedDocument*> group,
                                            std::vector<Result<WriteState>*> states,
+                                           const std::optional<store::RecordGuard>& guard,
                                            Deadline deadline) {
   std::optional<Error> failure;
   for (int attempt = 1; attempt <= kWriteAttempts; ++attempt) {
@@ -201,8 +203,8 @@ net::Task<void> PostgresStore::write_group(const CollectionKey& key,
       failure = session.error();
       break;
     }
-    auto written =
-        co_await put_documents(*session, key, space_, group, clock_.wall_now(), deadline);
+    const DocumentBatch batch{key, space_, group, guard, clock_.wall_now()};
+    auto written = co_await put_documents(*session, batch, deadline);
     if (written) {
       for (std::size_t i = 0; i < states.size(); ++i) *states[i] = (*written)[i];
       co_return;
@@ -218,7 +220,7 @@ net::Task<void> PostgresStore::write_group(const CollectionKey& key,
   for (std::size_t i = 0; i < group.size(); ++i) {
     std::vector<const CheckedDocument*> one{group[i]};
     std::vector<Result<WriteState>*> its_state{states[i]};
-    co_await write_group(key, std::move(one), std::move(its_state), deadline);
+    co_await write_group(key, std::move(one), std::move(its_state), guard, deadline);
   }
 }
 

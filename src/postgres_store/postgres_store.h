@@ -74,7 +74,7 @@ class PostgresStore final : public store::Store {
   net::Task<Result<>> delete_collection(store::CollectionKey key, Deadline deadline) override;
   net::Task<Result<std::vector<Result<store::WriteState>>>> put_many(
       store::CollectionKey key, std::vector<store::PreparedDocument> documents,
-      Deadline deadline) override;
+      std::optional<store::RecordGuard> guard, Deadline deadline) override;
   net::Task<Result<>> remove(store::CollectionKey key, std::string document_id,
                              Deadline deadline) override;
   net::Task<Result<store::Document>> get(store::CollectionKey key, std::string document_id,
@@ -100,7 +100,8 @@ class PostgresStore final : public store::Store {
   // Those that can be written, in groups.
   net::Task<void> write_group(const store::CollectionKey& key,
                               std::vector<const CheckedDocument*> group,
-                              std::vector<Result<store::WriteState>*> states, Deadline deadline);
+                              std::vector<Result<store::WriteState>*> states,
+                              const std::optional<store::RecordGuard>& guard, Deadline deadline);
   void forget_generation(const store::CollectionKey& key);
   // What the call may be answered by that is not asked for now; nothing: it must be.
   std::optional<store::Generation> known_generation(const store::CollectionKey& key);

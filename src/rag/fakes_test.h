@@ -92,6 +92,7 @@ class FakeStore final : public store::Store {
   Reply<void> delete_collection(store::CollectionKey, Deadline) override { co_return unused(); }
   Reply<std::vector<Result<store::WriteState>>> put_many(store::CollectionKey,
                                                          std::vector<store::PreparedDocument>,
+                                                         std::optional<store::RecordGuard>,
                                                          Deadline) override {
     co_return unused();
   }

@@ -157,14 +157,19 @@ struct EmbeddedStore::Parts {
   // Each slice is one piece of the writer's work. One that fails is written document by document,
   // so that each fails alone.
   std::vector<Result<WriteState>> write_checked(const CollectionKey& key,
-                                                std::span<const CheckedDocument> documents) {
+                                                std::span<const CheckedDocument> documents,
+                                                const std::optional<RecordGuard>& guard) {
     const std::vector<std::span<const CheckedDocument>> slices = slices_of(documents);
     std::vector<std::vector<WriteState>> states(slices.size());
     std::vector<Writer::Work> works;
     works.reserve(slices.size());
     for (std::size_t i = 0; i < slices.size(); ++i) {
       works.emplace_back([&, i](Connection& connection) -> Result<> {
-        auto put = put_documents(connection, key, space, slices[i], clock.wall_now());
+        const WallTime now = clock.wall_now();
+        if (guard) {
+          if (auto ok = check_guard(connection, *guard, now); !ok) return ok;
+        }
+        auto put = put_documents(connection, key, space, slices[i], now);
         if (!put) return forward_error(put);
         states[i] = std::move(*put);
         return {};
@@ -179,7 +184,7 @@ struct EmbeddedStore::Parts {
         all.insert(all.end(), slices[i].size(), std::unexpected(outcomes[i].error()));
       } else {
         for (std::size_t each = 0; each < slices[i].size(); ++each) {
-          all.push_back(std::move(write_checked(key, slices[i].subspan(each, 1)).front()));
+          all.push_back(std::move(write_checked(key, slices[i].subspan(each, 1), guard).front()));
         }
       }
     }
@@ -322,8 +327,9 @@ Result<WriteState> EmbeddedStore::put(const CollectionKey& key, const PreparedDo
   return std::move(put_many(key, {&document, 1}).front());
 }
 
-std::vector<Result<WriteState>> EmbeddedStore::put_many(
-    const CollectionKey& key, std::span<const PreparedDocument> documents) {
+std::vector<Result<WriteState>> EmbeddedStore::put_many(const CollectionKey& key,
+                                                        std::span<const PreparedDocument> documents,
+                                                        const std::optional<RecordGuard>& guard) {
   std::vector<Result<WriteState>> states(documents.size(), WriteState::kUnchanged);
   if (auto ok = check_collection_key(key); !ok) {
     states.assign(documents.size(), forward_error(ok));
@@ -343,7 +349,7 @@ std::vector<Result<WriteState>> EmbeddedStore::put_many(
     checked.push_back({&documents[i], &fields[i]});
     positions.push_back(i);
   }
-  const std::vector<Result<WriteState>> written = parts_->write_checked(key, checked);
+  const std::vector<Result<WriteState>> written = parts_->write_checked(key, checked, guard);
   for (std::size_t i = 0; i < written.size(); ++i) states[positions[i]] = written[i];
   const bool any = std::ranges::any_of(written, &Result<WriteState>::has_value);
   if (any) parts_->shelf.want(key);

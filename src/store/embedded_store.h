@@ -92,7 +92,8 @@ class EmbeddedStore {
   Result<> delete_collection(const CollectionKey& key);
   Result<WriteState> put(const CollectionKey& key, const PreparedDocument& document);
   std::vector<Result<WriteState>> put_many(const CollectionKey& key,
-                                           std::span<const PreparedDocument> documents);
+                                           std::span<const PreparedDocument> documents,
+                                           const std::optional<RecordGuard>& guard = std::nullopt);
   Result<> remove(const CollectionKey& key, std::string_view document_id);
   Result<Document> get(const CollectionKey& key, std::string_view document_id);
   Result<DocumentPage> list(const CollectionKey& key, std::string_view after_id,

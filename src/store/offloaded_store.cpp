@@ -38,11 +38,12 @@ net::Task<Result<>> OffloadedStore::delete_collection(CollectionKey key, Deadlin
 }
 
 net::Task<Result<std::vector<Result<WriteState>>>> OffloadedStore::put_many(
-    CollectionKey key, std::vector<PreparedDocument> documents, Deadline deadline) {
+    CollectionKey key, std::vector<PreparedDocument> documents, std::optional<RecordGuard> guard,
+    Deadline deadline) {
   using States = std::vector<Result<WriteState>>;
-  auto work = [&store = parts_.store, key = std::move(key),
-               documents = std::move(documents)]() -> Result<States> {
-    return store.put_many(key, documents);
+  auto work = [&store = parts_.store, key = std::move(key), documents = std::move(documents),
+               guard = std::move(guard)]() -> Result<States> {
+    return store.put_many(key, documents, guard);
   };
   co_return co_await on(parts_.storage, std::move(work), deadline);
 }

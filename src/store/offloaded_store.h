@@ -42,7 +42,8 @@ class OffloadedStore final : public Store {
   net::Task<Result<CollectionStats>> collection(CollectionKey key, Deadline deadline) override;
   net::Task<Result<>> delete_collection(CollectionKey key, Deadline deadline) override;
   net::Task<Result<std::vector<Result<WriteState>>>> put_many(
-      CollectionKey key, std::vector<PreparedDocument> documents, Deadline deadline) override;
+      CollectionKey key, std::vector<PreparedDocument> documents, std::optional<RecordGuard> guard,
+      Deadline deadline) override;
   net::Task<Result<>> remove(CollectionKey key, std::string document_id,
                              Deadline deadline) override;
   net::Task<Result<Document>> get(CollectionKey key, std::string document_id,

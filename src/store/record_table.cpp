@@ -67,6 +67,10 @@ Result<bool> erase_record(Connection& connection, const RecordKey& key,
   return existed;
 }
 
+Result<> check_guard(Connection& connection, const RecordGuard& guard, WallTime now) {
+  return check_expected(connection, guard.key, guard.version, now);
+}
+
 Result<std::optional<Record>> read_record(Connection& connection, const RecordKey& key,
                                           WallTime now) {
   auto select = connection.prepare(

@@ -15,6 +15,9 @@ Result<> write_record(Connection& connection, const RecordWrite& write, std::uin
 Result<bool> erase_record(Connection& connection, const RecordKey& key,
                           std::optional<std::uint64_t> expected, WallTime now);
 
+// kConflict when it does not hold.
+Result<> check_guard(Connection& connection, const RecordGuard& guard, WallTime now);
+
 Result<std::optional<Record>> read_record(Connection& connection, const RecordKey& key,
                                           WallTime now);
 Result<std::vector<Record>> list_records(Connection& connection, std::string_view kind,

@@ -48,6 +48,13 @@ struct RecordWrite {
   std::optional<std::uint64_t> expected = std::nullopt;
 };
 
+// What must hold for something else to be written: the record has this version when that is
+// committed. So who has lost a record to another writes nothing any more (store/store.h).
+struct RecordGuard {
+  RecordKey key;
+  std::uint64_t version = 0;
+};
+
 // The columns of either database: for ever is the largest number.
 std::int64_t expires_column(WallTime expires);
 WallTime expires_from_column(std::int64_t milliseconds);

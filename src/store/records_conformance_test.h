@@ -45,6 +45,25 @@ TEST_P(StoreConformance, ARecordIsItsTenantsAndItsKinds) {
   EXPECT_TRUE(*store_->read_record(record_key("a")));
 }
 
+TEST_P(StoreConformance, DocumentsAreWrittenWhileTheirGuardHolds) {
+  const auto version = store_->write_record({record_key("lease"), "one"});
+  ASSERT_TRUE(version);
+  const RecordGuard guard{record_key("lease"), *version};
+  const auto put = [&](std::string id, const RecordGuard& held) {
+    return store_->put_many({}, {make_document(id, "text of " + id)}, held).at(0);
+  };
+  EXPECT_EQ(put("a", guard), WriteState::kIndexed);
+  EXPECT_EQ(code_of(put("b", {record_key("lease", "other"), *version})), ErrorCode::kConflict);
+  EXPECT_EQ(code_of(put("b", {record_key("nobody's"), *version})), ErrorCode::kConflict);
+  const auto next = store_->write_record({record_key("lease"), "two"});
+  ASSERT_TRUE(next);
+  EXPECT_EQ(code_of(put("b", guard)), ErrorCode::kConflict);
+  EXPECT_EQ(put("c", {record_key("lease"), *next}), WriteState::kIndexed);
+  ASSERT_TRUE(store_->erase_record(record_key("lease")));
+  EXPECT_EQ(code_of(put("b", {record_key("lease"), *next})), ErrorCode::kConflict);
+  EXPECT_EQ(store_->collection({})->documents, 2u);
+}
+
 TEST_P(StoreConformance, OfTwoThatSawTheSameRecordOneWrites) {
   auto first = store_->write_record({record_key("a"), "1", kNever, 0});
   ASSERT_TRUE(first);

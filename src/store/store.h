@@ -55,9 +55,11 @@ class Store {
   // document, in their order. kUnchanged (nothing written) when the stored content hash is equal.
   // Documents succeed and fail alone. Errors of a document: kInvalidField (an id, name, metadata or
   // chunk that breaks a rule of types.h), kConflict (the collection was embedded by another model),
-  // kTooLarge. The call itself fails when nothing is known of any of them.
+  // kTooLarge. With a `guard` that does not hold nothing is written: kConflict for each. The call
+  // itself fails when nothing is known of any of them.
   virtual net::Task<Result<std::vector<Result<WriteState>>>> put_many(
-      CollectionKey key, std::vector<PreparedDocument> documents, Deadline deadline) = 0;
+      CollectionKey key, std::vector<PreparedDocument> documents, std::optional<RecordGuard> guard,
+      Deadline deadline) = 0;
   // kNotFound when there is no such document.
   virtual net::Task<Result<>> remove(CollectionKey key, std::string document_id,
                                      Deadline deadline) = 0;

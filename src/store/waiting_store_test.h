@@ -28,8 +28,10 @@ class WaitingStore {
     return wait(store_.delete_collection(std::move(key), Deadline()));
   }
   std::vector<Result<WriteState>> put_many(CollectionKey key,
-                                           std::vector<PreparedDocument> documents) {
-    auto states = wait(store_.put_many(std::move(key), std::move(documents), Deadline()));
+                                           std::vector<PreparedDocument> documents,
+                                           std::optional<RecordGuard> guard = std::nullopt) {
+    auto states =
+        wait(store_.put_many(std::move(key), std::move(documents), std::move(guard), Deadline()));
     EXPECT_TRUE(states) << states.error().message;
     return states ? std::move(*states) : std::vector<Result<WriteState>>();
   }

@@ -32,6 +32,9 @@ EVERY_ROUTE = [
     ("POST", "/v1/collections", {"name": "c"}),
     ("GET", "/v1/collections/c", None),
     ("DELETE", "/v1/collections/c", None),
+    ("GET", "/v1/jobs", None),
+    ("GET", "/v1/jobs/j", None),
+    ("DELETE", "/v1/jobs/j", None),
     ("POST", "/v1/sessions", {}),
     ("GET", "/v1/sessions/s", None),
     ("DELETE", "/v1/sessions/s", None),
@@ -124,7 +127,7 @@ class SharedSecret(TemporaryFolderTest):
     def scope_of(method, path):
         if not path.startswith("/v1/"):
             return "admin"
-        writes = path.startswith(("/v1/documents", "/v1/collections")) and method != "GET"
+        writes = path.startswith(("/v1/documents", "/v1/collections", "/v1/jobs")) and method != "GET"
         return "write" if writes else "read"
 
     def test_another_tenants_is_as_if_it_were_not_there(self):
@@ -133,12 +136,15 @@ class SharedSecret(TemporaryFolderTest):
         self.assertEqual(acme.post("/v1/collections", {"name": "secret"}).status, 201)
         identifier = acme.get("/v1/documents").json["documents"][0]["id"]
         session = acme.post("/v1/sessions", {}).json["id"]
+        queued = acme.post("/v1/documents?wait=queued", {"text": "Later."}).json["job"]["id"]
         same = {"x-request-id": "same"}
         for method, known, unknown, body in (
             ("GET", f"/v1/documents/{identifier}", "/v1/documents/unknown", None),
             ("DELETE", f"/v1/documents/{identifier}", "/v1/documents/unknown", None),
             ("GET", "/v1/collections/secret", "/v1/collections/unknown", None),
             ("DELETE", "/v1/collections/secret", "/v1/collections/unknown", None),
+            ("GET", f"/v1/jobs/{queued}", "/v1/jobs/unknown", None),
+            ("DELETE", f"/v1/jobs/{queued}", "/v1/jobs/unknown", None),
             ("GET", f"/v1/sessions/{session}", "/v1/sessions/unknown", None),
             ("DELETE", f"/v1/sessions/{session}", "/v1/sessions/unknown", None),
             ("GET", "/v1/documents?collection=secret", "/v1/documents?collection=unknown", None),

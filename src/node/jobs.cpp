@@ -1,0 +1,225 @@
+#include "node/jobs.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/ids.h"
+#include "base/json_lookup.h"
+#include "base/json_text.h"
+
+namespace raglan::node {
+namespace {
+
+constexpr std::string_view kJobs = "job";
+constexpr std::string_view kParts = "job_part";
+constexpr std::string_view kQueue = "job_queue";
+// Behind the time at which a job is given up: what a node that died left is not kept for ever.
+constexpr std::chrono::hours kUnfinishedMargin{24};
+constexpr int kCancelAttempts = 8; // beside a node that works on it
+
+store::RecordKey job_key(const KnownJob& job) {
+  return {.kind = std::string(kJobs), .tenant = job.tenant, .id = job.id};
+}
+store::RecordKey queue_key(std::string tenant, std::string id) {
+  return {.kind = std::string(kQueue), .tenant = std::move(tenant), .id = std::move(id)};
+}
+store::RecordKey part_key(const KnownJob& job, std::uint32_t part) {
+  return {.kind = std::string(kParts),
+          .tenant = job.tenant,
+          .id = fmt::format("{}.{:06}", job.id, part)};
+}
+
+// A lease names its node, which nobody else has to know: {"node": ""} is nobody's.
+std::string lease_json(std::string_view node) {
+  return json_text(boost::json::object{{"node", node}});
+}
+
+std::unexpected<Error> no_job() { return fail(ErrorCode::kNotFound, "no such job"); }
+
+} // namespace
+
+void describe(config::Table<JobsConfig>& table) {
+  using C = JobsConfig;
+  using std::chrono::hours;
+  using std::chrono::seconds;
+  table.field("enabled", &C::enabled, "whether this node works on jobs; it accepts them anyway");
+  table
+      .field("lease", &C::lease,
+             "how long a node that works on a job may be silent before another takes it over")
+      .min(std::chrono::milliseconds(500))
+      .max(hours(1));
+  table.field("concurrency", &C::concurrency, "jobs that this node works on at a time")
+      .min(1)
+      .max(64);
+  table.field("max_queued", &C::max_queued, "unfinished jobs of all tenants").min(1).max(10'000);
+  table
+      .field("give_up_after", &C::give_up_after,
+             "how long what fails for a while (a model or a store that is away) is tried again")
+      .min(seconds(1))
+      .max(hours(24 * 30));
+  table.field("keep_finished", &C::keep_finished, "how long a finished job can be looked at")
+      .min(seconds(1))
+      .max(hours(24 * 365));
+}
+
+Result<KnownJob> parse_job_record(store::Record record) {
+  auto job = parse_job(record.value);
+  if (!job) return fail(ErrorCode::kCorrupt, "a job is damaged");
+  return KnownJob{std::move(record.key.tenant), std::move(record.key.id), std::move(*job),
+                  record.version};
+}
+
+WallTime Jobs::expiry(const Job& job) const {
+  if (job.finished_at) return *job.finished_at + config_.keep_finished;
+  return job.created_at + config_.give_up_after + kUnfinishedMargin;
+}
+
+store::RecordGuard Jobs::guard(const KnownJob& job) const { return {job_key(job), job.version}; }
+
+// The place in the queue comes last: what has one is whole.
+net::Task<Result<KnownJob>> Jobs::submit(store::CollectionKey collection, JobParts parts,
+                                         Deadline deadline) {
+  auto waiting = co_await queued(deadline);
+  if (!waiting) co_return forward_error(waiting);
+  if (waiting->size() >= config_.max_queued) {
+    co_return fail(ErrorCode::kOverloaded,
+                   fmt::format("there are {} unfinished jobs", waiting->size()));
+  }
+  const WallTime now = clock_.wall_now();
+  KnownJob known{.tenant = std::move(collection.tenant), .id = make_uuid7(now), .job = {}};
+  known.job.collection = std::move(collection.name);
+  known.job.created_at = now;
+  known.job.documents = parts.documents;
+  known.job.parts = static_cast<std::uint32_t>(parts.texts.size());
+  const WallTime expires = expiry(known.job);
+  for (std::uint32_t part = 0; part < known.job.parts; ++part) {
+    store::RecordWrite write{part_key(known, part), std::move(parts.texts[part]), expires, 0};
+    auto written = co_await records_.write(std::move(write), deadline);
+    if (!written) co_return forward_error(written);
+  }
+  auto written = co_await write(std::move(known), deadline);
+  if (!written) co_return forward_error(written);
+  store::RecordWrite place{queue_key(written->tenant, written->id), lease_json(""), expires, 0};
+  auto placed = co_await records_.write(std::move(place), deadline);
+  if (!placed) co_return forward_error(placed);
+  co_return written;
+}
+
+net::Task<Result<KnownJob>> Jobs::find(std::string tenant, std::string id, Deadline deadline) {
+  store::RecordKey key{std::string(kJobs), std::move(tenant), std::move(id)};
+  auto record = co_await records_.read(std::move(key), deadline);
+  if (!record) co_return forward_error(record);
+  if (!*record) co_return no_job();
+  co_return parse_job_record(std::move(**record));
+}
+
+net::Task<Result<std::vector<store::Record>>> Jobs::list(std::string tenant, std::string after_id,
+                                                         std::uint32_t limit, Deadline deadline) {
+  co_return co_await records_.list(std::string(kJobs), std::move(tenant), std::move(after_id),
+                                   limit, deadline);
+}
+
+net::Task<Result<KnownJob>> Jobs::cancel(std::string tenant, std::string id, Deadline deadline) {
+  for (int attempt = 1;; ++attempt) {
+    auto known = co_await find(tenant, id, deadline);
+    if (!known) co_return forward_error(known);
+    if (known->job.is_finished()) {
+      co_return fail(ErrorCode::kConflict,
+                     fmt::format("the job is {} already", job_state_name(known->job.state)));
+    }
+    finish(known->job, JobState::kCancelled, clock_.wall_now());
+    auto cancelled = co_await close(std::move(*known), deadline);
+    const bool again =
+        !cancelled && cancelled.error().code == ErrorCode::kConflict && attempt < kCancelAttempts;
+    if (!again) co_return cancelled;
+  }
+}
+
+net::Task<Result<std::vector<policy::QueuedJob>>> Jobs::queued(Deadline deadline) {
+  // Requests that came at once may have queued a few more.
+  const auto all = static_cast<std::uint32_t>(config_.max_queued + 1'000);
+  auto records = co_await records_.list_all(std::string(kQueue), all, deadline);
+  if (!records) co_return forward_error(records);
+  std::vector<policy::QueuedJob> queued;
+  for (store::Record& record : *records) {
+    const bool is_leased = record.value != lease_json("");
+    queued.push_back(
+        {std::move(record.key.tenant), std::move(record.key.id), is_leased, record.version});
+  }
+  co_return queued;
+}
+
+// The lease, and then the job: from then on whoever had it before writes nothing any more.
+net::Task<Result<KnownJob>> Jobs::claim(policy::QueuedJob queued, std::string node,
+                                        Deadline deadline) {
+  auto known = co_await find(queued.tenant, queued.id, deadline);
+  const bool gone = known ? known->job.is_finished() : known.error().code == ErrorCode::kNotFound;
+  if (gone) { // its node died when all was done but this
+    auto erased =
+        co_await records_.erase(queue_key(queued.tenant, queued.id), std::nullopt, deadline);
+    if (!erased) co_return forward_error(erased);
+    co_return no_job();
+  }
+  if (!known) co_return forward_error(known);
+  store::RecordWrite lease{queue_key(queued.tenant, queued.id), lease_json(node),
+                           expiry(known->job), queued.version};
+  auto leased = co_await records_.write(std::move(lease), deadline);
+  if (!leased) co_return forward_error(leased);
+  node::claim(known->job, std::move(node), clock_.wall_now());
+  co_return co_await write(std::move(*known), deadline);
+}
+
+net::Task<Result<>> Jobs::renew(const KnownJob& job, std::string node, Deadline deadline) {
+  auto record = co_await records_.read(queue_key(job.tenant, job.id), deadline);
+  if (!record) co_return forward_error(record);
+  const std::string ours = lease_json(node);
+  if (!*record || (*record)->value != ours) co_return store::record_conflict();
+  store::RecordWrite lease{(*record)->key, ours, (*record)->expires, (*record)->version};
+  auto renewed = co_await records_.write(std::move(lease), deadline);
+  if (!renewed) co_return forward_error(renewed);
+  co_return Result<>();
+}
+
+net::Task<Result<>> Jobs::give_back(KnownJob job, Deadline deadline) {
+  node::give_back(job.job);
+  auto written = co_await write(std::move(job), deadline);
+  if (!written) co_return forward_error(written);
+  store::RecordWrite lease{queue_key(written->tenant, written->id), lease_json(""),
+                           expiry(written->job)};
+  auto released = co_await records_.write(std::move(lease), deadline);
+  if (!released) co_return forward_error(released);
+  co_return Result<>();
+}
+
+net::Task<Result<std::string>> Jobs::read_part(const KnownJob& job, Deadline deadline) {
+  auto record = co_await records_.read(part_key(job, job.job.next_part), deadline);
+  if (!record) co_return forward_error(record);
+  if (!*record) co_return fail(ErrorCode::kNotFound, "the job's documents are gone");
+  co_return std::move((*record)->value);
+}
+
+net::Task<Result<KnownJob>> Jobs::write(KnownJob job, Deadline deadline) {
+  store::RecordWrite write{job_key(job), job_json(job.job), expiry(job.job), job.version};
+  auto written = co_await records_.write(std::move(write), deadline);
+  if (!written) co_return forward_error(written);
+  job.version = *written;
+  const bool went_on = job.job.next_part > 0 && job.job.claims == 0;
+  if (went_on) { // else it expires
+    (void)co_await records_.erase(part_key(job, job.job.next_part - 1), std::nullopt, deadline);
+  }
+  co_return job;
+}
+
+net::Task<Result<KnownJob>> Jobs::close(KnownJob job, Deadline deadline) {
+  auto closed = co_await write(std::move(job), deadline);
+  if (!closed) co_return closed;
+  for (std::uint32_t part = closed->job.next_part; part < closed->job.parts; ++part) {
+    (void)co_await records_.erase(part_key(*closed, part), std::nullopt, deadline);
+  }
+  // Else the next node that looks does it.
+  (void)co_await records_.erase(queue_key(closed->tenant, closed->id), std::nullopt, deadline);
+  co_return closed;
+}
+
+} // namespace raglan::node

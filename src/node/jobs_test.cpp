@@ -1,0 +1,169 @@
+#include "node/jobs.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "net/loop_fixture_test.h"
+#include "store/offloaded_store.h"
+#include "store/store_fixture_test.h"
+
+namespace raglan::node {
+namespace {
+
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class JobsTest : public net::LoopTest {
+ protected:
+  ~JobsTest() override { loops_.stop(); }
+
+  template <typename T>
+  Result<T> wait(net::Task<Result<T>> task) {
+    return start(std::move(task)).get();
+  }
+  KnownJob submit(std::uint32_t parts = 2, std::string tenant = "acme") {
+    JobParts texts{.documents = parts};
+    for (std::uint32_t i = 0; i < parts; ++i) texts.texts.push_back("part " + std::to_string(i));
+    auto job = wait(jobs_.submit({std::move(tenant), "default"}, std::move(texts), Deadline()));
+    EXPECT_TRUE(job) << job.error().message;
+    return job.value_or(KnownJob());
+  }
+  std::vector<policy::QueuedJob> queued() { return wait(jobs_.queued(Deadline())).value(); }
+  Result<KnownJob> claim(std::string node) {
+    return wait(jobs_.claim(queued().at(0), std::move(node), Deadline()));
+  }
+  Result<KnownJob> find(const KnownJob& job) {
+    return wait(jobs_.find(job.tenant, job.id, Deadline()));
+  }
+  template <typename T>
+  static ErrorCode code_of(const Result<T>& result) {
+    return result ? ErrorCode::kInternal : result.error().code;
+  }
+
+  store::TemporaryFolder folder_;
+  ManualClock clock_;
+  std::unique_ptr<store::EmbeddedStore> embedded_ =
+      store::EmbeddedStore::open(folder_.database(), {"fake", 2}, {}, clock_).value();
+  const net::Submit in_place_ = [](const std::function<void()>& work) {
+    work();
+    return true;
+  };
+  store::OffloadedStore store_{{*embedded_, in_place_, in_place_, clock_}};
+  const JobsConfig config_{.max_queued = 3};
+  Jobs jobs_{config_, store_.records(), clock_};
+};
+
+TEST_F(JobsTest, AQueuedJobIsWholeAndNobodys) {
+  const KnownJob job = submit();
+  const auto found = find(job);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->job.state, JobState::kQueued);
+  EXPECT_EQ(found->job.documents, 2u);
+  ASSERT_THAT(queued(), SizeIs(1));
+  EXPECT_FALSE(queued()[0].is_leased);
+  EXPECT_EQ(wait(jobs_.read_part(job, Deadline())), "part 0");
+}
+
+TEST_F(JobsTest, OfTwoNodesOneClaimsIt) {
+  submit();
+  const auto seen = queued().at(0);
+  const auto first = wait(jobs_.claim(seen, "one", Deadline()));
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->job.state, JobState::kRunning);
+  EXPECT_EQ(code_of(wait(jobs_.claim(seen, "two", Deadline()))), ErrorCode::kConflict);
+  EXPECT_TRUE(queued()[0].is_leased);
+}
+
+TEST_F(JobsTest, WhoHasLostItCanNeitherRenewNorWrite) {
+  submit();
+  auto first = claim("one");
+  ASSERT_TRUE(first);
+  const auto renewed_from = queued()[0].version;
+  EXPECT_TRUE(wait(jobs_.renew(*first, "one", Deadline())));
+  EXPECT_NE(queued()[0].version, renewed_from);
+  auto second = claim("two"); // the first was silent
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->job.claims, 2u);
+  EXPECT_EQ(code_of(wait(jobs_.renew(*first, "one", Deadline()))), ErrorCode::kConflict);
+  complete_part(first->job, {});
+  EXPECT_EQ(code_of(wait(jobs_.write(*first, Deadline()))), ErrorCode::kConflict);
+  EXPECT_EQ(code_of(wait(jobs_.give_back(*first, Deadline()))), ErrorCode::kConflict);
+  const auto states = embedded_->put_many({}, {}, jobs_.guard(*first));
+  EXPECT_THAT(states, IsEmpty());
+  EXPECT_TRUE(wait(jobs_.renew(*second, "two", Deadline())));
+}
+
+TEST_F(JobsTest, EachPartIsForgottenWhenItIsDone) {
+  submit();
+  auto job = claim("one");
+  ASSERT_TRUE(job);
+  const KnownJob before = *job;
+  complete_part(job->job, {});
+  job = wait(jobs_.write(*job, Deadline()));
+  ASSERT_TRUE(job);
+  EXPECT_EQ(code_of(wait(jobs_.read_part(before, Deadline()))), ErrorCode::kNotFound);
+  EXPECT_EQ(wait(jobs_.read_part(*job, Deadline())), "part 1");
+}
+
+TEST_F(JobsTest, FinishedItIsInNoQueueAndCanBeLookedAtForAWhile) {
+  const KnownJob queued_job = submit();
+  auto job = claim("one");
+  finish(job->job, JobState::kDone, clock_.wall_now());
+  ASSERT_TRUE(wait(jobs_.close(*job, Deadline())));
+  EXPECT_THAT(queued(), IsEmpty());
+  EXPECT_EQ(code_of(wait(jobs_.read_part(*job, Deadline()))), ErrorCode::kNotFound);
+  clock_.advance(config_.keep_finished - std::chrono::milliseconds(1));
+  EXPECT_EQ(find(queued_job)->job.state, JobState::kDone);
+  clock_.advance(std::chrono::milliseconds(1));
+  EXPECT_EQ(code_of(find(queued_job)), ErrorCode::kNotFound);
+}
+
+TEST_F(JobsTest, GivenBackItIsFreeAtOnce) {
+  submit();
+  auto job = claim("one");
+  ASSERT_TRUE(wait(jobs_.give_back(*job, Deadline())));
+  EXPECT_FALSE(queued()[0].is_leased);
+  const auto again = claim("two");
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->job.claims, 1u);
+}
+
+TEST_F(JobsTest, CancelledItIsNobodysToFinish) {
+  const KnownJob job = submit();
+  auto claimed = claim("one");
+  EXPECT_EQ(code_of(wait(jobs_.cancel("other", job.id, Deadline()))), ErrorCode::kNotFound);
+  const auto cancelled = wait(jobs_.cancel("acme", job.id, Deadline()));
+  ASSERT_TRUE(cancelled) << cancelled.error().message;
+  EXPECT_EQ(cancelled->job.state, JobState::kCancelled);
+  EXPECT_THAT(queued(), IsEmpty());
+  complete_part(claimed->job, {});
+  EXPECT_EQ(code_of(wait(jobs_.write(*claimed, Deadline()))), ErrorCode::kConflict);
+  EXPECT_EQ(code_of(wait(jobs_.cancel("acme", job.id, Deadline()))), ErrorCode::kConflict);
+}
+
+TEST_F(JobsTest, APlaceThatIsLeftOfAFinishedJobGoes) {
+  submit();
+  auto job = claim("one");
+  finish(job->job, JobState::kDone, clock_.wall_now());
+  ASSERT_TRUE(wait(jobs_.write(*job, Deadline()))); // and its node died
+  EXPECT_EQ(code_of(claim("two")), ErrorCode::kNotFound);
+  EXPECT_THAT(queued(), IsEmpty());
+}
+
+TEST_F(JobsTest, TheQueueIsBounded) {
+  for (int i = 0; i < 3; ++i) submit(1, "tenant" + std::to_string(i));
+  JobParts one_more{.texts = {"text"}, .documents = 1};
+  const auto refused = wait(jobs_.submit({"acme", "default"}, one_more, Deadline()));
+  EXPECT_EQ(code_of(refused), ErrorCode::kOverloaded);
+}
+
+TEST_F(JobsTest, WhatNobodyFinishesGoesInTheEnd) {
+  const KnownJob job = submit();
+  clock_.advance(config_.give_up_after + std::chrono::hours(24));
+  EXPECT_EQ(code_of(find(job)), ErrorCode::kNotFound);
+  EXPECT_THAT(queued(), IsEmpty());
+  EXPECT_EQ(code_of(wait(jobs_.read_part(job, Deadline()))), ErrorCode::kNotFound);
+}
+
+} // namespace
+} // namespace raglan::node

@@ -1,0 +1,38 @@
+#include "policy/job_schedule.h"
+
+#include <tuple>
+#include <utility>
+
+namespace raglan::policy {
+
+void JobSchedule::see(std::vector<QueuedJob> jobs, MonotonicTime now) {
+  now_ = now;
+  std::map<Key, Seen> seen;
+  for (QueuedJob& job : jobs) {
+    Key key{job.tenant, job.id};
+    const auto before = seen_.find(key);
+    const bool stands = before != seen_.end() && before->second.job.version == job.version;
+    const MonotonicTime since = stands ? before->second.since : now;
+    seen.emplace(std::move(key), Seen{std::move(job), since});
+  }
+  seen_ = std::move(seen);
+}
+
+bool JobSchedule::is_free(const Seen& seen) const {
+  return !seen.job.is_leased || now_ - seen.since >= lease_;
+}
+
+std::optional<QueuedJob> JobSchedule::next() const {
+  std::map<std::string_view, std::size_t> under_way;
+  for (const auto& [key, seen] : seen_) under_way[seen.job.tenant] += is_free(seen) ? 0 : 1;
+  const auto rank = [&](const Seen& seen) {
+    return std::tuple(under_way.at(seen.job.tenant), std::string_view(seen.job.id));
+  };
+  const Seen* best = nullptr;
+  for (const auto& [key, seen] : seen_) {
+    if (is_free(seen) && (best == nullptr || rank(seen) < rank(*best))) best = &seen;
+  }
+  return best == nullptr ? std::nullopt : std::optional(best->job);
+}
+
+} // namespace raglan::policy
