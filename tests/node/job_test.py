@@ -10,7 +10,7 @@ from postgres_server import PostgresServer
 from remote_embedding_test import QUICK, WELL, RemoteTest
 
 PART = 64  # documents that a job takes at a time
-LEASE_SECONDS = 3
+LEASE_SECONDS = 4
 OPTIONS = [f"jobs.lease={LEASE_SECONDS}s", "embedding.breaker.recovery_timeout=200ms"]
 
 
@@ -46,13 +46,14 @@ class JobTest(RemoteTest):
 
 class OneNode(JobTest):
     def test_a_job_tells_how_far_it_is_and_then_that_it_is_done(self):
-        provider = self.start_provider(latency="300ms")
+        provider = self.start_provider(latency="1s")
         node = self.start_node(provider, *OPTIONS)
         job = self.queue(node, 3 * PART)
         self.wait_indexed(node, job, PART)
         meanwhile = self.job(node, job)
         self.assertEqual((meanwhile["state"], meanwhile["documents"]["total"]), ("running", 3 * PART))
         self.assertIsNone(meanwhile["finished_at"])
+        provider.set(**WELL)
         done = self.wait_finished(node, job)
         self.assertEqual((done["state"], done["error"], done["failures"]), ("done", None, []))
         self.assertEqual(done["documents"], {"total": 3 * PART, "indexed": 3 * PART, "unchanged": 0, "failed": 0})
@@ -99,12 +100,14 @@ class OneNode(JobTest):
         node.stop()
 
     def test_a_cancelled_job_ends_where_it_is(self):
-        node = self.start_node(self.start_provider(latency="300ms"), *OPTIONS)
+        provider = self.start_provider(latency="1s")
+        node = self.start_node(provider, *OPTIONS)
         job = self.queue(node, 10 * PART)
         waiting = self.queue(node, PART, first=10 * PART)
         self.wait_indexed(node, job, PART)
         reply = node.delete(f"/v1/jobs/{job}")
         self.assertEqual((reply.status, reply.json["state"]), (200, "cancelled"))
+        provider.set(**WELL)
         self.assertEqual(self.wait_finished(node, waiting)["state"], "done")
         after = self.job(node, job)
         self.assertEqual(after["state"], "cancelled")
@@ -165,7 +168,7 @@ class ManyNodes(JobTest):
         type(self).databases += 1
         self.database = f"jobs{self.databases}"
         self.server.sql(f"CREATE DATABASE {self.database}")
-        self.provider = self.start_provider(latency="400ms")
+        self.provider = self.start_provider(latency="1s")
 
     def start_one(self, name, *options):
         environment = {"RAGLAN_STORE__URL": self.server.url(self.database)}
@@ -188,9 +191,11 @@ class ManyNodes(JobTest):
         worker.kill()
         died = time.monotonic()
         before = self.job(other, job)["documents"]["indexed"]
+        self.assertLess(before, 10 * PART)
         wait_until(lambda: other.metric("raglan_jobs_resumed_total") == 1, "it is taken over")
         self.assertLess(time.monotonic() - died, 2 * LEASE_SECONDS)
         self.assertGreaterEqual(before, PART)
+        self.provider.set(**WELL)
         done = self.wait_finished(other, job)["documents"]
         self.assertEqual(done["indexed"] + done["unchanged"], 10 * PART)
         self.assertGreaterEqual(done["indexed"], before)  # what was done was not done again
@@ -202,6 +207,8 @@ class ManyNodes(JobTest):
         worker, other, job = self.start_two()
         worker.process.send_signal(signal.SIGSTOP)
         try:
+            wait_until(lambda: other.metric("raglan_jobs_resumed_total") == 1, "it is taken over")
+            self.provider.set(**WELL)
             self.assertEqual(self.wait_finished(other, job)["state"], "done")
             newer = {"id": "d1", "text": "What was written since."}
             every = [{"id": f"d{n}", "text": f"What was written since, {n}."} for n in range(10 * PART)]
@@ -225,6 +232,8 @@ class ManyNodes(JobTest):
         self.server.kill()
         time.sleep(1)
         self.server.start()
+        wait_until(lambda: worker.get(f"/v1/jobs/{job}").status == 200, "the store is found again")
+        self.provider.set(**WELL)
         done = self.wait_finished(worker, job)
         self.assertEqual((done["state"], done["documents"]["failed"]), ("done", 0))
         self.assertEqual(len(set(self.listed(worker))), 6 * PART)
