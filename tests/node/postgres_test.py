@@ -197,6 +197,23 @@ class Faults(WithPostgres):
         self.server.sql("INSERT INTO raglan.schema_version VALUES (1000)", self.database)
         self.refused(self.server.url(self.database), "written by a newer Raglan")
 
+    def test_a_pgvector_that_is_too_old_is_refused_until_it_is_updated(self):
+        self.start_node().stop()
+
+        def pretend(version):
+            return self.server.sql(
+                f"UPDATE pg_extension AS e SET extversion = '{version}' FROM (SELECT extversion FROM pg_extension"
+                " WHERE extname = 'vector') AS old WHERE extname = 'vector' RETURNING old.extversion",
+                self.database).splitlines()[0]
+
+        real = pretend("0.7.4")
+        self.refused(self.server.url(self.database), "its pgvector is 0.7.4, and 0.8.0 or newer is needed",
+                     "ALTER EXTENSION vector UPDATE")
+        pretend("0.8.0")
+        self.start_node().stop()
+        pretend(real)
+        self.start_node().stop()
+
     def test_a_user_without_rights_is_told_what_an_administrator_must_do(self):
         self.server.sql(f"CREATE ROLE plain LOGIN PASSWORD '{PASSWORD}'")
         self.addCleanup(self.server.sql, "DROP ROLE plain")
