@@ -99,7 +99,9 @@ net::Task<void> JobRunner::take(policy::QueuedJob queued) {
   const bool resumed = queued.is_leased;
   auto claimed = co_await parts_.jobs.claim(std::move(queued), node_, record_deadline());
   if (!claimed) {
-    if (claimed.error().code != ErrorCode::kUnavailable) wake();
+    const ErrorCode code = claimed.error().code;
+    // It is another's, or nobody's any more: there may be a next one. Else the next look tries.
+    if (code == ErrorCode::kConflict || code == ErrorCode::kNotFound) wake();
     co_return;
   }
   if (resumed) {

@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 
 #include "base/ids.h"
-#include "base/json_lookup.h"
 #include "base/json_text.h"
+#include "base/log.h"
 
 namespace raglan::node {
 namespace {
@@ -154,7 +154,10 @@ net::Task<Result<std::vector<policy::QueuedJob>>> Jobs::queued(Deadline deadline
 net::Task<Result<KnownJob>> Jobs::claim(policy::QueuedJob queued, std::string node,
                                         Deadline deadline) {
   auto known = co_await find(queued.tenant, queued.id, deadline);
-  const bool gone = known ? known->job.is_finished() : known.error().code == ErrorCode::kNotFound;
+  const bool damaged = !known && known.error().code == ErrorCode::kCorrupt;
+  if (damaged) log_error("a job is damaged, and left out", {{"job", queued.id}});
+  const bool gone =
+      known ? known->job.is_finished() : damaged || known.error().code == ErrorCode::kNotFound;
   if (gone) { // its node died when all was done but this
     auto erased =
         co_await records_.erase(queue_key(queued.tenant, queued.id), std::nullopt, deadline);

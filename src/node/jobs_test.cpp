@@ -150,6 +150,15 @@ TEST_F(JobsTest, APlaceThatIsLeftOfAFinishedJobGoes) {
   EXPECT_THAT(queued(), IsEmpty());
 }
 
+TEST_F(JobsTest, ADamagedJobKeepsNobodyWaiting) {
+  const KnownJob job = submit();
+  store::RecordWrite damage{jobs_.guard(job).key, "{", store::kNever};
+  ASSERT_TRUE(wait(store_.records().write(damage, Deadline())));
+  EXPECT_EQ(code_of(find(job)), ErrorCode::kCorrupt);
+  EXPECT_EQ(code_of(claim("one")), ErrorCode::kNotFound);
+  EXPECT_THAT(queued(), IsEmpty());
+}
+
 TEST_F(JobsTest, TheQueueIsBounded) {
   for (int i = 0; i < 3; ++i) submit(1, "tenant" + std::to_string(i));
   JobParts one_more{.texts = {"text"}, .documents = 1};
