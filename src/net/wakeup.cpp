@@ -8,17 +8,18 @@ namespace raglan::net {
 
 Task<void> Wakeup::sleep(Duration duration) {
   if (!woken_) {
-    timer_.expires_after(duration);
+    const auto timer = std::make_shared<boost::asio::steady_timer>(loop_, duration);
+    timer_ = timer;
     boost::system::error_code woken;
-    co_await timer_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, woken));
+    co_await timer->async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, woken));
   }
   woken_ = false;
 }
 
 void Wakeup::wake() {
-  boost::asio::post(timer_.get_executor(), [this] {
+  boost::asio::post(loop_, [this] {
     woken_ = true;
-    timer_.cancel();
+    if (const auto timer = timer_.lock()) timer->cancel();
   });
 }
 

@@ -63,6 +63,7 @@ std::string job_json(const Job& job) {
                                 {"parts", job.parts},
                                 {"next_part", job.next_part},
                                 {"claims", job.claims},
+                                {"failing_since_ms", time_json(job.failing_since)},
                                 {"node", job.node}});
 }
 
@@ -87,6 +88,7 @@ std::optional<Job> parse_job(std::string_view text) {
           .parts = static_cast<std::uint32_t>(count_at(value, "parts")),
           .next_part = static_cast<std::uint32_t>(count_at(value, "next_part")),
           .claims = static_cast<std::uint32_t>(count_at(value, "claims")),
+          .failing_since = optional_time_at(value, "failing_since_ms"),
           .node = std::string(text_at(value, "node"))};
   for (const json::value& each : *failures) {
     job.failures.push_back({std::string(text_at(each, "id")), std::string(text_at(each, "code")),
@@ -125,6 +127,7 @@ void complete_part(Job& job, std::span<const ingest::DocumentStatus> statuses) {
   }
   ++job.next_part;
   job.claims = 0;
+  job.failing_since.reset();
 }
 
 void finish(Job& job, JobState state, WallTime now) {

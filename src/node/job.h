@@ -46,10 +46,11 @@ struct Job {
   std::vector<FailedDocument> failures; // the first of them
   std::string error_code;               // why it failed, of one that has
   std::string error_message;
-  std::uint32_t parts = 0;     // that the documents are kept in
-  std::uint32_t next_part = 0; // those before are done
-  std::uint32_t claims = 0;    // by nodes, since a part was last done
-  std::string node;            // that works on it
+  std::uint32_t parts = 0;               // that the documents are kept in
+  std::uint32_t next_part = 0;           // those before are done
+  std::uint32_t claims = 0;              // by nodes, since a part was last done
+  std::optional<WallTime> failing_since; // no part was done, but tried, since then
+  std::string node;                      // that works on it
 
   bool is_finished() const { return state != JobState::kQueued && state != JobState::kRunning; }
   bool operator==(const Job&) const = default;

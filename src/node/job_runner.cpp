@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::seconds kRecordTimeout{10};
 constexpr std::chrono::minutes kPartTimeout{10};
-constexpr policy::BackoffConfig kRetries{.base_backoff = 500ms, .max_backoff = 30s};
+constexpr policy::BackoffConfig kRetries{.base_backoff = 500ms, .max_backoff = 4s};
 
 // What may succeed later, without anything being changed.
 bool is_passing(ErrorCode code) {
@@ -84,11 +84,21 @@ net::Task<void> JobRunner::look() {
   auto queued = co_await parts_.jobs.queued(record_deadline());
   if (!queued) co_return; // the store is away: the next look may find it
   queued_ = queued->size();
+  forget_rested();
+  std::erase_if(*queued, [&](const policy::QueuedJob& job) { return resting_.contains(job.id); });
   schedule_.see(std::move(*queued), parts_.clock.now());
   const auto next = schedule_.next();
   if (!next || stopping_ || running_ >= config_.concurrency) co_return;
   ++running_;
   net::detach(loop_, take(*next));
+}
+
+void JobRunner::rest(const std::string& id) {
+  resting_.insert_or_assign(id, parts_.clock.now() + kRest);
+}
+
+void JobRunner::forget_rested() {
+  std::erase_if(resting_, [&](const auto& each) { return each.second <= parts_.clock.now(); });
 }
 
 net::Task<void> JobRunner::take(policy::QueuedJob queued) {
@@ -97,11 +107,16 @@ net::Task<void> JobRunner::take(policy::QueuedJob queued) {
     ~Leaving() { --runner.running_; }
   } leaving{*this};
   const bool resumed = queued.is_leased;
+  const std::string id = queued.id;
   auto claimed = co_await parts_.jobs.claim(std::move(queued), node_, record_deadline());
   if (!claimed) {
     const ErrorCode code = claimed.error().code;
-    // It is another's, or nobody's any more: there may be a next one. Else the next look tries.
-    if (code == ErrorCode::kConflict || code == ErrorCode::kNotFound) wake();
+    if (code == ErrorCode::kCorrupt) {
+      log_error("a job is damaged", {{"job", id}});
+      rest(id);
+    }
+    // There may be a next one. Where the store is away the next look tries again.
+    if (!is_passing(code)) wake();
     co_return;
   }
   if (resumed) {
@@ -130,7 +145,7 @@ net::Task<void> JobRunner::keep_lease(const KnownJob& job) {
   while (co_await net::pause(config_.lease / 3)) {
     auto renewed = co_await parts_.jobs.renew(job, node_, record_deadline());
     if (!renewed && renewed.error().code == ErrorCode::kConflict) {
-      log_warning("a job is worked on by another node, or cancelled", {{"job", job.id}});
+      log_warning("a job is not this node's any more", {{"job", job.id}});
       co_return;
     }
   }
@@ -139,9 +154,11 @@ net::Task<void> JobRunner::keep_lease(const KnownJob& job) {
 net::Task<void> JobRunner::work_on_parts(KnownJob job) {
   Rng rng(random_seed());
   policy::Backoff backoff(kRetries);
+  int tries = 0; // in vain, of this part
   while (job.job.next_part < job.job.parts) {
-    if (stopping_) {
-      (void)co_await parts_.jobs.give_back(std::move(job), record_deadline());
+    if (stopping_ || tries == kMaxTries) {
+      rest(job.id);
+      (void)co_await parts_.jobs.give_back(std::move(job), node_, record_deadline());
       co_return;
     }
     auto statuses = co_await index_part(job);
@@ -149,13 +166,16 @@ net::Task<void> JobRunner::work_on_parts(KnownJob job) {
       const Error& error = statuses.error();
       if (error.code == ErrorCode::kConflict) co_return;
       if (is_passing(error.code) && !is_hopeless(job.job)) {
-        if (!co_await net::pause(backoff.next(rng))) co_return;
+        if (!job.job.failing_since) job.job.failing_since = parts_.clock.wall_now();
+        ++tries;
+        if (!stopping_ && !co_await net::pause(backoff.next(rng))) co_return;
         continue;
       }
       give_up(job.job, error, parts_.clock.wall_now());
       break;
     }
     backoff = policy::Backoff(kRetries);
+    tries = 0;
     complete_part(job.job, *statuses);
     auto saved = co_await save(std::move(job));
     if (!saved) co_return;
@@ -202,7 +222,7 @@ net::Task<Result<std::vector<ParsedDocument>>> JobRunner::read_part(const KnownJ
 
 net::Task<bool> JobRunner::is_lost(const KnownJob& job) {
   auto now = co_await parts_.jobs.find(job.tenant, job.id, record_deadline());
-  co_return !now || now->version != job.version;
+  co_return now ? now->version != job.version : now.error().code == ErrorCode::kNotFound;
 }
 
 net::Task<std::optional<KnownJob>> JobRunner::save(KnownJob job) {
@@ -212,13 +232,13 @@ net::Task<std::optional<KnownJob>> JobRunner::save(KnownJob job) {
     auto saved = job.job.is_finished() ? co_await parts_.jobs.close(job, record_deadline())
                                        : co_await parts_.jobs.write(job, record_deadline());
     if (saved) co_return std::move(*saved);
-    if (!is_passing(saved.error().code) || is_hopeless(job.job)) co_return std::nullopt;
+    if (!is_passing(saved.error().code) || stopping_) co_return std::nullopt;
     if (!co_await net::pause(backoff.next(rng))) co_return std::nullopt;
   }
 }
 
 bool JobRunner::is_hopeless(const Job& job) const {
-  return parts_.clock.wall_now() - job.created_at >= config_.give_up_after;
+  return job.failing_since && parts_.clock.wall_now() - *job.failing_since >= config_.give_up_after;
 }
 
 Deadline JobRunner::record_deadline() const {

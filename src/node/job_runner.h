@@ -9,14 +9,16 @@
 // Part by part: the documents are indexed as those of a request are (node/document_writer.h), and
 // then the job says so. A node that takes over from one that died begins with the part that was
 // under way; what of it was written is found unchanged. What may succeed later (a model or a store
-// that is away, a full disk) is tried again until the job is given up; a part over which nodes have
-// died kMaxClaims times is left out, so that it cannot end one node after the other.
+// that is away, a full disk) is tried again until the job is given up, after kMaxTries by other
+// jobs' turns: it is given back, and this node leaves it alone for kRest. A part over which nodes
+// have died kMaxClaims times is left out, so that it cannot end one node after the other.
 //
 // Thread safety: all members, from any thread; it must outlive the loop's last coroutine.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +34,8 @@ class JobRunner {
  public:
   static constexpr std::chrono::seconds kMaxPoll{1}; // between two looks
   static constexpr std::uint32_t kMaxClaims = 5;
+  static constexpr int kMaxTries = 5;
+  static constexpr std::chrono::seconds kRest{30};
 
   struct Parts {
     Jobs& jobs;
@@ -63,6 +67,8 @@ class JobRunner {
   net::Task<void> look();
   net::Task<void> take(policy::QueuedJob queued);
   net::Task<void> keep_lease(const KnownJob& job);
+  void rest(const std::string& id);
+  void forget_rested();
   // Until it is finished, given back, or somebody else's.
   net::Task<void> work(KnownJob job);
   net::Task<void> work_on_parts(KnownJob job);
@@ -79,8 +85,9 @@ class JobRunner {
   const Parts parts_;
   const std::string node_; // how leases name this one
   boost::asio::any_io_executor loop_;
-  std::optional<net::Wakeup> wakeup_; // once it has begun
-  policy::JobSchedule schedule_;      // of the loop
+  std::optional<net::Wakeup> wakeup_;                         // once it has begun
+  policy::JobSchedule schedule_;                              // of the loop, as what rests
+  std::map<std::string, MonotonicTime, std::less<>> resting_; // jobs, until when
   std::atomic<bool> stopping_ = false;
   std::atomic<std::size_t> running_ = 0;
   std::atomic<std::size_t> queued_ = 0;

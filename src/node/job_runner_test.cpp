@@ -45,6 +45,13 @@ class JobRunnerTest : public net::LoopTest {
     for (int i = 0; i < 2'000 && !done(); ++i) std::this_thread::sleep_for(5ms);
     EXPECT_TRUE(done());
   }
+  // While it is looked at again and again: time in which nobody looks does not count.
+  void let_the_lease_pass() {
+    for (int i = 0; i < 8; ++i) {
+      clock_.advance(config_.lease / 4);
+      std::this_thread::sleep_for(2 * config_.lease / 4);
+    }
+  }
   Job finished(const KnownJob& job) {
     await([&] { return find(job).is_finished(); });
     return find(job);
@@ -87,7 +94,7 @@ TEST_F(JobRunnerTest, AJobOfASilentNodeIsTakenOverAfterItsLease) {
   std::this_thread::sleep_for(2 * config_.lease); // of looks at a clock that stands still
   EXPECT_EQ(find(job).state, JobState::kRunning);
   EXPECT_EQ(find(job).node, "dead");
-  clock_.advance(config_.lease);
+  let_the_lease_pass();
   EXPECT_EQ(finished(job).indexed, 2u);
   EXPECT_EQ(runner_.stats().resumed, 1u);
 }
@@ -97,7 +104,7 @@ TEST_F(JobRunnerTest, APartOverWhichTooManyNodesDiedIsLeftOut) {
   claim(job, JobRunner::kMaxClaims);
   runner_.begin(loops_.executor(0));
   await([&] { return runner_.queued() == 1; });
-  clock_.advance(config_.lease);
+  let_the_lease_pass();
   const Job done = finished(job);
   EXPECT_EQ(done.state, JobState::kDone);
   EXPECT_EQ(done.indexed, 0u);
@@ -110,8 +117,41 @@ TEST_F(JobRunnerTest, OneFewerAndItIsTried) {
   claim(job, JobRunner::kMaxClaims - 1);
   runner_.begin(loops_.executor(0));
   await([&] { return runner_.queued() == 1; });
-  clock_.advance(config_.lease);
+  let_the_lease_pass();
   EXPECT_EQ(finished(job).indexed, 2u);
+}
+
+TEST_F(JobRunnerTest, AJobThatKeepsFailingLetsOthersHaveATurn) {
+  embedder_.failing = true;
+  const KnownJob job = submit();
+  runner_.begin(loops_.executor(0));
+  await([&] { return find(job).failing_since && find(job).state == JobState::kQueued; });
+  EXPECT_EQ(find(job).claims, 0u);
+  embedder_.failing = false;
+  EXPECT_EQ(finished(submit()).indexed, 2u);
+  EXPECT_EQ(find(job).state, JobState::kQueued); // it rests
+  clock_.advance(JobRunner::kRest);
+  EXPECT_EQ(finished(job).state, JobState::kDone);
+}
+
+TEST_F(JobRunnerTest, GivenUpIsWhatHasFailedForLongAndNotWhatIsOld) {
+  const KnownJob job = submit();
+  clock_.advance(config_.give_up_after);
+  embedder_.failing = true;
+  runner_.begin(loops_.executor(0));
+  await([&] { return embedder_.calls >= 2; });
+  embedder_.failing = false;
+  EXPECT_EQ(finished(job).state, JobState::kDone);
+
+  embedder_.failing = true;
+  const KnownJob failing = submit();
+  runner_.wake();
+  const int calls = embedder_.calls;
+  await([&] { return embedder_.calls > calls; });
+  clock_.advance(config_.give_up_after);
+  const Job failed = finished(failing);
+  EXPECT_EQ(failed.state, JobState::kFailed);
+  EXPECT_EQ(failed.error_code, "unavailable");
 }
 
 TEST_F(JobRunnerTest, ADamagedJobKeepsNobodyWaiting) {

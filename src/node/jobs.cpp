@@ -1,12 +1,14 @@
 #include "node/jobs.h"
 
+#include <algorithm>
+#include <functional>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/ids.h"
 #include "base/json_text.h"
-#include "base/log.h"
+#include "net/detach.h"
 
 namespace raglan::node {
 namespace {
@@ -14,8 +16,8 @@ namespace {
 constexpr std::string_view kJobs = "job";
 constexpr std::string_view kParts = "job_part";
 constexpr std::string_view kQueue = "job_queue";
-// Behind the time at which a job is given up: what a node that died left is not kept for ever.
-constexpr std::chrono::hours kUnfinishedMargin{24};
+constexpr std::chrono::hours kPartLife{30 * 24}; // of what no node has come to
+constexpr std::chrono::seconds kForgetTimeout{30};
 constexpr int kCancelAttempts = 8; // beside a node that works on it
 
 store::RecordKey job_key(const KnownJob& job) {
@@ -53,6 +55,9 @@ void describe(config::Table<JobsConfig>& table) {
       .min(1)
       .max(64);
   table.field("max_queued", &C::max_queued, "unfinished jobs of all tenants").min(1).max(10'000);
+  table.field("max_queued_per_tenant", &C::max_queued_per_tenant, "unfinished jobs of one tenant")
+      .min(1)
+      .max(10'000);
   table
       .field("give_up_after", &C::give_up_after,
              "how long what fails for a while (a model or a store that is away) is tried again")
@@ -71,8 +76,7 @@ Result<KnownJob> parse_job_record(store::Record record) {
 }
 
 WallTime Jobs::expiry(const Job& job) const {
-  if (job.finished_at) return *job.finished_at + config_.keep_finished;
-  return job.created_at + config_.give_up_after + kUnfinishedMargin;
+  return job.finished_at ? *job.finished_at + config_.keep_finished : store::kNever;
 }
 
 store::RecordGuard Jobs::guard(const KnownJob& job) const { return {job_key(job), job.version}; }
@@ -82,9 +86,12 @@ net::Task<Result<KnownJob>> Jobs::submit(store::CollectionKey collection, JobPar
                                          Deadline deadline) {
   auto waiting = co_await queued(deadline);
   if (!waiting) co_return forward_error(waiting);
-  if (waiting->size() >= config_.max_queued) {
-    co_return fail(ErrorCode::kOverloaded,
-                   fmt::format("there are {} unfinished jobs", waiting->size()));
+  const auto theirs = std::ranges::count(*waiting, collection.tenant, &policy::QueuedJob::tenant);
+  if (waiting->size() >= config_.max_queued ||
+      static_cast<std::size_t>(theirs) >= config_.max_queued_per_tenant) {
+    co_return fail(ErrorCode::kOverloaded, fmt::format("there are {} unfinished jobs, {} of them "
+                                                       "this tenant's",
+                                                       waiting->size(), theirs));
   }
   const WallTime now = clock_.wall_now();
   KnownJob known{.tenant = std::move(collection.tenant), .id = make_uuid7(now), .job = {}};
@@ -92,18 +99,48 @@ net::Task<Result<KnownJob>> Jobs::submit(store::CollectionKey collection, JobPar
   known.job.created_at = now;
   known.job.documents = parts.documents;
   known.job.parts = static_cast<std::uint32_t>(parts.texts.size());
-  const WallTime expires = expiry(known.job);
-  for (std::uint32_t part = 0; part < known.job.parts; ++part) {
-    store::RecordWrite write{part_key(known, part), std::move(parts.texts[part]), expires, 0};
-    auto written = co_await records_.write(std::move(write), deadline);
-    if (!written) co_return forward_error(written);
-  }
-  auto written = co_await write(std::move(known), deadline);
+  // However this ends before the place is there, by a cancelled request as well.
+  const auto loop = co_await boost::asio::this_coro::executor;
+  bool submitted = false;
+  const struct Undo {
+    std::function<void()> undo;
+    ~Undo() { undo(); }
+  } undo{[&] {
+    if (!submitted) net::detach(loop, forget(known));
+  }};
+  auto written = co_await write_parts(known, std::move(parts.texts), deadline);
   if (!written) co_return forward_error(written);
-  store::RecordWrite place{queue_key(written->tenant, written->id), lease_json(""), expires, 0};
+  auto job = co_await write(known, deadline);
+  if (!job) co_return forward_error(job);
+  store::RecordWrite place{queue_key(job->tenant, job->id), lease_json(""), store::kNever, 0};
   auto placed = co_await records_.write(std::move(place), deadline);
   if (!placed) co_return forward_error(placed);
-  co_return written;
+  submitted = true;
+  co_return job;
+}
+
+net::Task<Result<>> Jobs::write_parts(const KnownJob& job, std::vector<std::string> texts,
+                                      Deadline deadline) {
+  const WallTime expires = job.job.created_at + kPartLife;
+  std::vector<store::RecordWrite> writes;
+  for (std::uint32_t part = 0; part < texts.size(); ++part) {
+    writes.push_back({part_key(job, part), std::move(texts[part]), expires, 0});
+    if (auto ok = store::check_record(writes.back()); !ok) co_return ok; // before any is written
+  }
+  for (store::RecordWrite& each : writes) {
+    auto written = co_await records_.write(std::move(each), deadline);
+    if (!written) co_return forward_error(written);
+  }
+  co_return Result<>();
+}
+
+net::Task<void> Jobs::forget(KnownJob job) {
+  const Deadline deadline = Deadline::after(kForgetTimeout, clock_.now());
+  (void)co_await records_.erase(queue_key(job.tenant, job.id), std::nullopt, deadline);
+  (void)co_await records_.erase(job_key(job), std::nullopt, deadline);
+  for (std::uint32_t part = 0; part < job.job.parts; ++part) {
+    (void)co_await records_.erase(part_key(job, part), std::nullopt, deadline);
+  }
 }
 
 net::Task<Result<KnownJob>> Jobs::find(std::string tenant, std::string id, Deadline deadline) {
@@ -154,10 +191,7 @@ net::Task<Result<std::vector<policy::QueuedJob>>> Jobs::queued(Deadline deadline
 net::Task<Result<KnownJob>> Jobs::claim(policy::QueuedJob queued, std::string node,
                                         Deadline deadline) {
   auto known = co_await find(queued.tenant, queued.id, deadline);
-  const bool damaged = !known && known.error().code == ErrorCode::kCorrupt;
-  if (damaged) log_error("a job is damaged, and left out", {{"job", queued.id}});
-  const bool gone =
-      known ? known->job.is_finished() : damaged || known.error().code == ErrorCode::kNotFound;
+  const bool gone = known ? known->job.is_finished() : known.error().code == ErrorCode::kNotFound;
   if (gone) { // its node died when all was done but this
     auto erased =
         co_await records_.erase(queue_key(queued.tenant, queued.id), std::nullopt, deadline);
@@ -174,24 +208,25 @@ net::Task<Result<KnownJob>> Jobs::claim(policy::QueuedJob queued, std::string no
 }
 
 net::Task<Result<>> Jobs::renew(const KnownJob& job, std::string node, Deadline deadline) {
-  auto record = co_await records_.read(queue_key(job.tenant, job.id), deadline);
-  if (!record) co_return forward_error(record);
-  const std::string ours = lease_json(node);
-  if (!*record || (*record)->value != ours) co_return store::record_conflict();
-  store::RecordWrite lease{(*record)->key, ours, (*record)->expires, (*record)->version};
-  auto renewed = co_await records_.write(std::move(lease), deadline);
-  if (!renewed) co_return forward_error(renewed);
-  co_return Result<>();
+  co_return co_await replace_lease(job, node, node, deadline);
 }
 
-net::Task<Result<>> Jobs::give_back(KnownJob job, Deadline deadline) {
+net::Task<Result<>> Jobs::give_back(KnownJob job, std::string node, Deadline deadline) {
   node::give_back(job.job);
   auto written = co_await write(std::move(job), deadline);
   if (!written) co_return forward_error(written);
-  store::RecordWrite lease{queue_key(written->tenant, written->id), lease_json(""),
-                           expiry(written->job)};
-  auto released = co_await records_.write(std::move(lease), deadline);
-  if (!released) co_return forward_error(released);
+  co_return co_await replace_lease(*written, std::move(node), "", deadline);
+}
+
+net::Task<Result<>> Jobs::replace_lease(const KnownJob& job, std::string holder, std::string next,
+                                        Deadline deadline) {
+  auto record = co_await records_.read(queue_key(job.tenant, job.id), deadline);
+  if (!record) co_return forward_error(record);
+  if (!*record || (*record)->value != lease_json(holder)) co_return store::record_conflict();
+  store::RecordWrite lease{(*record)->key, lease_json(next), (*record)->expires,
+                           (*record)->version};
+  auto replaced = co_await records_.write(std::move(lease), deadline);
+  if (!replaced) co_return forward_error(replaced);
   co_return Result<>();
 }
 

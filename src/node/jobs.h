@@ -7,8 +7,9 @@
 //
 // A job is three kinds of records: the job itself; its documents, in parts; and its place in the
 // queue, which goes when the job is finished and holds the lease of the node that works on it
-// (policy/job_schedule.h). A node that has lost a lease to another finds the job's record changed:
-// it writes neither to it nor, as that is the guard of its documents, to the collection.
+// (policy/job_schedule.h). None expires before the job is finished, but the parts after 30 days. A
+// node that has lost a lease to another finds the job's record changed: it writes neither to it
+// nor, as that is the guard of its documents, to the collection.
 //
 // Errors: those of store/records.h; kNotFound for whatever is no job of the tenant's; kConflict
 // where somebody else has changed the job. Thread safety: any event loop, concurrently.
@@ -30,6 +31,7 @@ struct JobsConfig {
   std::chrono::milliseconds lease = std::chrono::seconds(15);
   std::size_t concurrency = 1;
   std::size_t max_queued = 1'000;
+  std::size_t max_queued_per_tenant = 500;
   std::chrono::milliseconds give_up_after = std::chrono::hours(24);
   std::chrono::milliseconds keep_finished = std::chrono::hours(24);
 };
@@ -48,7 +50,8 @@ class Jobs {
   Jobs(JobsConfig config, store::Records& records, const Clock& clock)
       : config_(config), records_(records), clock_(clock) {}
 
-  // kOverloaded when there are max_queued already; kTooLarge for a document that no record holds.
+  // kOverloaded when there are max_queued already, or the tenant has max_queued_per_tenant;
+  // kTooLarge for a document that no record holds.
   net::Task<Result<KnownJob>> submit(store::CollectionKey collection, JobParts parts,
                                      Deadline deadline);
   net::Task<Result<KnownJob>> find(std::string tenant, std::string id, Deadline deadline);
@@ -60,12 +63,12 @@ class Jobs {
 
   // For nodes.
   net::Task<Result<std::vector<policy::QueuedJob>>> queued(Deadline deadline);
-  // kConflict when another node was faster; kNotFound when nothing is left to do.
+  // kConflict when another node was faster; kNotFound when nothing is left to do; kCorrupt.
   net::Task<Result<KnownJob>> claim(policy::QueuedJob queued, std::string node, Deadline deadline);
   // kConflict when the lease is another's by now.
   net::Task<Result<>> renew(const KnownJob& job, std::string node, Deadline deadline);
-  // Other nodes may claim it at once.
-  net::Task<Result<>> give_back(KnownJob job, Deadline deadline);
+  // Other nodes may claim it at once. kConflict when the lease is another's by now.
+  net::Task<Result<>> give_back(KnownJob job, std::string node, Deadline deadline);
   // Of the part that comes next. kNotFound when its documents are not there.
   net::Task<Result<std::string>> read_part(const KnownJob& job, Deadline deadline);
   // The job with the changes made: its part, if it went on by one, is forgotten.
@@ -76,6 +79,12 @@ class Jobs {
 
  private:
   WallTime expiry(const Job& job) const;
+  net::Task<Result<>> write_parts(const KnownJob& job, std::vector<std::string> texts,
+                                  Deadline deadline);
+  net::Task<Result<>> replace_lease(const KnownJob& job, std::string holder, std::string next,
+                                    Deadline deadline);
+  // Of what was not submitted after all.
+  net::Task<void> forget(KnownJob job);
 
   const JobsConfig config_;
   store::Records& records_;

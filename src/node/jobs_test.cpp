@@ -49,7 +49,7 @@ class JobsTest : public net::LoopTest {
     return true;
   };
   store::OffloadedStore store_{{*embedded_, in_place_, in_place_, clock_}};
-  const JobsConfig config_{.max_queued = 3};
+  const JobsConfig config_{.max_queued = 3, .max_queued_per_tenant = 2};
   Jobs jobs_{config_, store_.records(), clock_};
 };
 
@@ -87,7 +87,7 @@ TEST_F(JobsTest, WhoHasLostItCanNeitherRenewNorWrite) {
   EXPECT_EQ(code_of(wait(jobs_.renew(*first, "one", Deadline()))), ErrorCode::kConflict);
   complete_part(first->job, {});
   EXPECT_EQ(code_of(wait(jobs_.write(*first, Deadline()))), ErrorCode::kConflict);
-  EXPECT_EQ(code_of(wait(jobs_.give_back(*first, Deadline()))), ErrorCode::kConflict);
+  EXPECT_EQ(code_of(wait(jobs_.give_back(*first, "one", Deadline()))), ErrorCode::kConflict);
   const auto states = embedded_->put_many({}, {}, jobs_.guard(*first));
   EXPECT_THAT(states, IsEmpty());
   EXPECT_TRUE(wait(jobs_.renew(*second, "two", Deadline())));
@@ -121,7 +121,7 @@ TEST_F(JobsTest, FinishedItIsInNoQueueAndCanBeLookedAtForAWhile) {
 TEST_F(JobsTest, GivenBackItIsFreeAtOnce) {
   submit();
   auto job = claim("one");
-  ASSERT_TRUE(wait(jobs_.give_back(*job, Deadline())));
+  ASSERT_TRUE(wait(jobs_.give_back(*job, "one", Deadline())));
   EXPECT_FALSE(queued()[0].is_leased);
   const auto again = claim("two");
   ASSERT_TRUE(again);
@@ -150,13 +150,20 @@ TEST_F(JobsTest, APlaceThatIsLeftOfAFinishedJobGoes) {
   EXPECT_THAT(queued(), IsEmpty());
 }
 
-TEST_F(JobsTest, ADamagedJobKeepsNobodyWaiting) {
+TEST_F(JobsTest, ADamagedJobStaysWhereItIs) {
   const KnownJob job = submit();
   store::RecordWrite damage{jobs_.guard(job).key, "{", store::kNever};
   ASSERT_TRUE(wait(store_.records().write(damage, Deadline())));
-  EXPECT_EQ(code_of(find(job)), ErrorCode::kCorrupt);
-  EXPECT_EQ(code_of(claim("one")), ErrorCode::kNotFound);
-  EXPECT_THAT(queued(), IsEmpty());
+  EXPECT_EQ(code_of(claim("one")), ErrorCode::kCorrupt);
+  EXPECT_THAT(queued(), SizeIs(1));
+}
+
+TEST_F(JobsTest, WhatWasNotSubmittedLeavesNothing) {
+  JobParts parts{.texts = {"small", std::string(store::kMaxRecordBytes + 1, 'x')}, .documents = 2};
+  EXPECT_EQ(code_of(wait(jobs_.submit({"acme", "default"}, parts, Deadline()))),
+            ErrorCode::kTooLarge);
+  EXPECT_THAT(wait(store_.records().list_all("job_part", 10, Deadline())).value(), IsEmpty());
+  EXPECT_THAT(wait(store_.records().list_all("job", 10, Deadline())).value(), IsEmpty());
 }
 
 TEST_F(JobsTest, TheQueueIsBounded) {
@@ -166,12 +173,23 @@ TEST_F(JobsTest, TheQueueIsBounded) {
   EXPECT_EQ(code_of(refused), ErrorCode::kOverloaded);
 }
 
-TEST_F(JobsTest, WhatNobodyFinishesGoesInTheEnd) {
+TEST_F(JobsTest, ATenantsPartOfTheQueueIsBounded) {
+  for (int i = 0; i < 2; ++i) submit(1);
+  JobParts one_more{.texts = {"text"}, .documents = 1};
+  const auto refused = wait(jobs_.submit({"acme", "default"}, one_more, Deadline()));
+  EXPECT_EQ(code_of(refused), ErrorCode::kOverloaded);
+  submit(1, "other");
+}
+
+TEST_F(JobsTest, WhatNobodyHasComeToStays) {
   const KnownJob job = submit();
-  clock_.advance(config_.give_up_after + std::chrono::hours(24));
-  EXPECT_EQ(code_of(find(job)), ErrorCode::kNotFound);
-  EXPECT_THAT(queued(), IsEmpty());
+  clock_.advance(30 * std::chrono::hours(24) - std::chrono::milliseconds(1));
+  EXPECT_EQ(find(job)->job.state, JobState::kQueued);
+  EXPECT_THAT(queued(), SizeIs(1));
+  EXPECT_TRUE(wait(jobs_.read_part(job, Deadline())));
+  clock_.advance(std::chrono::milliseconds(1)); // its documents go, and it says so when it fails
   EXPECT_EQ(code_of(wait(jobs_.read_part(job, Deadline()))), ErrorCode::kNotFound);
+  EXPECT_TRUE(find(job));
 }
 
 } // namespace

@@ -67,19 +67,19 @@ net::Task<http::Response> answer_query(const QueryRouteParts& parts, http::Reque
   query.deadline = *deadline;
   query.tier = *tier;
   const bool explain = query.explain;
-  std::unique_ptr<SessionTurn> turn;
-  if (parsed->session_id) {
-    auto session = co_await parts.sessions.open(identity_of(request).tenant,
-                                                std::move(*parsed->session_id), *deadline);
-    if (!session) co_return error_reply(session.error(), request);
-    turn = std::make_unique<SessionTurn>(parts.sessions, std::move(*session), query.query,
-                                         parts.clock.wall_now(), *deadline);
-    query.conversation = turn->conversation();
-  }
   Charge charge;
   if (parts.limits.limits(*tier)) {
     charge = co_await charge_questions(parts, parsed->requests, *tier, *deadline);
     if (!charge.allowed()) co_return charge.refusal(request);
+  }
+  std::unique_ptr<SessionTurn> turn;
+  if (parsed->session_id) {
+    auto session = co_await parts.sessions.open(identity_of(request).tenant,
+                                                std::move(*parsed->session_id), *deadline);
+    if (!session) co_return charge.failed(error_reply(session.error(), request));
+    turn = std::make_unique<SessionTurn>(parts.sessions, std::move(*session), query.query,
+                                         parts.clock.wall_now(), *deadline);
+    query.conversation = turn->conversation();
   }
   if (parsed->stream) {
     auto reply = co_await parts.pipeline.stream(std::move(query));

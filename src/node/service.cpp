@@ -70,7 +70,10 @@ Service::Service(ServiceConfig config, Parts parts)
                                     .request_timeout = config_.request_timeout};
   add_query_routes(router_, query_parts);
   add_chat_routes(router_, query_parts, generator);
-  add_session_routes(router_, {.sessions = sessions_, .request_timeout = config_.request_timeout});
+  add_session_routes(router_, {.sessions = sessions_,
+                               .limits = rate_limits_,
+                               .tier_header = config_.tier_header,
+                               .request_timeout = config_.request_timeout});
   add_document_routes(router_, {.writer = writer_,
                                 .store = parts_.store,
                                 .jobs = jobs_,

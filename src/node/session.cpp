@@ -43,6 +43,15 @@ Turn parse_turn(const json::value& value) {
   return turn;
 }
 
+// Of the only turn there is the answer, by as much as it takes; or else it goes.
+void shorten(Session& session, std::size_t max_bytes) {
+  Turn& turn = session.turns.front();
+  while (turn.answer && !turn.answer->empty() && session_json(session).size() > max_bytes) {
+    turn.answer->resize(utf8_boundary(*turn.answer, turn.answer->size() / 2));
+  }
+  if (session_json(session).size() > max_bytes) session.turns.clear();
+}
+
 } // namespace
 
 std::string session_json(const Session& session) {
@@ -74,10 +83,14 @@ void add_turn(Session& session, Turn turn, const SessionLimits& limits) {
     turn.answer = turn.answer->substr(0, utf8_boundary(*turn.answer, kMaxAnswerBytes));
   ++session.asked;
   session.turns.push_back(std::move(turn));
-  const auto is_too_much = [&] {
-    return session.turns.size() > limits.turns || session_json(session).size() > limits.bytes;
-  };
-  while (!session.turns.empty() && is_too_much()) session.turns.erase(session.turns.begin());
+  auto& turns = session.turns;
+  while (turns.size() > limits.turns) turns.erase(turns.begin());
+  std::size_t bytes = session_json(session).size();
+  while (turns.size() > 1 && bytes > limits.bytes) {
+    bytes -= json_text(turn_json(turns.front())).size() + 1;
+    turns.erase(turns.begin());
+  }
+  if (bytes > limits.bytes) shorten(session, limits.bytes);
 }
 
 std::vector<model::ChatMessage> history_of(const Session& session) {

@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 
 #include "base/json_text.h"
+#include "node/charge.h"
 #include "node/document_json.h"
 #include "node/identity_scope.h"
 #include "node/json_fields.h"
@@ -12,6 +13,8 @@
 namespace raglan::node {
 namespace json = boost::json;
 namespace {
+
+constexpr policy::RateLimitCost kCost{1, 0}; // of a new session: a request without tokens
 
 json::object turn_json(const Turn& turn) {
   return {{"question", turn.question},
@@ -50,9 +53,18 @@ net::Task<http::Response> begin(SessionRouteParts parts, http::Request& request)
   if (!deadline) co_return error_reply(deadline.error(), request);
   const auto keeping = parse_keeping(request.body);
   if (!keeping) co_return error_reply(keeping.error(), request);
-  auto begun = co_await parts.sessions.begin(identity_of(request).tenant, *keeping, *deadline);
-  if (!begun) co_return error_reply(begun.error(), request);
-  co_return session_reply(201, *begun);
+  const auto tier = request_tier(request, parts.tier_header);
+  if (!tier) co_return error_reply(tier.error(), request);
+  const std::string& tenant = identity_of(request).tenant;
+  Charge charge;
+  if (parts.limits.limits(*tier)) {
+    auth::Customer customer{tenant, *tier};
+    charge = co_await charge_for(parts.limits, std::move(customer), kCost, *deadline);
+    if (!charge.allowed()) co_return charge.refusal(request);
+  }
+  auto begun = co_await parts.sessions.begin(tenant, *keeping, *deadline);
+  if (!begun) co_return charge.failed(error_reply(begun.error(), request));
+  co_return charge.settled(session_reply(201, *begun), 0);
 }
 
 net::Task<http::Response> get(SessionRouteParts parts, http::Request& request) {

@@ -52,6 +52,14 @@ TEST(Session, TheOldestTurnsGoFirst) {
   EXPECT_EQ(shorter.turns.size(), 2u);
 }
 
+TEST(Session, ATurnThatDoesNotFitLosesTheEndOfItsAnswer) {
+  Session session = session_of(1);
+  add_turn(session, turn("what?", std::string(4'000, 'x')), {.turns = 10, .bytes = 1'500});
+  ASSERT_EQ(session.turns.size(), 1u);
+  EXPECT_EQ(session.turns[0].question, "what?");
+  EXPECT_EQ(session.turns[0].answer, std::string(1'000, 'x'));
+}
+
 TEST(Session, ATurnThatDoesNotFitAtAllIsNotKept) {
   Session session = session_of(1);
   add_turn(session, turn(std::string(5'000, 'x')), {.turns = 10, .bytes = 5'000});

@@ -32,8 +32,8 @@ net::Task<void> SessionTurn::keep(const rag::QueryReply& reply) {
     rewritten_by_ = reply.rewriting->by;
   }
   auto kept = co_await sessions_.keep(session_, turn_, deadline_);
-  kept_ = kept.has_value();
-  if (kept_) session_ = std::move(*kept);
+  kept_ = kept && !kept->session.turns.empty(); // it may be too long by itself
+  if (kept) session_ = std::move(*kept);
 }
 
 void SessionTurn::append_to(std::string& reply_text) const {

@@ -7,13 +7,18 @@
 
 #include "auth/base64url.h"
 #include "base/ids.h"
+#include "base/rng.h"
+#include "net/pause.h"
 #include "node/session_token.h"
+#include "policy/backoff.h"
 
 namespace raglan::node {
 namespace {
 
 constexpr std::string_view kKind = "session";
-constexpr int kMaxAttempts = 8; // to add a turn, beside others that do
+// Between two tries to add a turn, beside others that do, until the deadline.
+constexpr policy::BackoffConfig kRetries{.base_backoff = std::chrono::milliseconds(5),
+                                         .max_backoff = std::chrono::milliseconds(200)};
 
 store::RecordKey record_key(const std::string& tenant, const std::string& id) {
   return {.kind = std::string(kKind), .tenant = tenant, .id = id};
@@ -123,7 +128,9 @@ net::Task<Result<OpenSession>> Sessions::keep(OpenSession session, Turn turn, De
 
 net::Task<Result<OpenSession>> Sessions::keep_in_store(OpenSession session, Turn turn,
                                                        Deadline deadline) {
-  for (int attempt = 1;; ++attempt) {
+  Rng rng(random_seed());
+  policy::Backoff backoff(kRetries);
+  while (true) {
     add_turn(session.session, turn, limits(SessionKeeping::kStore));
     session.expires_at = clock_.wall_now() + config_.ttl;
     auto written = co_await records_.write(record_write(session), deadline);
@@ -131,8 +138,10 @@ net::Task<Result<OpenSession>> Sessions::keep_in_store(OpenSession session, Turn
       session.version = *written;
       co_return session;
     }
-    const bool again = written.error().code == ErrorCode::kConflict && attempt < kMaxAttempts;
+    const bool again =
+        written.error().code == ErrorCode::kConflict && !deadline.expired(clock_.now());
     if (!again) co_return forward_error(written);
+    if (auto ok = co_await net::pause(backoff.next(rng)); !ok) co_return forward_error(ok);
     auto changed = co_await read(session.tenant, session.id, deadline);
     if (!changed) co_return forward_error(changed);
     session = std::move(*changed);

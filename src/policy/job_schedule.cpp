@@ -6,12 +6,14 @@
 namespace raglan::policy {
 
 void JobSchedule::see(std::vector<QueuedJob> jobs, MonotonicTime now) {
+  const bool was_away = now - now_ > lease_ / 2;
   now_ = now;
   std::map<Key, Seen> seen;
   for (QueuedJob& job : jobs) {
     Key key{job.tenant, job.id};
     const auto before = seen_.find(key);
-    const bool stands = before != seen_.end() && before->second.job.version == job.version;
+    const bool stands =
+        !was_away && before != seen_.end() && before->second.job.version == job.version;
     const MonotonicTime since = stands ? before->second.since : now;
     seen.emplace(std::move(key), Seen{std::move(job), since});
   }

@@ -7,7 +7,9 @@
 // A job that a node works on is leased to it: the node changes the lease's version every third of
 // the lease. One whose version has stood for a whole lease has lost its node, and is free. Only
 // this observer's own clock decides that, so clocks of nodes need not agree (as in Kubernetes'
-// leader election); who still works on it is kept from writing by other means (store::RecordGuard).
+// leader election). Time in which nobody looked does not count: whatever kept this one from looking
+// has perhaps kept the holder from renewing. Who still works on a job that was taken over is kept
+// from writing by other means (store::RecordGuard).
 //
 // Of the free ones the next is of the tenant for whom the fewest are worked on; of these the
 // oldest, as their ids sort by time. So one tenant's thousand jobs delay another's one by no more

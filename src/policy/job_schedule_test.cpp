@@ -6,9 +6,8 @@ namespace raglan::policy {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
-constexpr seconds kLease{15};
+constexpr milliseconds kLease{16'000};
 
 QueuedJob free_job(std::string tenant, std::string id) {
   return {std::move(tenant), std::move(id)};
@@ -25,6 +24,12 @@ class JobScheduleTest : public testing::Test {
     const auto next = schedule_.next();
     return next ? next->id : "";
   }
+  // Every quarter of a lease, and at the end.
+  void look_until(Duration end, const std::vector<QueuedJob>& jobs, Duration from = {}) {
+    for (Duration at = from; at < end; at += kLease / 4) next_of(jobs, at);
+    next_of(jobs, end);
+  }
+
   JobSchedule schedule_{kLease};
 };
 
@@ -36,21 +41,30 @@ TEST_F(JobScheduleTest, TheOldestFreeOneIsNext) {
 }
 
 TEST_F(JobScheduleTest, ALeaseThatStandsForItsWholeTimeIsNobodys) {
-  EXPECT_EQ(next_of({leased("a", "1", 7)}), "");
+  look_until(kLease - milliseconds(1), {leased("a", "1", 7)});
   EXPECT_EQ(next_of({leased("a", "1", 7)}, kLease - milliseconds(1)), "");
   EXPECT_EQ(next_of({leased("a", "1", 7)}, kLease), "1");
 }
 
 TEST_F(JobScheduleTest, ALeaseThatIsRenewedIsItsHolders) {
-  EXPECT_EQ(next_of({leased("a", "1", 7)}), "");
-  EXPECT_EQ(next_of({leased("a", "1", 8)}, kLease - milliseconds(1)), "");
-  EXPECT_EQ(next_of({leased("a", "1", 8)}, 2 * kLease - milliseconds(2)), "");
-  EXPECT_EQ(next_of({leased("a", "1", 8)}, 2 * kLease - milliseconds(1)), "1");
+  look_until(kLease / 2, {leased("a", "1", 7)});
+  look_until(3 * kLease / 2 - milliseconds(1), {leased("a", "1", 8)}, kLease / 2);
+  EXPECT_EQ(next_of({leased("a", "1", 8)}, 3 * kLease / 2 - milliseconds(1)), "");
+  EXPECT_EQ(next_of({leased("a", "1", 8)}, 3 * kLease / 2), "1");
+}
+
+TEST_F(JobScheduleTest, TimeInWhichNobodyLookedDoesNotCount) {
+  look_until(kLease / 2, {leased("a", "1", 7)});
+  EXPECT_EQ(next_of({leased("a", "1", 7)}, kLease + milliseconds(1)), ""); // half a lease and more
+  look_until(2 * kLease, {leased("a", "1", 7)}, kLease + milliseconds(1));
+  EXPECT_EQ(next_of({leased("a", "1", 7)}, 2 * kLease), "");
+  EXPECT_EQ(next_of({leased("a", "1", 7)}, 2 * kLease + milliseconds(1)), "1");
 }
 
 TEST_F(JobScheduleTest, OneThatWasAwayIsSeenAnew) {
   EXPECT_EQ(next_of({leased("a", "1", 7)}), "");
-  EXPECT_EQ(next_of({}, seconds(1)), "");
+  EXPECT_EQ(next_of({}, kLease / 4), "");
+  look_until(kLease, {leased("a", "1", 7)}, kLease / 2);
   EXPECT_EQ(next_of({leased("a", "1", 7)}, kLease), "");
 }
 

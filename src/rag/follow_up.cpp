@@ -12,6 +12,7 @@ namespace raglan::rag {
 namespace {
 
 constexpr std::size_t kMaxBytes = 8'000; // of both questions together: a search's own limit, nearly
+constexpr int kMaxLookedAt = 16;         // earlier questions, the latest
 
 // Words that stand for something named before. Not "that" and "there": mostly they do not.
 constexpr std::array<std::string_view, 23> kPronouns = {
@@ -38,7 +39,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kOpeningP
      {"what", "else"},
      {"since", "when"},
      {"in", "addition"}}};
-// "this" and "that" when they end a question, or follow one of these.
+// "this" and "that" when they end a question; "that" also when it follows one of these.
 constexpr std::array<std::string_view, 12> kBeforeThat = {
     "about", "after", "before", "did", "do", "does", "for", "is", "like", "of", "was", "with"};
 static_assert(std::ranges::is_sorted(kBeforeThat));
@@ -95,12 +96,15 @@ std::string with_subject(std::string_view question, std::span<const model::ChatM
   std::string whole(question);
   if (!leans_on_conversation(question)) return whole;
   std::string_view subject;
+  int looked_at = 0;
   for (const model::ChatMessage& message : std::views::reverse(history)) {
     if (message.role != model::ChatRole::kUser) continue;
+    if (++looked_at > kMaxLookedAt) break;
+    if (message.text.size() + whole.size() > kMaxBytes) continue;
     subject = message.text; // the oldest, when none stands alone
     if (!leans_on_conversation(subject)) break;
   }
-  if (subject.empty() || subject.size() + whole.size() > kMaxBytes) return whole;
+  if (subject.empty()) return whole;
   return std::string(subject) + '\n' + whole;
 }
 

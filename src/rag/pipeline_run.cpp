@@ -108,7 +108,8 @@ QueryReply Pipeline::Run::take_reply() {
   // What was not answered in full, or not waited for, is not worth keeping warm. (Where less was
   // asked for in the question's place, that is what `request_` has by now.)
   const bool full = !full_key_ && reply_.answer->is_full_quality();
-  if (full && request_.cache == CacheMode::kUse && !request_.conversation) {
+  const bool alone = !request_.conversation && request_.search.empty();
+  if (full && alone && request_.cache == CacheMode::kUse) {
     pipeline_.hot_queries_.count(request_);
   }
   return std::move(reply_);

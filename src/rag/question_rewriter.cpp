@@ -31,6 +31,7 @@ constexpr std::size_t kMaxMessages = 8;        // of the conversation, the newes
 constexpr std::size_t kMaxMessageTokens = 160; // of each, the beginning
 constexpr std::size_t kMaxAddedTokens = 96;    // to the question
 constexpr std::size_t kMaxRewrittenBytes = 2'000;
+constexpr std::size_t kRoomBytes = 500; // for what is added to a question
 
 std::vector<ChatMessage> build_messages(const QueryRequest& request) {
   std::vector<const ChatMessage*> said;
@@ -138,7 +139,8 @@ net::Task<Result<Rewriting>> QuestionRewriter::rewrite(const QueryRequest& reque
   if (auto known = find(request, key)) co_return std::move(*known);
   const bool busy =
       parts_.overload != nullptr && parts_.overload->service_for(request.tier).level > 0;
-  if (busy || request.cache == CacheMode::kOnly) co_return by_words(request);
+  const bool long_question = request.query.size() > kMaxRewrittenBytes - kRoomBytes;
+  if (busy || long_question || request.cache == CacheMode::kOnly) co_return by_words(request);
   auto rewritten = co_await ask_model(request, key);
   if (rewritten) co_return rewritten;
   const ErrorCode code = rewritten.error().code;
@@ -174,7 +176,11 @@ net::Task<Result<Rewriting>> QuestionRewriter::ask_model(const QueryRequest& req
   auto made = co_await parts_.generator->generate(std::move(asked), ignore);
   if (!made) co_return forward_error(made);
   std::string question = question_in(made->text);
-  if (question.empty()) co_return fail(ErrorCode::kUpstream, "no question was written");
+  if (question.empty()) { // it was paid for all the same
+    Rewriting rewriting = by_words(request);
+    rewriting.usage = made->usage;
+    co_return rewriting;
+  }
   auto rewriting = rewriting_by_model(request, question, made->usage);
   const cache::EntryNotes notes{.calls = 1, .scope = scope_of(request.collection)};
   known_.insert(key, std::make_shared<const std::string>(std::move(question)),

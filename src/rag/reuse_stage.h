@@ -42,9 +42,10 @@ class ReuseStage {
       : keys_(keys), parts_(std::move(parts)), questions_(config) {}
 
   // Whether it is worth asking: not for what nobody waits for, which is to be computed, nor for a
-  // question that means what it does in its conversation.
+  // question that means what it does in its conversation, or beside another one.
   bool serves(const QueryRequest& request) const {
-    return questions_.enabled() && !request.background && !request.conversation;
+    const bool alone = !request.conversation && request.search.empty();
+    return questions_.enabled() && !request.background && alone;
   }
 
   // Nothing similar when the executor is full or the deadline passes: the question goes on alone.

@@ -115,17 +115,17 @@ class Sessions(TemporaryFolderTest):
         replies = []
         askers = [
             threading.Thread(target=lambda n=n: replies.append(node.query(f"{FIRST} ({n})", session_id=conversation.id)))
-            for n in range(8)
+            for n in range(24)
         ]
         for asker in askers:
             asker.start()
         for asker in askers:
             asker.join()
-        self.assertEqual([reply.status for reply in replies], [200] * 8)
+        self.assertEqual([reply.status for reply in replies], [200] * 24)
         kept = [reply for reply in replies if reply.json["session"]["kept"]]
         questions = {turn["question"] for turn in node.get(f"/v1/sessions/{conversation.id}").json["turns"]}
         self.assertEqual(len(questions), len(kept))
-        self.assertEqual(len(kept), 8)
+        self.assertEqual(len(kept), 24)
         node.stop()
 
     def test_what_is_wrong_with_a_session_is_said(self):
