@@ -19,8 +19,9 @@ class CostTest(RemoteTest):
         self.provider = self.start_provider()
 
     def start_node(self, *extra):
-        # The node's own look-outs for other processes' writes are statements too: there are none.
-        return super().start_node(self.provider, "embedding.dimensions=384", "store.upkeep_interval=1h", *extra)
+        # The node's own look-outs for other processes' writes and for jobs are statements too: there are none.
+        return super().start_node(self.provider, "embedding.dimensions=384", "store.upkeep_interval=1h",
+                                  "jobs.enabled=false", *extra)
 
     def counts(self, node):
         """Calls of the model, statements that read, statements that write; so far."""
