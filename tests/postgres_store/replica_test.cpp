@@ -50,8 +50,19 @@ class ReplicaTest : public testing::Test {
     return store;
   }
   store::WaitingStore waiting(PostgresStore& opened) { return {opened, loops_}; }
-  void pause() { database_->ask_standby("SELECT pg_wal_replay_pause()"); }
-  void resume() { database_->ask_standby("SELECT pg_wal_replay_resume()"); }
+  void pause() { ask_standby("SELECT pg_wal_replay_pause()"); }
+  void resume() { ask_standby("SELECT pg_wal_replay_resume()"); }
+  // What is replayed may end the session that asks.
+  void ask_standby(const std::string& statement) {
+    for (int attempt = 1;; ++attempt) {
+      try {
+        database_->ask_standby(statement);
+        return;
+      } catch (const std::exception&) {
+        if (attempt == 5) throw;
+      }
+    }
+  }
 
   static std::uint64_t repeated(const PostgresStore& store, RepeatReason reason) {
     return store.replicas().status(0).repeated[std::to_underlying(reason)];
