@@ -77,7 +77,7 @@ class Completions(ChatTest):
         self.assertEqual(self.calls(provider), 1)
 
     def test_a_conversation_and_its_sampling_reach_the_model(self):
-        provider, node, client = self.start_both()
+        provider, node, client = self.start_both("follow_ups.rewrite=off")
         asked = [
             {"role": "system", "content": "Answer in one word."},
             {"role": "user", "content": "What is a handbook?"},
@@ -86,13 +86,23 @@ class Completions(ChatTest):
         ]
         first = client.chat.completions.create(model="raglan", messages=asked, max_tokens=3, temperature=0)
         self.assertEqual(first.choices[0].finish_reason, "length")
-        self.assertGreater(first.usage.completion_tokens, 3)  # and those of the rewritten question
+        self.assertEqual(first.usage.completion_tokens, 3)
         again = client.chat.completions.create(model="raglan", messages=asked, max_tokens=3, temperature=0)
         self.assertEqual(again.model_extra["raglan"]["cache"]["status"], "hit")
         other = client.chat.completions.create(model="raglan", messages=asked[2:], max_tokens=3, temperature=0)
         self.assertEqual(other.model_extra["raglan"]["cache"]["status"], "miss")
-        self.assertEqual(self.calls(provider), 3)  # two answers, and a question rewritten
+        self.assertEqual(self.calls(provider), 2)
         node.stop()  # which looks into the log
+
+    def test_a_question_is_rewritten_once_and_paid_for_once(self):
+        provider, node, client = self.start_both()
+        asked = [{"role": "user", "content": "What is a handbook?"}, {"role": "assistant", "content": "A book."}, *ASKED]
+        made = [client.chat.completions.create(model="raglan", messages=asked, max_tokens=3) for _ in range(2)]
+        self.assertEqual(self.calls(provider), 2)  # a question rewritten, and an answer
+        self.assertGreater(made[0].usage.completion_tokens, 3)
+        self.assertEqual(made[1].usage.completion_tokens, 0)
+        self.assertEqual(made[1].choices[0].message.content, made[0].choices[0].message.content)
+        node.stop()
 
     def test_a_collection_is_chosen_by_field_or_by_the_models_name(self):
         _, node, client = self.start_both()

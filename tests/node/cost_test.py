@@ -44,8 +44,8 @@ class CostTest(RemoteTest):
         costs = []
         self.longest_seconds = 0
         for attempt in range(attempts):
+            began = time.monotonic()  # what happens while the counts are read may be in the one and not in the other
             before = self.settled_counts(node)
-            began = time.monotonic()
             reply = request(attempt)
             self.assertEqual(reply.status, 200, reply.text)
             after = self.settled_counts(node)
@@ -55,13 +55,13 @@ class CostTest(RemoteTest):
         return costs
 
     def statements(self, costs):
-        """Of most attempts; in the others the writer has looked around, as it does after each idle second, on a busy
-        machine late and soon again: each time at most two reads, a write, or both."""
+        """Of most attempts; in the others the writer has looked around, as it does after each idle second: at most two
+        reads, a write, or both."""
         usual, times = Counter(statements for _, statements in costs).most_common(1)[0]
         self.assertGreater(2 * times, len(costs), costs)
         for _, statements in costs:
             for spent, usually in zip(statements, usual):
-                self.assertIn(spent - usually, range(1 + 2 * (2 + int(self.longest_seconds))), costs)
+                self.assertIn(spent - usually, range(1 + 2 * (1 + int(self.longest_seconds))), costs)
         return usual
 
     def cost(self, node, request):

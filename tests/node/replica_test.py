@@ -106,13 +106,16 @@ class Fresh(WithReplicas):
             wait_until(lambda: standby.sql("SELECT count(*) FROM raglan.document", self.database) ==
                        str(len(HANDBOOK)), "it is replicated")
         before = self.repeated(node, "behind")
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            statuses = list(pool.map(lambda i: node.query(f"{QUESTION} {i}").status, range(200)))
-        self.assertEqual(set(statuses), {200})
+        asked = 0
+        while asked == 0 or (min(self.served(node)) <= 20 and asked < 2_000):  # one may be slow for a moment
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                statuses = list(pool.map(lambda i: node.query(f"{QUESTION} {i}").status, range(asked, asked + 200)))
+            self.assertEqual(set(statuses), {200})
+            asked += 200
         first, second = self.served(node)
         self.assertEqual(self.repeated(node, "behind"), before)
-        self.assertGreaterEqual(first + second, 200)
-        self.assertGreater(min(first, second), 4)  # the one that is slower at the moment has few
+        self.assertGreaterEqual(first + second, asked)
+        self.assertGreater(min(first, second), 20)
         names = [breaker["upstream"] for breaker in node.get("/admin/breakers").json["breakers"]]
         self.assertEqual([name for name in names if name.startswith("postgres")],
                          ["postgres", "postgres replica 1", "postgres replica 2"])
