@@ -1,6 +1,5 @@
 #include "auth/api_key.h"
 
-#include <openssl/rand.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <boost/json/parse.hpp>
 
 #include "auth/base64url.h"
+#include "auth/random_bytes.h"
 #include "base/hex.h"
 #include "base/ids.h"
 #include "base/json_lookup.h"
@@ -40,12 +40,9 @@ std::string hash_api_key(std::string_view secret) {
 
 Result<NewApiKey> make_api_key(std::string name, Identity identity, std::optional<WallTime> expires,
                                WallTime now) {
-  std::array<unsigned char, kSecretBytes> bytes{};
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
-    return fail(ErrorCode::kUnavailable, "this machine has no random numbers to give");
-  }
-  const std::string_view random(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  std::string secret = std::string(kPrefix) + base64url_encode(random);
+  auto bytes = random_bytes(kSecretBytes);
+  if (!bytes) return forward_error(bytes);
+  std::string secret = std::string(kPrefix) + base64url_encode(*bytes);
   ApiKey key{.id = make_uuid7(now),
              .name = std::move(name),
              .begins = secret.substr(0, kShownBytes),
@@ -77,17 +74,13 @@ std::optional<ApiKey> parse_api_key(std::string id, std::string tenant, std::str
              .name = std::string(text_at(value, "name")),
              .begins = std::string(text_at(value, "begins")),
              .hash = std::string(text_at(value, "hash")),
-             .created_at = from_unix_milliseconds(
-                 static_cast<std::int64_t>(count_at(value, "created_at_ms")))};
+             .created_at = time_at(value, "created_at_ms").value_or(WallTime())};
   if (!tier || key.hash.size() != 2 * SHA256_DIGEST_LENGTH) return std::nullopt;
   key.identity = {.tenant = std::move(tenant),
                   .tier = *tier,
                   .scopes = parse_scopes(text_at(value, "scope")),
                   .subject = key.id};
-  if (member_at(value, "expires_at_ms") != nullptr) {
-    key.expires =
-        from_unix_milliseconds(static_cast<std::int64_t>(count_at(value, "expires_at_ms")));
-  }
+  key.expires = time_at(value, "expires_at_ms");
   return key;
 }
 

@@ -1,10 +1,8 @@
 #include "auth/verification_key.h"
 
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 
@@ -12,6 +10,7 @@
 #include <optional>
 
 #include "auth/base64url.h"
+#include "auth/hmac.h"
 #include "base/json_lookup.h"
 
 namespace raglan::auth {
@@ -190,12 +189,7 @@ Result<VerificationKey> VerificationKey::of_public_key(std::shared_ptr<EVP_PKEY>
 
 bool VerificationKey::verify(std::string_view message, std::string_view signature) const {
   if (algorithm_ == Algorithm::kHs256) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> expected{};
-    unsigned length = 0;
-    HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()), bytes_of(message),
-         message.size(), expected.data(), &length);
-    return signature.size() == length &&
-           CRYPTO_memcmp(signature.data(), expected.data(), length) == 0;
+    return is_same_secret(signature, hmac_sha256(secret_, message));
   }
   Bytes bytes(signature.begin(), signature.end());
   if (algorithm_ == Algorithm::kEs256) {

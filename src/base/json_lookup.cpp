@@ -1,9 +1,12 @@
 #include "base/json_lookup.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include <boost/json/array.hpp>
+
+#include "base/unix_time.h"
 
 namespace raglan {
 namespace json = boost::json;
@@ -45,6 +48,15 @@ std::uint64_t count_at(const json::value& value, std::string_view name) {
   if (!(number > 0)) return 0;
   return number < kTooLarge ? static_cast<std::uint64_t>(number)
                             : std::numeric_limits<std::uint64_t>::max();
+}
+
+std::optional<WallTime> time_at(const json::value& value, std::string_view name) {
+  const json::value* member = member_at(value, name);
+  if (member == nullptr || !member->is_number()) return std::nullopt;
+  // No later than what milliseconds of a WallTime can say.
+  static const auto kLatest = static_cast<std::uint64_t>(to_unix_milliseconds(WallTime::max()));
+  const std::uint64_t milliseconds = std::min(count_at(value, name), kLatest);
+  return from_unix_milliseconds(static_cast<std::int64_t>(milliseconds));
 }
 
 } // namespace raglan

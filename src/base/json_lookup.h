@@ -1,10 +1,14 @@
 // Members of JSON that others sent: whatever is not there, or of another type, reads as nothing.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
+
+#include "base/clock.h"
 
 namespace raglan {
 
@@ -18,5 +22,7 @@ std::string_view text_at(const boost::json::value& value, std::string_view name)
 double number_at(const boost::json::value& value, std::string_view name);
 // 0 unless it is a number of at least 0; its whole part, or the largest there is.
 std::uint64_t count_at(const boost::json::value& value, std::string_view name);
+// Of milliseconds since 1970, as they are stored (base/unix_time.h); nothing unless it is a number.
+std::optional<WallTime> time_at(const boost::json::value& value, std::string_view name);
 
 } // namespace raglan

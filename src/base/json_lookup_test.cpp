@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <boost/json/parse.hpp>
 
+#include "base/unix_time.h"
+
 namespace raglan {
 namespace {
 
@@ -42,6 +44,16 @@ TEST(JsonLookup, NumbersThatFitNoIntegerAreStillCounts) {
   EXPECT_EQ(count_at({{"x", std::numeric_limits<double>::quiet_NaN()}}, "x"), 0U);
   EXPECT_EQ(number_at({{"x", std::numeric_limits<double>::quiet_NaN()}}, "x"), 0);
   EXPECT_EQ(number_at({{"x", std::numeric_limits<double>::infinity()}}, "x"), 0);
+}
+
+TEST(JsonLookup, TimesAreMillisecondsOrNone) {
+  EXPECT_EQ(time_at({{"x", 1'800'000'000'123}}, "x"), from_unix_milliseconds(1'800'000'000'123));
+  EXPECT_EQ(time_at({{"x", 0}}, "x"), WallTime());
+  EXPECT_EQ(time_at({{"x", -1}}, "x"), WallTime());
+  EXPECT_EQ(time_at({{"x", nullptr}}, "x"), std::nullopt);
+  EXPECT_EQ(time_at({{"x", "1"}}, "x"), std::nullopt);
+  EXPECT_EQ(time_at({{"y", 1}}, "x"), std::nullopt);
+  EXPECT_LE(time_at({{"x", 1e300}}, "x"), WallTime::max()); // and no overflow
 }
 
 } // namespace

@@ -22,16 +22,6 @@ json::value time_json(const std::optional<WallTime>& time) {
   return time ? json::value(to_unix_milliseconds(*time)) : json::value();
 }
 
-WallTime time_at(const json::value& value, std::string_view name) {
-  return from_unix_milliseconds(static_cast<std::int64_t>(count_at(value, name)));
-}
-
-std::optional<WallTime> optional_time_at(const json::value& value, std::string_view name) {
-  const json::value* time = member_at(value, name);
-  if (time == nullptr || time->is_null()) return std::nullopt;
-  return time_at(value, name);
-}
-
 json::array failures_json(const std::vector<FailedDocument>& failures) {
   json::array array;
   for (const FailedDocument& failure : failures) {
@@ -63,8 +53,7 @@ std::string job_json(const Job& job) {
                                 {"parts", job.parts},
                                 {"next_part", job.next_part},
                                 {"claims", job.claims},
-                                {"failing_since_ms", time_json(job.failing_since)},
-                                {"node", job.node}});
+                                {"failing_since_ms", time_json(job.failing_since)}});
 }
 
 std::optional<Job> parse_job(std::string_view text) {
@@ -75,9 +64,9 @@ std::optional<Job> parse_job(std::string_view text) {
   if (failures == nullptr || state == kStateNames.end()) return std::nullopt;
   Job job{.collection = std::string(text_at(value, "collection")),
           .state = static_cast<JobState>(state - kStateNames.begin()),
-          .created_at = time_at(value, "created_at_ms"),
-          .started_at = optional_time_at(value, "started_at_ms"),
-          .finished_at = optional_time_at(value, "finished_at_ms"),
+          .created_at = time_at(value, "created_at_ms").value_or(WallTime()),
+          .started_at = time_at(value, "started_at_ms"),
+          .finished_at = time_at(value, "finished_at_ms"),
           .documents = count_at(value, "documents"),
           .indexed = count_at(value, "indexed"),
           .unchanged = count_at(value, "unchanged"),
@@ -88,8 +77,7 @@ std::optional<Job> parse_job(std::string_view text) {
           .parts = static_cast<std::uint32_t>(count_at(value, "parts")),
           .next_part = static_cast<std::uint32_t>(count_at(value, "next_part")),
           .claims = static_cast<std::uint32_t>(count_at(value, "claims")),
-          .failing_since = optional_time_at(value, "failing_since_ms"),
-          .node = std::string(text_at(value, "node"))};
+          .failing_since = time_at(value, "failing_since_ms")};
   for (const json::value& each : *failures) {
     job.failures.push_back({std::string(text_at(each, "id")), std::string(text_at(each, "code")),
                             std::string(text_at(each, "message"))});
@@ -97,20 +85,18 @@ std::optional<Job> parse_job(std::string_view text) {
   return job;
 }
 
-void claim(Job& job, std::string node, WallTime now) {
+void claim(Job& job, WallTime now) {
   job.state = JobState::kRunning;
-  job.node = std::move(node);
   if (!job.started_at) job.started_at = now;
   ++job.claims;
 }
 
 void give_back(Job& job) {
   job.state = JobState::kQueued;
-  job.node.clear();
   if (job.claims > 0) --job.claims;
 }
 
-void complete_part(Job& job, std::span<const ingest::DocumentStatus> statuses) {
+void complete_part(Job& job, std::span<const ingest::DocumentStatus> statuses, WallTime now) {
   using ingest::DocumentState;
   for (const ingest::DocumentStatus& status : statuses) {
     switch (status.state) {
@@ -128,12 +114,12 @@ void complete_part(Job& job, std::span<const ingest::DocumentStatus> statuses) {
   ++job.next_part;
   job.claims = 0;
   job.failing_since.reset();
+  if (job.next_part == job.parts) finish(job, JobState::kDone, now);
 }
 
 void finish(Job& job, JobState state, WallTime now) {
   job.state = state;
   job.finished_at = now;
-  job.node.clear();
 }
 
 void give_up(Job& job, const Error& error, WallTime now) {

@@ -50,7 +50,6 @@ struct Job {
   std::uint32_t next_part = 0;           // those before are done
   std::uint32_t claims = 0;              // by nodes, since a part was last done
   std::optional<WallTime> failing_since; // no part was done, but tried, since then
-  std::string node;                      // that works on it
 
   bool is_finished() const { return state != JobState::kQueued && state != JobState::kRunning; }
   bool operator==(const Job&) const = default;
@@ -60,11 +59,11 @@ std::string job_json(const Job& job);
 // Nothing when it is damaged.
 std::optional<Job> parse_job(std::string_view json);
 
-void claim(Job& job, std::string node, WallTime now);
+void claim(Job& job, WallTime now);
 // Its node stops, and is not to be blamed for that.
 void give_back(Job& job);
-// A part is done.
-void complete_part(Job& job, std::span<const ingest::DocumentStatus> statuses);
+// A part is done, and with the last one the job.
+void complete_part(Job& job, std::span<const ingest::DocumentStatus> statuses, WallTime now);
 void finish(Job& job, JobState state, WallTime now);
 void give_up(Job& job, const Error& error, WallTime now);
 

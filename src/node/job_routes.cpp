@@ -67,20 +67,14 @@ net::Task<http::Response> list(JobRouteParts parts, http::Request& request) {
   co_return http::json_response(200, std::move(*body));
 }
 
-net::Task<http::Response> get(JobRouteParts parts, http::Request& request) {
-  const auto deadline = request_deadline(request, parts.request_timeout);
-  if (!deadline) co_return error_reply(deadline.error(), request);
-  std::string id(request.path_parameter("id"));
-  auto job = co_await parts.jobs.find(identity_of(request).tenant, std::move(id), *deadline);
-  if (!job) co_return error_reply(job.error(), request);
-  co_return http::json_response(200, json_text(job_reply(*job)));
-}
+using OfOneJob = net::Task<Result<KnownJob>> (Jobs::*)(std::string tenant, std::string id,
+                                                       Deadline deadline);
 
-net::Task<http::Response> cancel(JobRouteParts parts, http::Request& request) {
+net::Task<http::Response> answer(JobRouteParts parts, OfOneJob call, http::Request& request) {
   const auto deadline = request_deadline(request, parts.request_timeout);
   if (!deadline) co_return error_reply(deadline.error(), request);
   std::string id(request.path_parameter("id"));
-  auto job = co_await parts.jobs.cancel(identity_of(request).tenant, std::move(id), *deadline);
+  auto job = co_await (parts.jobs.*call)(identity_of(request).tenant, std::move(id), *deadline);
   if (!job) co_return error_reply(job.error(), request);
   co_return http::json_response(200, json_text(job_reply(*job)));
 }
@@ -108,14 +102,14 @@ json::object job_reply(const KnownJob& known) {
 }
 
 void add_job_routes(http::Router& router, JobRouteParts parts) {
-  const auto add = [&](std::string_view method, std::string_view path, auto function,
-                       std::vector<std::string_view> known) {
-    auto handler = [parts, function](http::Request& request) { return function(parts, request); };
-    router.add(method, path, with_parameters(std::move(known), std::move(handler)));
+  auto list_jobs = [parts](http::Request& request) { return list(parts, request); };
+  router.add("GET", "/v1/jobs", with_parameters({"after", "limit"}, std::move(list_jobs)));
+  const auto bind = [&parts](OfOneJob call) {
+    return with_parameters(
+        {}, [parts, call](http::Request& request) { return answer(parts, call, request); });
   };
-  add("GET", "/v1/jobs", list, {"after", "limit"});
-  add("GET", "/v1/jobs/{id}", get, {});
-  add("DELETE", "/v1/jobs/{id}", cancel, {});
+  router.add("GET", "/v1/jobs/{id}", bind(&Jobs::find));
+  router.add("DELETE", "/v1/jobs/{id}", bind(&Jobs::cancel));
 }
 
 } // namespace raglan::node

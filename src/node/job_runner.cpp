@@ -83,22 +83,12 @@ net::Task<void> JobRunner::watch() {
 net::Task<void> JobRunner::look() {
   auto queued = co_await parts_.jobs.queued(record_deadline());
   if (!queued) co_return; // the store is away: the next look may find it
-  queued_ = queued->size();
-  forget_rested();
-  std::erase_if(*queued, [&](const policy::QueuedJob& job) { return resting_.contains(job.id); });
   schedule_.see(std::move(*queued), parts_.clock.now());
+  queued_ = schedule_.queued();
   const auto next = schedule_.next();
   if (!next || stopping_ || running_ >= config_.concurrency) co_return;
   ++running_;
   net::detach(loop_, take(*next));
-}
-
-void JobRunner::rest(const std::string& id) {
-  resting_.insert_or_assign(id, parts_.clock.now() + kRest);
-}
-
-void JobRunner::forget_rested() {
-  std::erase_if(resting_, [&](const auto& each) { return each.second <= parts_.clock.now(); });
 }
 
 net::Task<void> JobRunner::take(policy::QueuedJob queued) {
@@ -106,20 +96,18 @@ net::Task<void> JobRunner::take(policy::QueuedJob queued) {
     JobRunner& runner;
     ~Leaving() { --runner.running_; }
   } leaving{*this};
-  const bool resumed = queued.is_leased;
-  const std::string id = queued.id;
-  auto claimed = co_await parts_.jobs.claim(std::move(queued), node_, record_deadline());
+  auto claimed = co_await parts_.jobs.claim(queued, node_, record_deadline());
   if (!claimed) {
     const ErrorCode code = claimed.error().code;
     if (code == ErrorCode::kCorrupt) {
-      log_error("a job is damaged", {{"job", id}});
-      rest(id);
+      log_error("a job is damaged", {{"job", queued.id}});
+      schedule_.rest(queued, parts_.clock.now() + kRest);
     }
     // There may be a next one. Where the store is away the next look tries again.
     if (!is_passing(code)) wake();
     co_return;
   }
-  if (resumed) {
+  if (queued.is_leased) {
     ++resumed_;
     log_warning("a job of a node that is silent is taken over", {{"job", claimed->id}});
   }
@@ -155,40 +143,38 @@ net::Task<void> JobRunner::work_on_parts(KnownJob job) {
   Rng rng(random_seed());
   policy::Backoff backoff(kRetries);
   int tries = 0; // in vain, of this part
-  while (job.job.next_part < job.job.parts) {
+  while (!job.job.is_finished()) {
     if (stopping_ || tries == kMaxTries) {
-      rest(job.id);
+      schedule_.rest({job.tenant, job.id}, parts_.clock.now() + kRest);
       (void)co_await parts_.jobs.give_back(std::move(job), node_, record_deadline());
       co_return;
     }
     auto statuses = co_await index_part(job);
-    if (!statuses) {
+    const WallTime now = parts_.clock.wall_now();
+    if (statuses) {
+      complete_part(job.job, *statuses, now);
+      backoff = policy::Backoff(kRetries);
+      tries = 0;
+    } else {
       const Error& error = statuses.error();
       if (error.code == ErrorCode::kConflict) co_return;
       if (is_passing(error.code) && !is_hopeless(job.job)) {
-        if (!job.job.failing_since) job.job.failing_since = parts_.clock.wall_now();
+        if (!job.job.failing_since) job.job.failing_since = now;
         ++tries;
         if (!stopping_ && !co_await net::pause(backoff.next(rng))) co_return;
         continue;
       }
-      give_up(job.job, error, parts_.clock.wall_now());
-      break;
+      give_up(job.job, error, now);
     }
-    backoff = policy::Backoff(kRetries);
-    tries = 0;
-    complete_part(job.job, *statuses);
     auto saved = co_await save(std::move(job));
     if (!saved) co_return;
     job = std::move(*saved);
   }
-  if (!job.job.is_finished()) finish(job.job, JobState::kDone, parts_.clock.wall_now());
-  auto saved = co_await save(std::move(job));
-  if (!saved) co_return;
   ++finished_;
-  log_info("a job is finished", {{"job", saved->id},
-                                 {"state", job_state_name(saved->job.state)},
-                                 {"documents", saved->job.documents},
-                                 {"failed", saved->job.failed}});
+  log_info("a job is finished", {{"job", job.id},
+                                 {"state", job_state_name(job.job.state)},
+                                 {"documents", job.job.documents},
+                                 {"failed", job.job.failed}});
 }
 
 net::Task<Result<JobRunner::Statuses>> JobRunner::index_part(const KnownJob& job) {
@@ -230,7 +216,7 @@ net::Task<std::optional<KnownJob>> JobRunner::save(KnownJob job) {
   policy::Backoff backoff(kRetries);
   while (true) {
     auto saved = job.job.is_finished() ? co_await parts_.jobs.close(job, record_deadline())
-                                       : co_await parts_.jobs.write(job, record_deadline());
+                                       : co_await parts_.jobs.advance(job, record_deadline());
     if (saved) co_return std::move(*saved);
     if (!is_passing(saved.error().code) || stopping_) co_return std::nullopt;
     if (!co_await net::pause(backoff.next(rng))) co_return std::nullopt;

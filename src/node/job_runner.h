@@ -18,7 +18,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -67,8 +66,6 @@ class JobRunner {
   net::Task<void> look();
   net::Task<void> take(policy::QueuedJob queued);
   net::Task<void> keep_lease(const KnownJob& job);
-  void rest(const std::string& id);
-  void forget_rested();
   // Until it is finished, given back, or somebody else's.
   net::Task<void> work(KnownJob job);
   net::Task<void> work_on_parts(KnownJob job);
@@ -85,9 +82,8 @@ class JobRunner {
   const Parts parts_;
   const std::string node_; // how leases name this one
   boost::asio::any_io_executor loop_;
-  std::optional<net::Wakeup> wakeup_;                         // once it has begun
-  policy::JobSchedule schedule_;                              // of the loop, as what rests
-  std::map<std::string, MonotonicTime, std::less<>> resting_; // jobs, until when
+  std::optional<net::Wakeup> wakeup_; // once it has begun
+  policy::JobSchedule schedule_;      // of the loop, as what rests
   std::atomic<bool> stopping_ = false;
   std::atomic<std::size_t> running_ = 0;
   std::atomic<std::size_t> queued_ = 0;

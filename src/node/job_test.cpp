@@ -25,8 +25,9 @@ DocumentStatus status(DocumentState state, std::string id = "d") {
 TEST(Job, ComesBackAsItWas) {
   Job job{.collection = "c", .created_at = kNow, .documents = 7, .parts = 3};
   EXPECT_EQ(parse_job(job_json(job)), job);
-  claim(job, "node", kNow);
-  complete_part(job, std::vector{status(DocumentState::kIndexed), status(DocumentState::kFailed)});
+  claim(job, kNow);
+  complete_part(job, std::vector{status(DocumentState::kIndexed), status(DocumentState::kFailed)},
+                kNow);
   EXPECT_EQ(parse_job(job_json(job)), job);
   give_up(job, {ErrorCode::kUnavailable, "away \"now\"", ""}, kNow);
   EXPECT_EQ(parse_job(job_json(job)), job);
@@ -40,34 +41,43 @@ TEST(Job, WhatIsNoneIsNothing) {
 
 TEST(Job, APartThatIsDoneIsCounted) {
   Job job{.created_at = kNow, .parts = 2};
-  claim(job, "one", kNow);
-  claim(job, "two", kNow + std::chrono::seconds(1));
+  claim(job, kNow);
+  claim(job, kNow + std::chrono::seconds(1));
   EXPECT_EQ(job.claims, 2u);
   EXPECT_EQ(job.started_at, kNow);
-  EXPECT_EQ(job.node, "two");
-  complete_part(job, std::vector{status(DocumentState::kIndexed), status(DocumentState::kUnchanged),
-                                 status(DocumentState::kFailed, "bad")});
+  complete_part(job,
+                std::vector{status(DocumentState::kIndexed), status(DocumentState::kUnchanged),
+                            status(DocumentState::kFailed, "bad")},
+                kNow);
   EXPECT_EQ(job.next_part, 1u);
   EXPECT_EQ(job.claims, 0u);
   EXPECT_EQ(std::tuple(job.indexed, job.unchanged, job.failed), std::tuple(1u, 1u, 1u));
   EXPECT_THAT(job.failures, ElementsAre(FailedDocument{"bad", "too_large", "too much"}));
 }
 
+TEST(Job, WithItsLastPartAJobIsDone) {
+  Job job{.created_at = kNow, .parts = 2};
+  complete_part(job, {}, kNow);
+  EXPECT_FALSE(job.is_finished());
+  complete_part(job, {}, kNow + std::chrono::seconds(1));
+  EXPECT_EQ(job.state, JobState::kDone);
+  EXPECT_EQ(job.finished_at, kNow + std::chrono::seconds(1));
+}
+
 TEST(Job, OfManyFailuresTheFirstAreKept) {
   Job job;
   const std::vector many(Job::kMaxFailuresKept + 1, status(DocumentState::kFailed));
-  complete_part(job, many);
+  complete_part(job, many, kNow);
   EXPECT_EQ(job.failed, Job::kMaxFailuresKept + 1);
   EXPECT_EQ(job.failures.size(), Job::kMaxFailuresKept);
 }
 
-TEST(Job, GivenBackItIsNobodysAndNobodysFault) {
+TEST(Job, GivenBackItIsQueuedAndNobodysFault) {
   Job job;
-  claim(job, "one", kNow);
+  claim(job, kNow);
   give_back(job);
   EXPECT_EQ(job.state, JobState::kQueued);
   EXPECT_EQ(job.claims, 0u);
-  EXPECT_EQ(job.node, "");
 }
 
 std::vector<SourceDocument> documents(std::size_t count, std::size_t bytes) {

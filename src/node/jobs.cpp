@@ -138,7 +138,13 @@ net::Task<void> Jobs::forget(KnownJob job) {
   const Deadline deadline = Deadline::after(kForgetTimeout, clock_.now());
   (void)co_await records_.erase(queue_key(job.tenant, job.id), std::nullopt, deadline);
   (void)co_await records_.erase(job_key(job), std::nullopt, deadline);
-  for (std::uint32_t part = 0; part < job.job.parts; ++part) {
+  co_await forget_parts(job, 0, job.job.parts, deadline);
+}
+
+// Those that this fails for expire.
+net::Task<void> Jobs::forget_parts(const KnownJob& job, std::uint32_t first, std::uint32_t end,
+                                   Deadline deadline) {
+  for (std::uint32_t part = first; part < end; ++part) {
     (void)co_await records_.erase(part_key(job, part), std::nullopt, deadline);
   }
 }
@@ -199,11 +205,11 @@ net::Task<Result<KnownJob>> Jobs::claim(policy::QueuedJob queued, std::string no
     co_return no_job();
   }
   if (!known) co_return forward_error(known);
-  store::RecordWrite lease{queue_key(queued.tenant, queued.id), lease_json(node),
-                           expiry(known->job), queued.version};
+  store::RecordWrite lease{queue_key(queued.tenant, queued.id), lease_json(node), store::kNever,
+                           queued.version};
   auto leased = co_await records_.write(std::move(lease), deadline);
   if (!leased) co_return forward_error(leased);
-  node::claim(known->job, std::move(node), clock_.wall_now());
+  node::claim(known->job, clock_.wall_now());
   co_return co_await write(std::move(*known), deadline);
 }
 
@@ -242,19 +248,23 @@ net::Task<Result<KnownJob>> Jobs::write(KnownJob job, Deadline deadline) {
   auto written = co_await records_.write(std::move(write), deadline);
   if (!written) co_return forward_error(written);
   job.version = *written;
-  const bool went_on = job.job.next_part > 0 && job.job.claims == 0;
-  if (went_on) { // else it expires
-    (void)co_await records_.erase(part_key(job, job.job.next_part - 1), std::nullopt, deadline);
-  }
   co_return job;
+}
+
+net::Task<Result<KnownJob>> Jobs::advance(KnownJob job, Deadline deadline) {
+  auto advanced = co_await write(std::move(job), deadline);
+  if (!advanced) co_return advanced;
+  const std::uint32_t done = advanced->job.next_part;
+  co_await forget_parts(*advanced, done - 1, done, deadline);
+  co_return advanced;
 }
 
 net::Task<Result<KnownJob>> Jobs::close(KnownJob job, Deadline deadline) {
   auto closed = co_await write(std::move(job), deadline);
   if (!closed) co_return closed;
-  for (std::uint32_t part = closed->job.next_part; part < closed->job.parts; ++part) {
-    (void)co_await records_.erase(part_key(*closed, part), std::nullopt, deadline);
-  }
+  const Job& finished = closed->job;
+  const std::uint32_t first = finished.next_part > 0 ? finished.next_part - 1 : 0;
+  co_await forget_parts(*closed, first, finished.parts, deadline);
   // Else the next node that looks does it.
   (void)co_await records_.erase(queue_key(closed->tenant, closed->id), std::nullopt, deadline);
   co_return closed;

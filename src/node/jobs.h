@@ -3,7 +3,7 @@
 //
 //   auto job = co_await jobs.submit(collection, documents, deadline);       // durable from here on
 //   auto claimed = co_await jobs.claim(queued, node, deadline);             // on any node
-//   while (auto part = co_await jobs.read_part(*claimed, deadline)) …index it…, jobs.write(…)
+//   while (auto part = co_await jobs.read_part(*claimed, deadline)) …index it…, jobs.advance(…)
 //
 // A job is three kinds of records: the job itself; its documents, in parts; and its place in the
 // queue, which goes when the job is finished and holds the lease of the node that works on it
@@ -71,14 +71,17 @@ class Jobs {
   net::Task<Result<>> give_back(KnownJob job, std::string node, Deadline deadline);
   // Of the part that comes next. kNotFound when its documents are not there.
   net::Task<Result<std::string>> read_part(const KnownJob& job, Deadline deadline);
-  // The job with the changes made: its part, if it went on by one, is forgotten.
-  net::Task<Result<KnownJob>> write(KnownJob job, Deadline deadline);
+  // Of a job that went on by one part, which is forgotten.
+  net::Task<Result<KnownJob>> advance(KnownJob job, Deadline deadline);
   // Of a job that is finished: with what is left of its documents, and its place in the queue.
   net::Task<Result<KnownJob>> close(KnownJob job, Deadline deadline);
   store::RecordGuard guard(const KnownJob& job) const;
 
  private:
   WallTime expiry(const Job& job) const;
+  net::Task<Result<KnownJob>> write(KnownJob job, Deadline deadline);
+  net::Task<void> forget_parts(const KnownJob& job, std::uint32_t first, std::uint32_t end,
+                               Deadline deadline);
   net::Task<Result<>> write_parts(const KnownJob& job, std::vector<std::string> texts,
                                   Deadline deadline);
   net::Task<Result<>> replace_lease(const KnownJob& job, std::string holder, std::string next,

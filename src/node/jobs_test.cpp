@@ -3,9 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "net/loop_fixture_test.h"
-#include "store/offloaded_store.h"
-#include "store/store_fixture_test.h"
+#include "node/stored_fixture_test.h"
 
 namespace raglan::node {
 namespace {
@@ -13,14 +11,8 @@ namespace {
 using testing::IsEmpty;
 using testing::SizeIs;
 
-class JobsTest : public net::LoopTest {
+class JobsTest : public StoredTest {
  protected:
-  ~JobsTest() override { loops_.stop(); }
-
-  template <typename T>
-  Result<T> wait(net::Task<Result<T>> task) {
-    return start(std::move(task)).get();
-  }
   KnownJob submit(std::uint32_t parts = 2, std::string tenant = "acme") {
     JobParts texts{.documents = parts};
     for (std::uint32_t i = 0; i < parts; ++i) texts.texts.push_back("part " + std::to_string(i));
@@ -35,20 +27,7 @@ class JobsTest : public net::LoopTest {
   Result<KnownJob> find(const KnownJob& job) {
     return wait(jobs_.find(job.tenant, job.id, Deadline()));
   }
-  template <typename T>
-  static ErrorCode code_of(const Result<T>& result) {
-    return result ? ErrorCode::kInternal : result.error().code;
-  }
 
-  store::TemporaryFolder folder_;
-  ManualClock clock_;
-  std::unique_ptr<store::EmbeddedStore> embedded_ =
-      store::EmbeddedStore::open(folder_.database(), {"fake", 2}, {}, clock_).value();
-  const net::Submit in_place_ = [](const std::function<void()>& work) {
-    work();
-    return true;
-  };
-  store::OffloadedStore store_{{*embedded_, in_place_, in_place_, clock_}};
   const JobsConfig config_{.max_queued = 3, .max_queued_per_tenant = 2};
   Jobs jobs_{config_, store_.records(), clock_};
 };
@@ -85,8 +64,8 @@ TEST_F(JobsTest, WhoHasLostItCanNeitherRenewNorWrite) {
   ASSERT_TRUE(second);
   EXPECT_EQ(second->job.claims, 2u);
   EXPECT_EQ(code_of(wait(jobs_.renew(*first, "one", Deadline()))), ErrorCode::kConflict);
-  complete_part(first->job, {});
-  EXPECT_EQ(code_of(wait(jobs_.write(*first, Deadline()))), ErrorCode::kConflict);
+  complete_part(first->job, {}, clock_.wall_now());
+  EXPECT_EQ(code_of(wait(jobs_.advance(*first, Deadline()))), ErrorCode::kConflict);
   EXPECT_EQ(code_of(wait(jobs_.give_back(*first, "one", Deadline()))), ErrorCode::kConflict);
   const auto states = embedded_->put_many({}, {}, jobs_.guard(*first));
   EXPECT_THAT(states, IsEmpty());
@@ -98,8 +77,8 @@ TEST_F(JobsTest, EachPartIsForgottenWhenItIsDone) {
   auto job = claim("one");
   ASSERT_TRUE(job);
   const KnownJob before = *job;
-  complete_part(job->job, {});
-  job = wait(jobs_.write(*job, Deadline()));
+  complete_part(job->job, {}, clock_.wall_now());
+  job = wait(jobs_.advance(*job, Deadline()));
   ASSERT_TRUE(job);
   EXPECT_EQ(code_of(wait(jobs_.read_part(before, Deadline()))), ErrorCode::kNotFound);
   EXPECT_EQ(wait(jobs_.read_part(*job, Deadline())), "part 1");
@@ -136,8 +115,8 @@ TEST_F(JobsTest, CancelledItIsNobodysToFinish) {
   ASSERT_TRUE(cancelled) << cancelled.error().message;
   EXPECT_EQ(cancelled->job.state, JobState::kCancelled);
   EXPECT_THAT(queued(), IsEmpty());
-  complete_part(claimed->job, {});
-  EXPECT_EQ(code_of(wait(jobs_.write(*claimed, Deadline()))), ErrorCode::kConflict);
+  complete_part(claimed->job, {}, clock_.wall_now());
+  EXPECT_EQ(code_of(wait(jobs_.advance(*claimed, Deadline()))), ErrorCode::kConflict);
   EXPECT_EQ(code_of(wait(jobs_.cancel("acme", job.id, Deadline()))), ErrorCode::kConflict);
 }
 
@@ -145,7 +124,8 @@ TEST_F(JobsTest, APlaceThatIsLeftOfAFinishedJobGoes) {
   submit();
   auto job = claim("one");
   finish(job->job, JobState::kDone, clock_.wall_now());
-  ASSERT_TRUE(wait(jobs_.write(*job, Deadline()))); // and its node died
+  store::RecordWrite last_word{jobs_.guard(*job).key, job_json(job->job)};
+  ASSERT_TRUE(wait(store_.records().write(last_word, Deadline()))); // and its node died
   EXPECT_EQ(code_of(claim("two")), ErrorCode::kNotFound);
   EXPECT_THAT(queued(), IsEmpty());
 }

@@ -1,8 +1,8 @@
 #include "node/page_parameters.h"
 
-#include <charconv>
-
 #include <fmt/format.h>
+
+#include "base/read_number.h"
 
 namespace raglan::node {
 
@@ -14,9 +14,7 @@ Result<PageParameters> page_parameters(const http::Request& request, std::uint32
   for (const auto& [name, value] : *parameters) {
     if (name == "after") page.after = value;
     if (name != "limit") continue;
-    const char* end = value.data() + value.size();
-    const auto [stop, error] = std::from_chars(value.data(), end, page.limit);
-    if (error != std::errc() || stop != end || page.limit == 0 || page.limit > most) {
+    if (!read_number(value, page.limit) || page.limit == 0 || page.limit > most) {
       return fail(ErrorCode::kInvalidField,
                   fmt::format("'limit' must be a whole number from 1 to {}", most), "limit");
     }

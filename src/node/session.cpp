@@ -20,10 +20,6 @@ constexpr std::size_t kMaxAnswerBytes = 8'192; // that are kept
 // In the place of an answer that was none.
 constexpr std::string_view kPassagesAlone = "(Passages of the documents were shown.)";
 
-WallTime time_at(const json::value& value, std::string_view name) {
-  return from_unix_milliseconds(static_cast<std::int64_t>(count_at(value, name)));
-}
-
 json::object turn_json(const Turn& turn) {
   json::object object{{"question", turn.question},
                       {"reply_id", turn.reply_id},
@@ -38,7 +34,7 @@ Turn parse_turn(const json::value& value) {
             .search = std::string(text_at(value, "search")),
             .answer = {},
             .reply_id = std::string(text_at(value, "reply_id")),
-            .asked_at = time_at(value, "asked_at_ms")};
+            .asked_at = time_at(value, "asked_at_ms").value_or(WallTime())};
   if (member_at(value, "answer") != nullptr) turn.answer = text_at(value, "answer");
   return turn;
 }
@@ -71,7 +67,7 @@ std::optional<Session> parse_session(std::string_view text) {
 std::optional<Session> session_from(const json::value& value) {
   const json::array* turns = array_at(value, "turns");
   if (turns == nullptr) return std::nullopt;
-  Session session{.created_at = time_at(value, "created_at_ms"),
+  Session session{.created_at = time_at(value, "created_at_ms").value_or(WallTime()),
                   .asked = count_at(value, "asked"),
                   .turns = {}};
   for (const json::value& turn : *turns) session.turns.push_back(parse_turn(turn));

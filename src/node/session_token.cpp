@@ -1,15 +1,10 @@
 #include "node/session_token.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
-#include <array>
-
 #include <fmt/format.h>
 #include <boost/json/parse.hpp>
 
 #include "auth/base64url.h"
+#include "auth/hmac.h"
 #include "base/json_escape.h"
 #include "base/json_lookup.h"
 #include "base/unix_time.h"
@@ -20,16 +15,7 @@ namespace {
 constexpr std::string_view kPrefix = "rst1.";
 
 std::string signature(std::string_view signed_part, std::string_view key) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(signed_part.data()), signed_part.size(),
-       digest.data(), &size);
-  return auth::base64url_encode({reinterpret_cast<const char*>(digest.data()), size});
-}
-
-bool is_same(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+  return auth::base64url_encode(auth::hmac_sha256(key, signed_part));
 }
 
 } // namespace
@@ -49,7 +35,9 @@ std::optional<SessionClaims> read_session_token(std::string_view token, std::str
   const std::size_t dot = token.rfind('.');
   if (!is_session_token(token) || dot < kPrefix.size()) return std::nullopt;
   const std::string_view signed_part = token.substr(0, dot);
-  if (!is_same(signature(signed_part, key), token.substr(dot + 1))) return std::nullopt;
+  if (!auth::is_same_secret(signature(signed_part, key), token.substr(dot + 1))) {
+    return std::nullopt;
+  }
   const auto payload = auth::base64url_decode(signed_part.substr(kPrefix.size()));
   if (!payload) return std::nullopt;
   boost::system::error_code failure;
@@ -58,9 +46,8 @@ std::optional<SessionClaims> read_session_token(std::string_view token, std::str
   const boost::json::value* held = member_at(value, "session");
   auto session = held != nullptr ? session_from(*held) : std::nullopt;
   if (!session) return std::nullopt;
-  const auto expires = static_cast<std::int64_t>(count_at(value, "expires_at_ms"));
-  return SessionClaims{std::string(text_at(value, "tenant")), from_unix_milliseconds(expires),
-                       std::move(*session)};
+  const WallTime expires = time_at(value, "expires_at_ms").value_or(WallTime());
+  return SessionClaims{std::string(text_at(value, "tenant")), expires, std::move(*session)};
 }
 
 } // namespace raglan::node

@@ -1,11 +1,9 @@
 #include "node/sessions.h"
 
-#include <openssl/rand.h>
-
-#include <array>
 #include <utility>
 
 #include "auth/base64url.h"
+#include "auth/random_bytes.h"
 #include "base/ids.h"
 #include "base/rng.h"
 #include "net/pause.h"
@@ -30,14 +28,6 @@ store::RecordKey signing_key_record() {
 }
 
 std::unexpected<Error> no_session() { return fail(ErrorCode::kNotFound, "no such session"); }
-
-Result<std::string> make_signing_key() {
-  std::array<unsigned char, kSigningKeyBytes> bytes{};
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
-    return fail(ErrorCode::kUnavailable, "this machine has no random numbers to give");
-  }
-  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-}
 
 Result<OpenSession> parse_record(store::Record record) {
   auto session = parse_session(record.value);
@@ -167,7 +157,7 @@ net::Task<Result<Sessions::Key>> Sessions::signing_key(Deadline deadline) {
   auto record = co_await records_.read(signing_key_record(), deadline);
   if (!record) co_return forward_error(record);
   if (!*record) {
-    auto made = make_signing_key();
+    auto made = auth::random_bytes(kSigningKeyBytes);
     if (!made) co_return forward_error(made);
     store::RecordWrite write{
         .key = signing_key_record(), .value = auth::base64url_encode(*made), .expected = 0};

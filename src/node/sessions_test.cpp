@@ -2,23 +2,17 @@
 
 #include <gtest/gtest.h>
 
-#include "net/loop_fixture_test.h"
 #include "node/session_token.h"
-#include "store/offloaded_store.h"
-#include "store/store_fixture_test.h"
+#include "node/stored_fixture_test.h"
 
 namespace raglan::node {
 namespace {
 
-using store::TemporaryFolder;
-
 Turn turn(std::string question) { return {.question = std::move(question), .answer = "Yes."}; }
 
 // Two nodes of one store.
-class SessionsTest : public net::LoopTest {
+class SessionsTest : public StoredTest {
  protected:
-  ~SessionsTest() override { loops_.stop(); }
-
   Result<OpenSession> begin(SessionKeeping keeping) {
     return start(here_.begin("acme", keeping, Deadline())).get();
   }
@@ -29,19 +23,6 @@ class SessionsTest : public net::LoopTest {
   Result<OpenSession> keep(Sessions& sessions, OpenSession session, std::string question) {
     return start(sessions.keep(std::move(session), turn(std::move(question)), Deadline())).get();
   }
-  static ErrorCode code_of(const Result<OpenSession>& result) {
-    return result ? ErrorCode::kInternal : result.error().code;
-  }
-
-  TemporaryFolder folder_;
-  ManualClock clock_;
-  std::unique_ptr<store::EmbeddedStore> embedded_ =
-      store::EmbeddedStore::open(folder_.database(), {"fake", 2}, {}, clock_).value();
-  const net::Submit in_place_ = [](const std::function<void()>& work) {
-    work();
-    return true;
-  };
-  store::OffloadedStore store_{{*embedded_, in_place_, in_place_, clock_}};
   const SessionsConfig config_{.ttl = std::chrono::hours(1)};
   Sessions here_{config_, store_.records(), clock_};
   Sessions there_{config_, store_.records(), clock_};

@@ -43,6 +43,8 @@ class JobSchedule {
   // Of those that were last seen, at that time; nothing: none is free. The same one until they are
   // seen anew.
   std::optional<QueuedJob> next() const;
+  // It is not free to this node until then: others may have more luck with it.
+  void rest(const QueuedJob& job, MonotonicTime until);
   std::size_t queued() const { return seen_.size(); }
 
  private:
@@ -52,11 +54,12 @@ class JobSchedule {
   };
   using Key = std::pair<std::string, std::string>; // tenant and id
 
-  bool is_free(const Seen& seen) const;
+  bool is_held(const Seen& seen) const;
 
   const Duration lease_;
   MonotonicTime now_{};
   std::map<Key, Seen> seen_;
+  std::map<Key, MonotonicTime> resting_; // until when
 };
 
 } // namespace raglan::policy

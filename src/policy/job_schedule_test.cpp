@@ -76,6 +76,16 @@ TEST_F(JobScheduleTest, WhoHasFewerUnderWayComesFirst) {
             "2");
 }
 
+TEST_F(JobScheduleTest, OneThatRestsIsNobodysUntilThen) {
+  schedule_.rest(free_job("a", "1"), MonotonicTime() + milliseconds(10));
+  const std::vector both{free_job("a", "1"), free_job("b", "1")};
+  schedule_.see(both, MonotonicTime() + milliseconds(9));
+  EXPECT_EQ(schedule_.next()->tenant, "b");
+  EXPECT_EQ(schedule_.queued(), 2u);
+  EXPECT_EQ(next_of({free_job("a", "1")}, milliseconds(9)), "");
+  EXPECT_EQ(next_of({free_job("a", "1")}, milliseconds(10)), "1");
+}
+
 TEST_F(JobScheduleTest, TwoTenantsMayHaveTheSameId) {
   schedule_.see({leased("a", "1", 7), free_job("b", "1")}, MonotonicTime());
   const auto next = schedule_.next();

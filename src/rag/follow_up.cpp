@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "rag/lexical_query.h"
+#include "rag/words.h"
 #include "store/analyzer.h"
 
 namespace raglan::rag {
@@ -44,34 +45,20 @@ constexpr std::array<std::string_view, 12> kBeforeThat = {
     "about", "after", "before", "did", "do", "does", "for", "is", "like", "of", "was", "with"};
 static_assert(std::ranges::is_sorted(kBeforeThat));
 
-std::vector<std::string> words_of(std::string_view text) {
-  std::vector<std::string> words(1);
-  for (const char c : text) {
-    const bool upper = c >= 'A' && c <= 'Z';
-    const bool letter = upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c & 0x80);
-    if (letter) {
-      words.back() += upper ? static_cast<char>(c - 'A' + 'a') : c;
-    } else if (!words.back().empty()) {
-      words.emplace_back();
-    }
-  }
-  if (words.back().empty()) words.pop_back();
-  return words;
-}
+using Words = std::vector<std::string_view>; // in lower case
 
-bool points_back(const std::vector<std::string>& words) {
+bool points_back(const Words& words) {
   for (std::size_t i = 0; i < words.size(); ++i) {
-    if (std::ranges::binary_search(kPronouns, std::string_view(words[i]))) return true;
+    if (std::ranges::binary_search(kPronouns, words[i])) return true;
     if (words[i] != "this" && words[i] != "that") continue;
     if (i + 1 == words.size()) return true;
-    const bool follows =
-        i > 0 && std::ranges::binary_search(kBeforeThat, std::string_view(words[i - 1]));
+    const bool follows = i > 0 && std::ranges::binary_search(kBeforeThat, words[i - 1]);
     if (follows && words[i] == "that") return true;
   }
   return false;
 }
 
-bool goes_on(const std::vector<std::string>& words) {
+bool goes_on(const Words& words) {
   if (std::ranges::find(kOpenings, words.front()) != kOpenings.end()) return true;
   return words.size() > 1 && std::ranges::any_of(kOpeningPairs, [&](const auto& pair) {
            return words[0] == pair.first && words[1] == pair.second;
@@ -79,16 +66,17 @@ bool goes_on(const std::vector<std::string>& words) {
 }
 
 // "Why?", "How long?", "Who could?"
-bool names_nothing(std::string_view question, const std::vector<std::string>& words) {
-  const bool short_one = words.size() <= 2 && std::ranges::binary_search(
-                                                  kInterrogatives, std::string_view(words.front()));
+bool names_nothing(std::string_view question, const Words& words) {
+  const bool short_one =
+      words.size() <= 2 && std::ranges::binary_search(kInterrogatives, words.front());
   return short_one || store::analyze(subject_words(question)).empty();
 }
 
 } // namespace
 
 bool leans_on_conversation(std::string_view question) {
-  const auto words = words_of(question);
+  const std::string lower = lower_case(question);
+  const Words words = words_of(lower);
   return words.empty() || points_back(words) || goes_on(words) || names_nothing(question, words);
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "rag/words.h"
+
 namespace raglan::rag {
 namespace {
 
@@ -14,33 +16,18 @@ constexpr std::array<std::string_view, 43> kQuestionWords = {
     "when",  "where", "which", "who",  "whom",   "whose", "why",   "would", "you", "your"};
 static_assert(std::ranges::is_sorted(kQuestionWords));
 
-bool is_word_byte(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte >= 0x80 || (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
-         (byte >= 'A' && byte <= 'Z');
-}
-
 bool is_question_word(std::string_view word) {
-  std::string lower(word);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  }
-  return std::ranges::binary_search(kQuestionWords, std::string_view(lower));
+  return std::ranges::binary_search(kQuestionWords, std::string_view(lower_case(word)));
 }
 
 } // namespace
 
 std::string subject_words(std::string_view question) {
   std::string subject;
-  for (std::size_t at = 0; at < question.size();) {
-    std::size_t end = at;
-    while (end < question.size() && is_word_byte(question[end])) ++end;
-    const std::string_view word = question.substr(at, end - at);
-    if (!word.empty() && !is_question_word(word)) {
-      if (!subject.empty()) subject += ' ';
-      subject += word;
-    }
-    at = std::max(end, at + 1);
+  for (const std::string_view word : words_of(question)) {
+    if (is_question_word(word)) continue;
+    if (!subject.empty()) subject += ' ';
+    subject += word;
   }
   return subject;
 }

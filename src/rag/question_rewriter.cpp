@@ -1,7 +1,8 @@
 #include "rag/question_rewriter.h"
 
 #include <algorithm>
-#include <vector>
+#include <span>
+#include <utility>
 
 #include "base/log.h"
 #include "base/utf8.h"
@@ -73,10 +74,11 @@ std::string question_in(std::string_view written) {
 constexpr std::uint64_t kRewritingVersion = 1;
 
 // Of all that the model is told; and of the tenant, as nothing is shared between two.
-Hash128 rewriting_key(const QueryRequest& request, std::string_view generator_id) {
+Hash128 rewriting_key(const QueryRequest& request, std::span<const ChatMessage> told,
+                      std::string_view generator_id) {
   Hasher hasher;
   hasher.add(kRewritingVersion).add(request.collection.tenant).add(generator_id);
-  for (const ChatMessage& message : build_messages(request)) hasher.add(message.text);
+  for (const ChatMessage& message : told) hasher.add(message.text);
   return hasher.finish();
 }
 
@@ -135,13 +137,14 @@ std::optional<Rewriting> QuestionRewriter::find(const QueryRequest& request, con
 
 net::Task<Result<Rewriting>> QuestionRewriter::rewrite(const QueryRequest& request) {
   if (!uses_model()) co_return by_words(request);
-  const Hash128 key = rewriting_key(request, parts_.generator->id());
+  auto told = build_messages(request);
+  const Hash128 key = rewriting_key(request, told, parts_.generator->id());
   if (auto known = find(request, key)) co_return std::move(*known);
   const bool busy =
       parts_.overload != nullptr && parts_.overload->service_for(request.tier).level > 0;
   const bool long_question = request.query.size() > kMaxRewrittenBytes - kRoomBytes;
   if (busy || long_question || request.cache == CacheMode::kOnly) co_return by_words(request);
-  auto rewritten = co_await ask_model(request, key);
+  auto rewritten = co_await ask_model(request, std::move(told), key);
   if (rewritten) co_return rewritten;
   const ErrorCode code = rewritten.error().code;
   const MonotonicTime now = parts_.clock.now();
@@ -154,6 +157,7 @@ net::Task<Result<Rewriting>> QuestionRewriter::rewrite(const QueryRequest& reque
 }
 
 net::Task<Result<Rewriting>> QuestionRewriter::ask_model(const QueryRequest& request,
+                                                         std::vector<ChatMessage> told,
                                                          const Hash128& key) {
   QueryRequest waiting = request;
   waiting.deadline = request.deadline.capped(config_.timeout, parts_.clock.now());
@@ -163,7 +167,7 @@ net::Task<Result<Rewriting>> QuestionRewriter::ask_model(const QueryRequest& req
     if (!entered) co_return forward_error(entered);
     place.emplace(std::move(*entered));
   }
-  model::GenerationRequest asked{.messages = build_messages(request),
+  model::GenerationRequest asked{.messages = std::move(told),
                                  .max_tokens = max_reply_tokens(request),
                                  .sampling = {.temperature = 0},
                                  .deadline = waiting.deadline,

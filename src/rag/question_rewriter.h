@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/log_throttle.h"
@@ -56,7 +57,8 @@ class QuestionRewriter {
     return config_.rewrite == FollowUpRewriting::kModel && parts_.generator != nullptr;
   }
   std::optional<Rewriting> find(const QueryRequest& request, const Hash128& key);
-  net::Task<Result<Rewriting>> ask_model(const QueryRequest& request, const Hash128& key);
+  net::Task<Result<Rewriting>> ask_model(const QueryRequest& request,
+                                         std::vector<model::ChatMessage> told, const Hash128& key);
 
   const FollowUpConfig config_;
   const Parts parts_;
