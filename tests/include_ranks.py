@@ -22,7 +22,7 @@ RANKS = {
     "net": 3,
     "http": 4, "redis": 4, "postgres": 4,
     "cache": 5, "store": 5, "supervisor": 5,
-    "auth": 6, "model": 6, "postgres_store": 6,
+    "auth": 6, "model": 6, "postgres_store": 6, "migration": 6,
     "ingest": 7, "rag": 7,
     "node": 8, "balancer": 8, "autoscaler": 8, "loadtest": 8, "simulator": 8,
     "export": 8, "advisor": 8, "web": 8, "evaluation": 8,

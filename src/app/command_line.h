@@ -46,6 +46,7 @@ void add_ingest(CLI::App& program, Run& run);
 void add_ask(CLI::App& program, Run& run);
 void add_warm(CLI::App& program, Run& run);
 void add_keys(CLI::App& program, Run& run);
+void add_migrate(CLI::App& program, Run& run);
 void add_eval(CLI::App& program, Run& run);
 void add_prove(CLI::App& program, Run& run);
 void add_doctor(CLI::App& program, Run& run);

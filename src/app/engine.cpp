@@ -121,10 +121,12 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
   }
   auto store = NodeStore::open(
       settings, data_folder, {std::string(engine->embedder_->id()), engine->embedder_->dimension()},
-      parts, [&](std::uint64_t done, std::uint64_t total) {
-        if (progress) progress("index", done, total);
-      });
+      parts);
   if (!store) return forward_error(store);
+  auto indexes = (*store)->load_indexes([&](std::uint64_t done, std::uint64_t total) {
+    if (progress) progress("index", done, total);
+  });
+  if (!indexes) return forward_error(indexes);
   engine->store_ = std::move(*store);
 
   telemetry::MetricRegistry& metrics = instruments.metrics;

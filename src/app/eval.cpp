@@ -6,7 +6,7 @@
 
 #include "app/command_line.h"
 #include "app/embedder.h"
-#include "app/node_store.h"
+#include "app/opened_store.h"
 #include "base/ids.h"
 #include "base/temporary_folder.h"
 #include "evaluation/report.h"
@@ -36,7 +36,7 @@ using Outcome = Result<evaluation::Evaluation>;
 
 // In a file of its own, which is thrown away.
 Outcome evaluate_embedded(const evaluation::BeirCollection& collection, const Settings& settings,
-                          model::Embedder& embedder, net::EventLoops& loops) {
+                          model::Embedder& embedder) {
   const Clock& clock = SystemClock::instance();
   auto folder = TemporaryFolder::make("raglan-eval-");
   if (!folder) return forward_error(folder);
@@ -51,6 +51,8 @@ Outcome evaluate_embedded(const evaluation::BeirCollection& collection, const Se
     return true;
   };
   store::OffloadedStore store({**embedded, in_place, in_place, clock});
+  net::EventLoops loops({.threads = 1});
+  loops.start();
   const evaluation::EvaluationParts parts{.store = store,
                                           .loop = loops.executor(0), // where nothing else happens
                                           .embedder = embedder,
@@ -61,11 +63,11 @@ Outcome evaluate_embedded(const evaluation::BeirCollection& collection, const Se
 
 // In a collection of its own, which is deleted again.
 Outcome evaluate_shared(const evaluation::BeirCollection& collection, const Settings& settings,
-                        NodeStore& shared, model::Embedder& embedder, net::EventLoops& loops) {
+                        OpenedStore& shared, model::Embedder& embedder) {
   const Clock& clock = SystemClock::instance();
   const evaluation::EvaluationParts parts{
       .store = shared.store(),
-      .loop = loops.executor(0),
+      .loop = shared.loop(),
       .embedder = embedder,
       .clock = clock,
       .collection = {.tenant = "raglan-eval", .name = make_uuid7(clock.wall_now())}};
@@ -88,28 +90,11 @@ Outcome measure(const EvalOptions& options, const Settings& settings) {
   auto loaded = load_embedder(settings, data_folder, nullptr, nullptr, clock);
   if (!loaded) return forward_error(loaded);
   model::Embedder& embedder = *loaded->embedder;
-  Instruments instruments;
-  node::Executors executors(1);
-  Result<std::unique_ptr<NodeStore>> shared = nullptr;
-  net::EventLoops loops({.threads = 1}); // whose last coroutines use the store
-  loops.start();
-  if (store_path(settings, data_folder)) {
-    return evaluate_embedded(*collection, settings, embedder, loops);
-  }
-  shared =
-      NodeStore::open(settings, data_folder, {std::string(embedder.id()), embedder.dimension()},
-                      {.executors = executors,
-                       .loops = loops,
-                       .instruments = instruments,
-                       .nodes = {},
-                       .clock = clock},
-                      {});
+  if (store_path(settings, data_folder)) return evaluate_embedded(*collection, settings, embedder);
+  auto shared =
+      OpenedStore::open(settings, data_folder, {std::string(embedder.id()), embedder.dimension()});
   if (!shared) return forward_error(shared);
-  auto evaluation = evaluate_shared(*collection, settings, **shared, embedder, loops);
-  (*shared)->stop();
-  executors.stop();
-  loops.stop();
-  return evaluation;
+  return evaluate_shared(*collection, settings, **shared, embedder);
 }
 
 int eval(const EvalOptions& options) {

@@ -8,8 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "app/embedder.h"
-#include "app/engine.h"
-#include "net/detach.h"
+#include "app/opened_store.h"
 #include "net/listener.h"
 #include "store/embedded_store.h"
 #include "telemetry/resource_usage.h"
@@ -176,35 +175,18 @@ void add_replicas(const std::vector<NodeStore::Replica>& replicas, std::vector<F
 
 // As a node does it, but for the model.
 std::vector<Finding> check_postgres(const Settings& settings, std::string_view model_id) {
-  Instruments instruments;
-  node::Executors executors(1);
-  Result<std::unique_ptr<NodeStore>> store = nullptr;
-  net::EventLoops loops({.threads = 1}); // whose last coroutines use the store
-  loops.start();
-  store = NodeStore::open(settings, {}, {},
-                          {.executors = executors,
-                           .loops = loops,
-                           .instruments = instruments,
-                           .nodes = {},
-                           .clock = SystemClock::instance()},
-                          {});
-  std::vector<Finding> findings;
   Finding finding{"store", Health::kFailed, "", "check store.url, and that the server is up"};
-  if (store) {
-    auto collections = net::run_on(
-        loops.next(),
-        (*store)->store().list_collections(std::string(store::kDefaultTenant), Deadline()));
-    finding = collections ? describe_collections(*collections, "PostgreSQL answers", model_id)
-                          : Finding{"store", Health::kFailed, collections.error().message, ""};
-    findings.push_back(std::move(finding));
-    add_replicas((*store)->replicas(true), findings);
-    (*store)->stop();
-  } else {
-    finding.text = store.error().message;
-    findings.push_back(std::move(finding));
+  auto opened = OpenedStore::open(settings, {}, {});
+  if (!opened) {
+    finding.text = opened.error().message;
+    return {finding};
   }
-  executors.stop();
-  loops.stop();
+  auto collections = (*opened)->wait(
+      (*opened)->store().list_collections(std::string(store::kDefaultTenant), Deadline()));
+  finding = collections ? describe_collections(*collections, "PostgreSQL answers", model_id)
+                        : Finding{"store", Health::kFailed, collections.error().message, ""};
+  std::vector<Finding> findings{std::move(finding)};
+  add_replicas((*opened)->node_store().replicas(true), findings);
   return findings;
 }
 

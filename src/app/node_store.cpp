@@ -31,18 +31,18 @@ class EmbeddedNodeStore final : public NodeStore {
  public:
   static Result<std::unique_ptr<NodeStore>> open(const Settings& settings,
                                                  const std::filesystem::path& path,
-                                                 store::EmbeddingSpace space, const Parts& parts,
-                                                 const Progress& progress) {
+                                                 store::EmbeddingSpace space, const Parts& parts) {
     auto opened = store::EmbeddedStore::open(path, std::move(space), settings.store, parts.clock);
     if (!opened) return forward_error(opened);
-    auto loaded = (*opened)->load_indexes([&](store::LoadProgress chunks) {
-      if (progress) progress(chunks.chunks_loaded, chunks.chunks_total);
-    });
-    if (!loaded) return forward_error(loaded);
     return std::unique_ptr<NodeStore>(new EmbeddedNodeStore(std::move(*opened), parts));
   }
 
   store::Store& store() override { return offloaded_; }
+  Result<> load_indexes(const Progress& progress) override {
+    return embedded_->load_indexes([&](store::LoadProgress chunks) {
+      if (progress) progress(chunks.chunks_loaded, chunks.chunks_total);
+    });
+  }
   void stop() override {
     registrations_.clear();
     embedded_->close();
@@ -225,11 +225,11 @@ std::optional<std::filesystem::path> store_path(const Settings& settings,
 
 Result<std::unique_ptr<NodeStore>> NodeStore::open(const Settings& settings,
                                                    const std::filesystem::path& data_folder,
-                                                   store::EmbeddingSpace space, const Parts& parts,
-                                                   const Progress& progress) {
+                                                   store::EmbeddingSpace space,
+                                                   const Parts& parts) {
   const auto path = store_path(settings, data_folder);
   if (!path) return PostgresNodeStore::open(settings, std::move(space), parts);
-  return EmbeddedNodeStore::open(settings, *path, std::move(space), parts, progress);
+  return EmbeddedNodeStore::open(settings, *path, std::move(space), parts);
 }
 
 } // namespace raglan::app

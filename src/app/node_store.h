@@ -42,11 +42,12 @@ class NodeStore {
   // Blocks. Errors: those of EmbeddedStore::open and of PostgresStore::open.
   static Result<std::unique_ptr<NodeStore>> open(const Settings& settings,
                                                  const std::filesystem::path& data_folder,
-                                                 store::EmbeddingSpace space, const Parts& parts,
-                                                 const Progress& progress);
+                                                 store::EmbeddingSpace space, const Parts& parts);
   virtual ~NodeStore() = default;
 
   virtual store::Store& store() = 0;
+  // Of who is going to search: so that no search waits for an index. Blocks.
+  virtual Result<> load_indexes(const Progress& /*progress*/) { return {}; }
   // Of a process that stays: it does what takes long, behind the requests.
   virtual void begin_upkeep() {}
   // When no request is under way: what waits is written.

@@ -4,8 +4,8 @@
 
 #include <thread>
 
-#include "node/stored_fixture_test.h"
 #include "rag/fakes_test.h"
+#include "store/stored_fixture_test.h"
 
 namespace raglan::node {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // One node and its store; the runner's clock stands still, its looks do not.
-class JobRunnerTest : public StoredTest {
+class JobRunnerTest : public store::StoredTest {
  protected:
   // Those of another name are others: what is stored or embedded already is not embedded again.
   KnownJob submit(const std::string& name = "d") {

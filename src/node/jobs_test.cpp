@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "node/stored_fixture_test.h"
+#include "store/stored_fixture_test.h"
 
 namespace raglan::node {
 namespace {
@@ -11,7 +11,7 @@ namespace {
 using testing::IsEmpty;
 using testing::SizeIs;
 
-class JobsTest : public StoredTest {
+class JobsTest : public store::StoredTest {
  protected:
   KnownJob submit(std::uint32_t parts = 2, std::string tenant = "acme") {
     JobParts texts{.documents = parts};

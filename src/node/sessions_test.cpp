@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "node/session_token.h"
-#include "node/stored_fixture_test.h"
+#include "store/stored_fixture_test.h"
 
 namespace raglan::node {
 namespace {
@@ -11,7 +11,7 @@ namespace {
 Turn turn(std::string question) { return {.question = std::move(question), .answer = "Yes."}; }
 
 // Two nodes of one store.
-class SessionsTest : public StoredTest {
+class SessionsTest : public store::StoredTest {
  protected:
   Result<OpenSession> begin(SessionKeeping keeping) {
     return start(here_.begin("acme", keeping, Deadline())).get();

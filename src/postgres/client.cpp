@@ -23,6 +23,12 @@ net::Task<Result<Session>> Client::begin(Deadline deadline) {
   co_return forward_error(lease);
 }
 
+net::Task<Result<Rows>> Client::execute(Statement statement, Deadline deadline) {
+  auto session = co_await begin(deadline);
+  if (!session) co_return forward_error(session);
+  co_return co_await session->execute(std::move(statement), deadline);
+}
+
 Session::~Session() { permit_.report(outcome_, client_.clock_.now()); }
 
 template <typename T>

@@ -84,6 +84,8 @@ class Client {
   Client(const ClientConfig& config, Target target, Observers observers);
 
   net::Task<Result<Session>> begin(Deadline deadline);
+  // By a session of its own.
+  net::Task<Result<Rows>> execute(Statement statement, Deadline deadline);
 
   PoolStatus pool_status() const { return pool_.status(); }
   policy::BreakerStatus breaker_status() const { return breaker_.status(clock_.now()); }

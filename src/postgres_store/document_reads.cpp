@@ -36,6 +36,17 @@ store::Document read_header(const Rows& rows, std::size_t row) {
           .chunk_count = static_cast<std::uint32_t>(rows.int32(row, 6))};
 }
 
+bool is_whole(const store::PreparedDocument& prepared) {
+  return prepared.chunks.size() == prepared.document.chunk_count;
+}
+
+// Ids that no document has, and that the server may not take.
+void clear_impossible(std::vector<std::string>& document_ids) {
+  for (std::string& id : document_ids) {
+    if (!store::is_document_id(id)) id.clear();
+  }
+}
+
 } // namespace
 
 std::unexpected<Error> no_such_document() { return fail(ErrorCode::kNotFound, "no such document"); }
@@ -80,9 +91,7 @@ store::DocumentPage read_page(const CollectionRow& collection, const Rows& rows,
 net::Task<Result<std::vector<std::optional<store::StoredVersion>>>> read_stored_versions(
     Session& session, const store::CollectionKey& key, std::vector<std::string> document_ids,
     Deadline deadline) {
-  for (std::string& id : document_ids) {
-    if (!store::is_document_id(id)) id.clear(); // which none has, and the server may not take
-  }
+  clear_impossible(document_ids);
   Statement select(
       "SELECT w.place, d.content_hash, d.chunk_count"
       " FROM unnest($3::text[]) WITH ORDINALITY AS w(id, place)"
@@ -98,6 +107,53 @@ net::Task<Result<std::vector<std::optional<store::StoredVersion>>>> read_stored_
         read_hash(rows->text(i, 1)), static_cast<std::uint32_t>(rows->int32(i, 2))};
   }
   co_return versions;
+}
+
+Statement select_prepared(const store::CollectionKey& key, std::vector<std::string> document_ids) {
+  clear_impossible(document_ids);
+  // What is the document's stands in its first row alone.
+  return Statement(
+      "SELECT d.id, f.title, f.uri, f.metadata, d.content_hash, d.updated_at_ms, d.chunk_count,"
+      " f.text, c.dimension, h.chunk_id, h.ordinal, h.title_path, h.text, h.start_byte, h.end_byte,"
+      " v.embedding"
+      " FROM unnest($3::text[]) WITH ORDINALITY AS w(id, place)"
+      " JOIN raglan.collection c ON c.tenant = $1::text AND c.name = $2::text"
+      " JOIN raglan.document d ON d.tenant = c.tenant AND d.collection_id = c.collection_id"
+      " AND d.id = w.id"
+      " LEFT JOIN raglan.chunk h ON h.tenant = c.tenant AND h.collection_id = c.collection_id"
+      " AND h.document_key = d.document_key"
+      " LEFT JOIN raglan.chunk_vector v ON v.tenant = c.tenant"
+      " AND v.collection_id = c.collection_id AND v.chunk_id = h.chunk_id"
+      " LEFT JOIN raglan.document f ON f.tenant = c.tenant AND f.collection_id = c.collection_id"
+      " AND f.document_key = d.document_key AND coalesce(h.ordinal, 0) = 0"
+      " ORDER BY w.place, h.ordinal",
+      key.tenant, key.name, std::span<const std::string>(document_ids));
+}
+
+Result<std::vector<store::PreparedDocument>> read_prepared(const Rows& rows) {
+  const auto damaged = [] { return fail(ErrorCode::kCorrupt, "the store's tables are damaged"); };
+  std::vector<store::PreparedDocument> documents;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    if (documents.empty() || documents.back().document.id != rows.text(row, 0)) {
+      if (!documents.empty() && !is_whole(documents.back())) return damaged();
+      documents.push_back({.document = read_header(rows, row), .chunks = {}, .vectors = {}});
+      documents.back().document.text = rows.text(row, 7);
+    }
+    if (rows.is_null(row, 9)) continue; // it has no chunks
+    store::PreparedDocument& prepared = documents.back();
+    prepared.chunks.push_back({.id = static_cast<std::uint64_t>(rows.int64(row, 9)),
+                               .document_id = prepared.document.id,
+                               .ordinal = static_cast<std::uint32_t>(rows.int32(row, 10)),
+                               .title_path = std::string(rows.text(row, 11)),
+                               .text = std::string(rows.text(row, 12)),
+                               .start = static_cast<std::uint64_t>(rows.int64(row, 13)),
+                               .end = static_cast<std::uint64_t>(rows.int64(row, 14))});
+    const std::vector<float> vector = rows.vector(row, 15);
+    if (vector.size() != static_cast<std::size_t>(rows.int32(row, 8))) return damaged();
+    prepared.vectors.insert(prepared.vectors.end(), vector.begin(), vector.end());
+  }
+  if (!documents.empty() && !is_whole(documents.back())) return damaged();
+  return documents;
 }
 
 Statement select_passages(const std::string& tenant, std::int64_t collection_id,

@@ -32,6 +32,12 @@ net::Task<Result<std::vector<std::optional<store::StoredVersion>>>> read_stored_
     postgres::Session& session, const store::CollectionKey& key,
     std::vector<std::string> document_ids, Deadline deadline);
 
+// Documents as they were written, in the ids' order; those that are gone are left out. One row for
+// each chunk. kCorrupt when chunks or vectors are missing.
+postgres::Statement select_prepared(const store::CollectionKey& key,
+                                    std::vector<std::string> document_ids);
+Result<std::vector<store::PreparedDocument>> read_prepared(const postgres::Rows& rows);
+
 // The statement that asks for the passages of chunks, and what came of it: in the ids' order, those
 // that are gone left out.
 postgres::Statement select_passages(const std::string& tenant, std::int64_t collection_id,

@@ -179,7 +179,7 @@ class Put {
     const auto id_of = [this](std::size_t i) { return documents_[i]->prepared.document.id; };
     std::ranges::sort(order, {}, id_of);
     std::vector<std::string> ids, hashes, titles, uris, metadata, texts;
-    std::vector<std::int64_t> chunk_counts;
+    std::vector<std::int64_t> chunk_counts, updated_at;
     for (const std::size_t i : order) {
       const Document& document = documents_[i]->prepared.document;
       ids.push_back(document.id);
@@ -189,15 +189,18 @@ class Put {
       metadata.push_back(document.metadata_json);
       texts.push_back(document.text);
       chunk_counts.push_back(static_cast<std::int64_t>(documents_[i]->prepared.chunks.size()));
+      updated_at.push_back(
+          to_unix_milliseconds(document.updated_at == WallTime() ? now_ : document.updated_at));
     }
     using Texts = std::span<const std::string>;
     Statement upsert(
         "INSERT INTO raglan.document AS d (tenant, collection_id, id, content_hash, updated_at_ms,"
         " chunk_count, title, uri, metadata, text)"
-        " SELECT $1::text, $2::int8, n.id, decode(n.hash, 'hex'), $3::int8, n.chunks::int4,"
+        " SELECT $1::text, $2::int8, n.id, decode(n.hash, 'hex'), n.updated_at, n.chunks::int4,"
         " n.title, n.uri, n.metadata, n.text"
-        " FROM unnest($4::text[], $5::text[], $6::int8[], $7::text[], $8::text[], $9::text[],"
-        " $10::text[]) WITH ORDINALITY AS n(id, hash, chunks, title, uri, metadata, text, place)"
+        " FROM unnest($3::int8[], $4::text[], $5::text[], $6::int8[], $7::text[], $8::text[],"
+        " $9::text[], $10::text[]) WITH ORDINALITY"
+        " AS n(updated_at, id, hash, chunks, title, uri, metadata, text, place)"
         " ORDER BY n.place"
         " ON CONFLICT (tenant, collection_id, id) DO UPDATE SET"
         " content_hash = EXCLUDED.content_hash, updated_at_ms = EXCLUDED.updated_at_ms,"
@@ -205,9 +208,9 @@ class Put {
         " metadata = EXCLUDED.metadata, text = EXCLUDED.text"
         " WHERE d.content_hash <> EXCLUDED.content_hash"
         " RETURNING id, document_key, xmax = 0",
-        key_.tenant, collection_id_, to_unix_milliseconds(now_), Texts(ids), Texts(hashes),
-        std::span<const std::int64_t>(chunk_counts), Texts(titles), Texts(uris), Texts(metadata),
-        Texts(texts));
+        key_.tenant, collection_id_, std::span<const std::int64_t>(updated_at), Texts(ids),
+        Texts(hashes), std::span<const std::int64_t>(chunk_counts), Texts(titles), Texts(uris),
+        Texts(metadata), Texts(texts));
     auto rows = co_await session_.execute(std::move(upsert), deadline_);
     if (!rows) co_return forward_error(rows);
     note_upserted(*rows);

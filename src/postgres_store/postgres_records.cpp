@@ -24,21 +24,22 @@ std::int64_t version_column(std::uint64_t version) {
   return static_cast<std::int64_t>(std::min(version, kMaxVersion));
 }
 
-// Of the columns tenant, id, value, version, expires_at_ms.
-Record read_row(const Rows& rows, std::size_t row, const std::string& kind) {
-  return {.key = {kind, std::string(rows.text(row, 0)), std::string(rows.text(row, 1))},
-          .value = std::string(rows.text(row, 2)),
-          .version = static_cast<std::uint64_t>(rows.int64(row, 3)),
-          .expires = store::expires_from_column(rows.int64(row, 4))};
+// Those that have not expired, of which `condition` holds: its parameters begin with $2.
+template <typename... Values>
+Statement select_records(std::string_view condition, std::int64_t now_ms, const Values&... values) {
+  return Statement(
+      fmt::format("SELECT kind, tenant, id, value, version, expires_at_ms FROM raglan.record"
+                  " WHERE expires_at_ms > $1::int8 AND {}",
+                  condition),
+      now_ms, values...);
 }
 
-Result<std::vector<Record>> read_rows(const Result<Rows>& rows, const std::string& kind) {
-  if (!rows) return std::unexpected(rows.error());
-  std::vector<Record> records;
-  for (std::size_t row = 0; row < rows->size(); ++row) {
-    records.push_back(read_row(*rows, row, kind));
-  }
-  return records;
+Record read_row(const Rows& rows, std::size_t row) {
+  return {.key = {std::string(rows.text(row, 0)), std::string(rows.text(row, 1)),
+                  std::string(rows.text(row, 2))},
+          .value = std::string(rows.text(row, 3)),
+          .version = static_cast<std::uint64_t>(rows.int64(row, 4)),
+          .expires = store::expires_from_column(rows.int64(row, 5))};
 }
 
 // Changes no row where another one than the expected is there.
@@ -79,13 +80,22 @@ Statement sweeping(std::int64_t now_ms) {
 
 } // namespace
 
-std::int64_t PostgresRecords::now_ms() const { return to_unix_milliseconds(clock_.wall_now()); }
-
-net::Task<Result<Rows>> PostgresRecords::ask(Statement statement, Deadline deadline) {
-  auto session = co_await client_.begin(deadline);
-  if (!session) co_return forward_error(session);
-  co_return co_await session->execute(std::move(statement), deadline);
+Statement select_records_after(const std::optional<RecordKey>& after, std::uint32_t limit,
+                               WallTime now) {
+  const RecordKey before = after.value_or(RecordKey()); // no record has an empty key
+  return select_records(
+      "(kind, tenant, id) > ($2::text, $3::text, $4::text)"
+      " ORDER BY kind, tenant, id LIMIT $5::int8",
+      to_unix_milliseconds(now), before.kind, before.tenant, before.id, std::int64_t{limit});
 }
+
+std::vector<Record> read_records(const Rows& rows) {
+  std::vector<Record> records;
+  for (std::size_t row = 0; row < rows.size(); ++row) records.push_back(read_row(rows, row));
+  return records;
+}
+
+std::int64_t PostgresRecords::now_ms() const { return to_unix_milliseconds(clock_.wall_now()); }
 
 Statement holding(const store::RecordGuard& guard, WallTime now) {
   return Statement(
@@ -99,7 +109,7 @@ net::Task<Result<std::uint64_t>> PostgresRecords::write(store::RecordWrite write
                                                         Deadline deadline) {
   if (auto ok = store::check_record(write); !ok) co_return forward_error(ok);
   const std::uint64_t version = store::make_record_version();
-  auto written = co_await ask(writing(write, version, now_ms()), deadline);
+  auto written = co_await client_.execute(writing(write, version, now_ms()), deadline);
   if (!written) co_return forward_error(written);
   if (++writes_ % kWritesPerSweep == 0) {
     net::detach(co_await boost::asio::this_coro::executor, sweep());
@@ -111,21 +121,19 @@ net::Task<Result<std::uint64_t>> PostgresRecords::write(store::RecordWrite write
 // What is left of them is the next sweep's.
 net::Task<void> PostgresRecords::sweep() {
   const Deadline deadline = Deadline::after(kSweepTimeout, clock_.now());
-  auto swept = co_await ask(sweeping(now_ms()), deadline);
+  auto swept = co_await client_.execute(sweeping(now_ms()), deadline);
   if (!swept) log_debug("expired records were not removed", {{"reason", swept.error().message}});
 }
 
 net::Task<Result<std::optional<Record>>> PostgresRecords::read(RecordKey key, Deadline deadline) {
   if (!store::is_record_key(key)) co_return std::nullopt;
-  auto rows =
-      co_await ask(Statement("SELECT tenant, id, value, version, expires_at_ms FROM raglan.record"
-                             " WHERE tenant = $1::text AND kind = $2::text AND id = $3::text"
-                             " AND expires_at_ms > $4::int8",
-                             key.tenant, key.kind, key.id, now_ms()),
-                   deadline);
+  auto rows = co_await client_.execute(
+      select_records("tenant = $2::text AND kind = $3::text AND id = $4::text", now_ms(),
+                     key.tenant, key.kind, key.id),
+      deadline);
   if (!rows) co_return forward_error(rows);
   if (rows->empty()) co_return std::nullopt;
-  co_return read_row(*rows, 0, key.kind);
+  co_return read_row(*rows, 0);
 }
 
 net::Task<Result<bool>> PostgresRecords::erase(RecordKey key, std::optional<std::uint64_t> expected,
@@ -140,7 +148,7 @@ net::Task<Result<bool>> PostgresRecords::erase(RecordKey key, std::optional<std:
   } else {
     erasing.add(std::nullopt);
   }
-  auto erased = co_await ask(std::move(erasing), deadline);
+  auto erased = co_await client_.execute(std::move(erasing), deadline);
   if (!erased) co_return forward_error(erased);
   if (erased->changed() > 0) co_return true;
   if (expected) co_return store::record_conflict();
@@ -152,32 +160,31 @@ net::Task<Result<std::vector<Record>>> PostgresRecords::list(std::string kind, s
                                                              std::uint32_t limit,
                                                              Deadline deadline) {
   if (!store::is_record_list(kind, tenant, after_id)) co_return std::vector<Record>();
-  co_return read_rows(
-      co_await ask(Statement("SELECT tenant, id, value, version, expires_at_ms FROM raglan.record"
-                             " WHERE tenant = $1::text AND kind = $2::text AND id > $3::text"
-                             " AND expires_at_ms > $4::int8 ORDER BY id LIMIT $5::int8",
-                             tenant, kind, after_id, now_ms(), std::int64_t{limit}),
-                   deadline),
-      kind);
+  auto rows = co_await client_.execute(
+      select_records("tenant = $2::text AND kind = $3::text AND id > $4::text"
+                     " ORDER BY id LIMIT $5::int8",
+                     now_ms(), tenant, kind, after_id, std::int64_t{limit}),
+      deadline);
+  if (!rows) co_return forward_error(rows);
+  co_return read_records(*rows);
 }
 
 net::Task<Result<std::vector<Record>>> PostgresRecords::list_all(std::string kind,
                                                                  std::uint32_t limit,
                                                                  Deadline deadline) {
-  co_return read_rows(
-      co_await ask(Statement("SELECT tenant, id, value, version, expires_at_ms FROM raglan.record"
-                             " WHERE kind = $1::text AND expires_at_ms > $2::int8 LIMIT $3::int8",
-                             kind, now_ms(), std::int64_t{limit}),
-                   deadline),
-      kind);
+  auto rows = co_await client_.execute(
+      select_records("kind = $2::text LIMIT $3::int8", now_ms(), kind, std::int64_t{limit}),
+      deadline);
+  if (!rows) co_return forward_error(rows);
+  co_return read_records(*rows);
 }
 
 net::Task<Result<std::uint64_t>> PostgresRecords::digest(std::string kind, Deadline deadline) {
-  auto rows =
-      co_await ask(Statement("SELECT (count(*) + coalesce(sum(version & 4294967295), 0))::int8"
-                             " FROM raglan.record WHERE kind = $1::text",
-                             kind),
-                   deadline);
+  auto rows = co_await client_.execute(
+      Statement("SELECT (count(*) + coalesce(sum(version & 4294967295), 0))::int8"
+                " FROM raglan.record WHERE kind = $1::text",
+                kind),
+      deadline);
   if (!rows) co_return forward_error(rows);
   co_return static_cast<std::uint64_t>(rows->int64(0, 0));
 }

@@ -14,6 +14,11 @@ namespace raglan::postgres_store {
 // Inside a transaction: one row while the guard holds, which it then does until the end.
 postgres::Statement holding(const store::RecordGuard& guard, WallTime now);
 
+// Of all kinds and tenants, as store::Contents says; and what came of it.
+postgres::Statement select_records_after(const std::optional<store::RecordKey>& after,
+                                         std::uint32_t limit, WallTime now);
+std::vector<store::Record> read_records(const postgres::Rows& rows);
+
 class PostgresRecords final : public store::Records {
  public:
   PostgresRecords(postgres::Client& client, const Clock& clock) : client_(client), clock_(clock) {}
@@ -31,7 +36,6 @@ class PostgresRecords final : public store::Records {
   net::Task<Result<std::uint64_t>> digest(std::string kind, Deadline deadline) override;
 
  private:
-  net::Task<Result<postgres::Rows>> ask(postgres::Statement statement, Deadline deadline);
   net::Task<void> sweep();
   std::int64_t now_ms() const;
 

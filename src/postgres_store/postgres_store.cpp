@@ -77,9 +77,7 @@ net::Task<Result<std::unique_ptr<PostgresStore>>> PostgresStore::open(
 }
 
 net::Task<Result<std::size_t>> PostgresStore::max_connections(Deadline deadline) {
-  auto session = co_await client_.begin(deadline);
-  if (!session) co_return forward_error(session);
-  auto rows = co_await session->execute(select_max_connections(), deadline);
+  auto rows = co_await client_.execute(select_max_connections(), deadline);
   if (!rows) co_return forward_error(rows);
   co_return static_cast<std::size_t>(std::max<std::int64_t>(rows->int64(0, 0), 0));
 }
@@ -98,9 +96,7 @@ net::Task<Result<>> PostgresStore::create_collection(CollectionKey key, Deadline
 
 net::Task<Result<std::vector<store::CollectionStats>>> PostgresStore::list_collections(
     std::string tenant, Deadline deadline) {
-  auto session = co_await client_.begin(deadline);
-  if (!session) co_return forward_error(session);
-  auto rows = co_await session->execute(select_collections(tenant), deadline);
+  auto rows = co_await client_.execute(select_collections(tenant), deadline);
   if (!rows) co_return forward_error(rows);
   std::vector<store::CollectionStats> collections;
   for (std::size_t i = 0; i < rows->size(); ++i) {
@@ -112,9 +108,7 @@ net::Task<Result<std::vector<store::CollectionStats>>> PostgresStore::list_colle
 net::Task<Result<store::CollectionStats>> PostgresStore::read_stats(CollectionKey key,
                                                                     Deadline deadline) {
   if (!store::check_collection_key(key)) co_return no_such_collection();
-  auto session = co_await client_.begin(deadline);
-  if (!session) co_return forward_error(session);
-  auto rows = co_await session->execute(select_collection(key), deadline);
+  auto rows = co_await client_.execute(select_collection(key), deadline);
   if (!rows) co_return forward_error(rows);
   auto row = read_collection(*rows);
   if (!row) co_return forward_error(row);
@@ -262,9 +256,7 @@ net::Task<Result<store::Document>> PostgresStore::get(CollectionKey key, std::st
     auto document = co_await read_on_replica(*turn, std::move(read), deadline);
     if (document) co_return std::move(*document);
   }
-  auto session = co_await client_.begin(deadline);
-  if (!session) co_return forward_error(session);
-  auto rows = co_await session->execute(select_document(key, document_id), deadline);
+  auto rows = co_await client_.execute(select_document(key, document_id), deadline);
   if (!rows) co_return forward_error(rows);
   co_return read_document(*rows);
 }

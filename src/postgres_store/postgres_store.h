@@ -26,6 +26,7 @@
 #include "net/offload.h"
 #include "postgres_store/config.h"
 #include "postgres_store/document_writes.h"
+#include "postgres_store/postgres_contents.h"
 #include "postgres_store/postgres_records.h"
 #include "postgres_store/replica_read.h"
 #include "postgres_store/upkeep.h"
@@ -89,6 +90,7 @@ class PostgresStore final : public store::Store {
                                                   Deadline deadline) override;
   std::optional<Result<store::Generation>> try_generation(const store::CollectionKey& key) override;
   store::Records& records() override { return records_; }
+  store::Contents& contents() override { return contents_; }
   Result<> check() override;
 
  private:
@@ -125,6 +127,7 @@ class PostgresStore final : public store::Store {
   const Clock& clock_;
   postgres::Client client_;
   PostgresRecords records_{client_, clock_};
+  PostgresContents contents_{client_, clock_};
   std::uint64_t epoch_ = 0;
   Guarded<KnownGenerations> generations_;
   std::shared_ptr<postgres::Connection> probe_; // of `check`: it waits behind no work

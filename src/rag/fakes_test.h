@@ -57,8 +57,8 @@ class FakeStore final : public store::Store {
   FakeStore(const net::Submit& executor, const Clock& clock) : executor_(executor), clock_(clock) {}
 
   void add(std::string text) {
-    const std::uint64_t id = contents.size() + 1;
-    contents[id].chunk = {.id = id, .document_id = "d" + std::to_string(id), .text = text};
+    const std::uint64_t id = passages.size() + 1;
+    passages[id].chunk = {.id = id, .document_id = "d" + std::to_string(id), .text = text};
     ++current.seq;
   }
 
@@ -82,6 +82,7 @@ class FakeStore final : public store::Store {
 
   // The pipeline needs none of these.
   store::Records& records() override { throw std::logic_error("unused"); }
+  store::Contents& contents() override { throw std::logic_error("unused"); }
   Reply<void> create_collection(store::CollectionKey, Deadline) override { co_return unused(); }
   Reply<std::vector<store::CollectionStats>> list_collections(std::string, Deadline) override {
     co_return unused();
@@ -110,7 +111,7 @@ class FakeStore final : public store::Store {
     co_return unused();
   }
 
-  std::map<std::uint64_t, store::Passage> contents;
+  std::map<std::uint64_t, store::Passage> passages;
   store::Generation current{7, 0};
   bool probes = false;
   bool failing = false;
@@ -136,7 +137,7 @@ class FakeStore final : public store::Store {
     if (write_before_search) ++current.seq;
     store::Found found{.result = {.generation = current, .bm25_max = 1}, .passages = {}};
     std::uint32_t rank = 0;
-    for (const auto& [id, passage] : contents) {
+    for (const auto& [id, passage] : passages) {
       ++rank;
       store::Candidate candidate{.chunk_id = id};
       if (!request.query_vector.empty()) {
@@ -150,7 +151,7 @@ class FakeStore final : public store::Store {
       found.result.candidates.push_back(candidate);
     }
     for (const std::uint64_t id : choose(found.result)) {
-      if (id != deleted_before_read) found.passages.push_back(contents.at(id));
+      if (id != deleted_before_read) found.passages.push_back(passages.at(id));
     }
     return found;
   }

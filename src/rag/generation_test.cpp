@@ -119,7 +119,7 @@ TEST_F(GenerationTest, NoModelIsAskedForPassagesNorWhenThereAreNone) {
   QueryRequest passages = question();
   passages.mode = QueryMode::kRetrieve;
   EXPECT_EQ(ask(passages)->answer->text, std::nullopt);
-  store_.contents.clear();
+  store_.passages.clear();
   ++store_.current.seq;
   EXPECT_EQ(ask(question())->answer->text, std::string(kNothingFound));
   EXPECT_EQ(writer_.calls, 0);

@@ -299,7 +299,7 @@ TEST_F(PipelineTest, APassageThatIsDeletedMeanwhileIsLeftOut) {
 }
 
 TEST_F(PipelineTest, AnEmptyCollectionFindsNothing) {
-  store_.contents.clear();
+  store_.passages.clear();
   const auto reply = ask(question());
   ASSERT_TRUE(reply);
   EXPECT_FALSE(reply->answer->found);

@@ -77,6 +77,24 @@ Result<std::vector<CollectionKey>> all_collections(Connection& connection) {
   }
 }
 
+Result<std::vector<StoredCollection>> stored_collections(Connection& connection) {
+  auto select = connection.prepare(
+      "SELECT tenant, name, embedder_id, dimension, documents, chunks FROM collections "
+      "WHERE tenant <> '' ORDER BY tenant, name");
+  if (!select) return forward_error(select);
+  std::vector<StoredCollection> collections;
+  while (true) {
+    auto row = select->step();
+    if (!row) return forward_error(row);
+    if (!*row) return collections;
+    collections.push_back(
+        {.key = {std::string(select->text(0)), std::string(select->text(1))},
+         .space = {std::string(select->text(2)), static_cast<std::size_t>(select->integer(3))},
+         .documents = select->unsigned_integer(4),
+         .chunks = select->unsigned_integer(5)});
+  }
+}
+
 Result<> insert_collection(Connection& connection, const CollectionKey& key, WallTime now) {
   auto ok = connection.run(
       "INSERT INTO collections (tenant, name, created_at_ms) VALUES (?, ?, ?) "

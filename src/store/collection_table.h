@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/unix_time.h"
+#include "store/contents.h"
 #include "store/sqlite.h"
 #include "store/types.h"
 
@@ -51,6 +52,8 @@ Result<CollectionRow> find_collection(Connection& connection, const CollectionKe
 Result<std::vector<CollectionRow>> list_collections(Connection& connection,
                                                     std::string_view tenant);
 Result<std::vector<CollectionKey>> all_collections(Connection& connection);
+// By tenant and name.
+Result<std::vector<StoredCollection>> stored_collections(Connection& connection);
 
 // These belong inside a write transaction.
 // kConflict when it exists.

@@ -27,6 +27,42 @@ Document read_header(const Statement& row) {
           .chunk_count = static_cast<std::uint32_t>(row.integer(6))};
 }
 
+std::unexpected<Error> damaged() {
+  return fail(ErrorCode::kCorrupt, "the store's file is damaged");
+}
+
+std::vector<float> read_vectors(std::span<const std::byte> blob) {
+  std::vector<float> vectors(blob.size() / sizeof(float));
+  std::ranges::copy(blob.first(vectors.size() * sizeof(float)),
+                    std::as_writable_bytes(std::span(vectors)).begin());
+  return vectors;
+}
+
+// Of these documents, whose keys are given in the same order.
+Result<> read_chunks(Connection& connection, std::span<const std::int64_t> document_keys,
+                     std::span<PreparedDocument> documents) {
+  auto select = connection.prepare(
+      "SELECT wanted.key, h.chunk_id, h.ordinal, h.title_path, h.text, h.start_byte, h.end_byte "
+      "FROM json_each(?) wanted CROSS JOIN chunks h ON h.document_key = wanted.value "
+      "ORDER BY wanted.key, h.ordinal");
+  if (!select) return forward_error(select);
+  const std::string wanted = fmt::format("[{}]", fmt::join(document_keys, ","));
+  select->bind(std::string_view(wanted));
+  while (true) {
+    auto row = select->step();
+    if (!row) return forward_error(row);
+    if (!*row) return {};
+    PreparedDocument& prepared = documents[select->unsigned_integer(0)];
+    prepared.chunks.push_back({.id = select->unsigned_integer(1),
+                               .document_id = prepared.document.id,
+                               .ordinal = static_cast<std::uint32_t>(select->integer(2)),
+                               .title_path = std::string(select->text(3)),
+                               .text = std::string(select->text(4)),
+                               .start = select->unsigned_integer(5),
+                               .end = select->unsigned_integer(6)});
+  }
+}
+
 } // namespace
 
 std::string json_array_of(std::span<const std::string_view> ids) {
@@ -101,6 +137,43 @@ Result<std::vector<std::optional<StoredVersion>>> read_stored_versions(
         .content_hash = read_hash(select->blob(1)),
         .chunks = static_cast<std::uint32_t>(select->integer(2))};
   }
+}
+
+Result<std::vector<PreparedDocument>> read_prepared(Connection& connection,
+                                                    const CollectionKey& key,
+                                                    std::span<const std::string> document_ids) {
+  auto snapshot = ReadTransaction::begin(connection);
+  if (!snapshot) return forward_error(snapshot);
+  auto select = connection.prepare(
+      "SELECT d.id, d.title, d.uri, d.metadata, d.content_hash, d.updated_at_ms, d.chunk_count, "
+      "t.text, v.vectors, d.document_key, c.dimension FROM collections c "
+      "CROSS JOIN json_each(?3) wanted CROSS JOIN documents d "
+      "ON d.tenant = c.tenant AND d.collection_id = c.collection_id AND d.id = wanted.value "
+      "LEFT JOIN texts t USING (document_key) LEFT JOIN vectors v USING (document_key) "
+      "WHERE c.tenant = ?1 AND c.name = ?2 ORDER BY wanted.key");
+  if (!select) return forward_error(select);
+  const std::vector<std::string_view> ids(document_ids.begin(), document_ids.end());
+  const std::string wanted = json_array_of(ids);
+  select->bind(std::string_view(key.tenant), std::string_view(key.name), std::string_view(wanted));
+  std::vector<PreparedDocument> documents;
+  std::vector<std::int64_t> keys;
+  while (true) {
+    auto row = select->step();
+    if (!row) return forward_error(row);
+    if (!*row) break;
+    PreparedDocument& prepared = documents.emplace_back(read_header(*select));
+    prepared.document.text = select->text(7);
+    prepared.vectors = read_vectors(select->blob(8));
+    const auto dimension = static_cast<std::size_t>(select->integer(10));
+    if (prepared.vectors.size() != prepared.document.chunk_count * dimension) return damaged();
+    keys.push_back(select->integer(9));
+  }
+  if (auto ok = read_chunks(connection, keys, documents); !ok) return forward_error(ok);
+  const auto is_whole = [](const PreparedDocument& prepared) {
+    return prepared.chunks.size() == prepared.document.chunk_count;
+  };
+  if (!std::ranges::all_of(documents, is_whole)) return damaged();
+  return documents;
 }
 
 Result<std::vector<Passage>> read_passages(Connection& connection, const CollectionKey& key,

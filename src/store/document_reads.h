@@ -26,6 +26,11 @@ Result<DocumentPage> read_page(Connection& connection, const CollectionKey& key,
                                std::string_view after_id, std::uint32_t limit);
 Result<std::vector<std::optional<StoredVersion>>> read_stored_versions(
     Connection& connection, const CollectionKey& key, std::span<const std::string> document_ids);
+// As they were written, in the ids' order; those that are gone are left out. Two statements, of one
+// snapshot. kCorrupt when the chunks or the vectors of one are not all there.
+Result<std::vector<PreparedDocument>> read_prepared(Connection& connection,
+                                                    const CollectionKey& key,
+                                                    std::span<const std::string> document_ids);
 Result<std::vector<Passage>> read_passages(Connection& connection, const CollectionKey& key,
                                            std::span<const std::uint64_t> chunk_ids);
 

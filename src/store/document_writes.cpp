@@ -102,15 +102,15 @@ Result<> insert_documents(Connection& connection, std::string_view tenant,
       "INSERT INTO documents (document_key, tenant, collection_id, id, content_hash, "
       "updated_at_ms, first_chunk_id, chunk_count, title, uri, metadata) VALUES",
       11);
-  const std::int64_t updated_at_ms = to_unix_milliseconds(now);
   return kInsert.run(connection, news.size(), [&](Statement& row, int index, std::size_t i) {
     const NewDocument& added = news[i];
     const Document& document = added.document();
+    const WallTime updated_at = document.updated_at == WallTime() ? now : document.updated_at;
     row.bind_from(index, added.key, tenant, collection_id, std::string_view(document.id),
-                  std::as_bytes(std::span(document.content_hash.bytes)), updated_at_ms,
-                  added.first_chunk_id, added.prepared->chunks.size(),
-                  std::string_view(document.title), std::string_view(document.uri),
-                  std::string_view(document.metadata_json));
+                  std::as_bytes(std::span(document.content_hash.bytes)),
+                  to_unix_milliseconds(updated_at), added.first_chunk_id,
+                  added.prepared->chunks.size(), std::string_view(document.title),
+                  std::string_view(document.uri), std::string_view(document.metadata_json));
   });
 }
 

@@ -131,9 +131,7 @@ struct EmbeddedStore::Parts {
                 }) {}
 
   Result<std::vector<CollectionKey>> all_collections() {
-    auto reader = readers.acquire();
-    if (!reader) return forward_error(reader);
-    return store::all_collections((*reader)->connection());
+    return readers.read(store::all_collections);
   }
 
   // Holds no reader while it waits for the index.
@@ -362,30 +360,32 @@ Result<> EmbeddedStore::remove(const CollectionKey& key, std::string_view docume
 }
 
 Result<Document> EmbeddedStore::get(const CollectionKey& key, std::string_view document_id) {
-  auto reader = parts_->readers.acquire();
-  if (!reader) return forward_error(reader);
-  return read_document((*reader)->connection(), key, document_id);
+  return parts_->readers.read(
+      [&](Connection& connection) { return read_document(connection, key, document_id); });
 }
 
 Result<DocumentPage> EmbeddedStore::list(const CollectionKey& key, std::string_view after_id,
                                          std::uint32_t limit) {
-  auto reader = parts_->readers.acquire();
-  if (!reader) return forward_error(reader);
-  return read_page((*reader)->connection(), key, after_id, limit);
+  return parts_->readers.read(
+      [&](Connection& connection) { return read_page(connection, key, after_id, limit); });
 }
 
 Result<std::vector<std::optional<StoredVersion>>> EmbeddedStore::stored_versions(
     const CollectionKey& key, std::span<const std::string> document_ids) {
-  auto reader = parts_->readers.acquire();
-  if (!reader) return forward_error(reader);
-  return read_stored_versions((*reader)->connection(), key, document_ids);
+  return parts_->readers.read(
+      [&](Connection& connection) { return read_stored_versions(connection, key, document_ids); });
+}
+
+Result<std::vector<PreparedDocument>> EmbeddedStore::prepared_documents(
+    const CollectionKey& key, std::span<const std::string> document_ids) {
+  return parts_->readers.read(
+      [&](Connection& connection) { return read_prepared(connection, key, document_ids); });
 }
 
 Result<std::vector<Passage>> EmbeddedStore::passages(const CollectionKey& key,
                                                      std::span<const std::uint64_t> chunk_ids) {
-  auto reader = parts_->readers.acquire();
-  if (!reader) return forward_error(reader);
-  return read_passages((*reader)->connection(), key, chunk_ids);
+  return parts_->readers.read(
+      [&](Connection& connection) { return read_passages(connection, key, chunk_ids); });
 }
 
 Result<Generation> EmbeddedStore::generation(const CollectionKey& key) {
@@ -424,9 +424,9 @@ Result<bool> EmbeddedStore::erase_record(const RecordKey& key,
 
 Result<std::optional<Record>> EmbeddedStore::read_record(const RecordKey& key) {
   if (!is_record_key(key)) return std::nullopt;
-  auto reader = parts_->readers.acquire();
-  if (!reader) return forward_error(reader);
-  return store::read_record((*reader)->connection(), key, parts_->clock.wall_now());
+  return parts_->readers.read([&](Connection& connection) {
+    return store::read_record(connection, key, parts_->clock.wall_now());
+  });
 }
 
 Result<std::vector<Record>> EmbeddedStore::list_records(const std::string& kind,
@@ -434,23 +434,33 @@ Result<std::vector<Record>> EmbeddedStore::list_records(const std::string& kind,
                                                         const std::string& after_id,
                                                         std::uint32_t limit) {
   if (!is_record_list(kind, tenant, after_id)) return std::vector<Record>();
-  auto reader = parts_->readers.acquire();
-  if (!reader) return forward_error(reader);
-  return store::list_records((*reader)->connection(), kind, tenant, after_id, limit,
-                             parts_->clock.wall_now());
+  return parts_->readers.read([&](Connection& connection) {
+    return store::list_records(connection, kind, tenant, after_id, limit, parts_->clock.wall_now());
+  });
 }
 
 Result<std::vector<Record>> EmbeddedStore::list_all_records(std::string_view kind,
                                                             std::uint32_t limit) {
-  auto reader = parts_->readers.acquire();
-  if (!reader) return forward_error(reader);
-  return store::list_all_records((*reader)->connection(), kind, limit, parts_->clock.wall_now());
+  return parts_->readers.read([&](Connection& connection) {
+    return store::list_all_records(connection, kind, limit, parts_->clock.wall_now());
+  });
+}
+
+Result<std::vector<Record>> EmbeddedStore::list_records_after(const std::optional<RecordKey>& after,
+                                                              std::uint32_t limit) {
+  return parts_->readers.read([&](Connection& connection) {
+    return store::list_records_after(connection, after, limit, parts_->clock.wall_now());
+  });
+}
+
+Result<std::vector<StoredCollection>> EmbeddedStore::stored_collections() {
+  return parts_->readers.read(
+      [&](Connection& connection) { return store::stored_collections(connection); });
 }
 
 Result<std::uint64_t> EmbeddedStore::record_digest(std::string_view kind) {
-  auto reader = parts_->readers.acquire();
-  if (!reader) return forward_error(reader);
-  return store::record_digest((*reader)->connection(), kind);
+  return parts_->readers.read(
+      [&](Connection& connection) { return store::record_digest(connection, kind); });
 }
 
 Result<SearchResult> EmbeddedStore::search(const SearchRequest& request) {

@@ -36,6 +36,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "store/contents.h"
 #include "store/embedding_space.h"
 #include "store/records.h"
 #include "store/statement_counts.h"
@@ -106,6 +107,12 @@ class EmbeddedStore {
   Result<std::vector<Passage>> passages(const CollectionKey& key,
                                         std::span<const std::uint64_t> chunk_ids);
   Result<Generation> generation(const CollectionKey& key);
+  // Those of Contents, waited for.
+  Result<std::vector<StoredCollection>> stored_collections();
+  Result<std::vector<PreparedDocument>> prepared_documents(
+      const CollectionKey& key, std::span<const std::string> document_ids);
+  Result<std::vector<Record>> list_records_after(const std::optional<RecordKey>& after,
+                                                 std::uint32_t limit);
   // Those of Records, waited for.
   Result<std::uint64_t> write_record(const RecordWrite& write);
   Result<std::optional<Record>> read_record(const RecordKey& key);

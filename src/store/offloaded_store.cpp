@@ -7,6 +7,7 @@ namespace raglan::store {
 OffloadedStore::OffloadedStore(Parts parts)
     : parts_(std::move(parts)),
       records_(parts_.store, parts_.search, parts_.storage, parts_.clock),
+      contents_(parts_.store, parts_.storage, parts_.clock),
       readiness_(parts_.store.generation_probe().value_or(nullptr)) {}
 
 net::Task<Result<>> OffloadedStore::create_collection(CollectionKey key, Deadline deadline) {

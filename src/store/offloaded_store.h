@@ -18,6 +18,7 @@
 #include "net/offload.h"
 #include "store/embedded_probe.h"
 #include "store/embedded_store.h"
+#include "store/offloaded_contents.h"
 #include "store/offloaded_records.h"
 #include "store/store.h"
 
@@ -56,6 +57,7 @@ class OffloadedStore final : public Store {
   net::Task<Result<Generation>> generation(CollectionKey key, Deadline deadline) override;
   std::optional<Result<Generation>> try_generation(const CollectionKey& key) override;
   Records& records() override { return records_; }
+  Contents& contents() override { return contents_; }
   Result<> check() override;
 
  private:
@@ -73,6 +75,7 @@ class OffloadedStore final : public Store {
 
   const Parts parts_;
   OffloadedRecords records_;
+  OffloadedContents contents_;
   const Probe readiness_; // of `check`; may be null
   Guarded<std::vector<Probe>> idle_;
 };

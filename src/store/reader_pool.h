@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <type_traits>
 #include <vector>
 
 #include "base/result.h"
@@ -56,6 +57,13 @@ class ReaderPool {
 
   // Waits at most busy_timeout for a reader; then kOverloaded.
   Result<Lease> acquire();
+  // What `read` reads, by a reader that is given back at once.
+  template <typename F>
+  std::invoke_result_t<F&, Connection&> read(F read) {
+    auto reader = acquire();
+    if (!reader) return forward_error(reader);
+    return read((*reader)->connection());
+  }
   // As Reader::collection, by a reader that is given back at once.
   Result<CollectionRow> collection(const CollectionKey& key);
 

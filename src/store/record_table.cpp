@@ -7,21 +7,21 @@ namespace {
 
 constexpr int kSweptAtOnce = 16;
 
-// Of the columns tenant, id, value, version, expires_at_ms.
-Record read_row(const Statement& row, std::string_view kind) {
-  return {.key = {std::string(kind), std::string(row.text(0)), std::string(row.text(1))},
-          .value = std::string(row.text(2)),
-          .version = row.unsigned_integer(3),
-          .expires = expires_from_column(row.integer(4))};
+// Of the columns kind, tenant, id, value, version, expires_at_ms.
+Record read_row(const Statement& row) {
+  return {.key = {std::string(row.text(0)), std::string(row.text(1)), std::string(row.text(2))},
+          .value = std::string(row.text(3)),
+          .version = row.unsigned_integer(4),
+          .expires = expires_from_column(row.integer(5))};
 }
 
-Result<std::vector<Record>> read_rows(Statement& select, std::string_view kind) {
+Result<std::vector<Record>> read_rows(Statement& select) {
   std::vector<Record> records;
   while (true) {
     auto row = select.step();
     if (!row) return forward_error(row);
     if (!*row) return records;
-    records.push_back(read_row(select, kind));
+    records.push_back(read_row(select));
   }
 }
 
@@ -74,35 +74,49 @@ Result<> check_guard(Connection& connection, const RecordGuard& guard, WallTime 
 Result<std::optional<Record>> read_record(Connection& connection, const RecordKey& key,
                                           WallTime now) {
   auto select = connection.prepare(
-      "SELECT tenant, id, value, version, expires_at_ms FROM records"
+      "SELECT kind, tenant, id, value, version, expires_at_ms FROM records"
       " WHERE tenant = ? AND kind = ? AND id = ? AND expires_at_ms > ?");
   if (!select) return forward_error(select);
   select->bind(std::string_view(key.tenant), std::string_view(key.kind), std::string_view(key.id),
                to_unix_milliseconds(now));
   auto row = select->step();
   if (!row) return forward_error(row);
-  return *row ? std::optional(read_row(*select, key.kind)) : std::nullopt;
+  return *row ? std::optional(read_row(*select)) : std::nullopt;
 }
 
 Result<std::vector<Record>> list_records(Connection& connection, std::string_view kind,
                                          std::string_view tenant, std::string_view after_id,
                                          std::uint32_t limit, WallTime now) {
   auto select = connection.prepare(
-      "SELECT tenant, id, value, version, expires_at_ms FROM records"
+      "SELECT kind, tenant, id, value, version, expires_at_ms FROM records"
       " WHERE tenant = ? AND kind = ? AND id > ? AND expires_at_ms > ? ORDER BY id LIMIT ?");
   if (!select) return forward_error(select);
   select->bind(tenant, kind, after_id, to_unix_milliseconds(now), limit);
-  return read_rows(*select, kind);
+  return read_rows(*select);
 }
 
 Result<std::vector<Record>> list_all_records(Connection& connection, std::string_view kind,
                                              std::uint32_t limit, WallTime now) {
   auto select = connection.prepare(
-      "SELECT tenant, id, value, version, expires_at_ms FROM records"
+      "SELECT kind, tenant, id, value, version, expires_at_ms FROM records"
       " WHERE kind = ? AND expires_at_ms > ? LIMIT ?");
   if (!select) return forward_error(select);
   select->bind(kind, to_unix_milliseconds(now), limit);
-  return read_rows(*select, kind);
+  return read_rows(*select);
+}
+
+Result<std::vector<Record>> list_records_after(Connection& connection,
+                                               const std::optional<RecordKey>& after,
+                                               std::uint32_t limit, WallTime now) {
+  const RecordKey before = after.value_or(RecordKey()); // no record has an empty key
+  auto select = connection.prepare(
+      "SELECT kind, tenant, id, value, version, expires_at_ms FROM records"
+      " WHERE (kind, tenant, id) > (?, ?, ?) AND expires_at_ms > ?"
+      " ORDER BY kind, tenant, id LIMIT ?");
+  if (!select) return forward_error(select);
+  select->bind(std::string_view(before.kind), std::string_view(before.tenant),
+               std::string_view(before.id), to_unix_milliseconds(now), limit);
+  return read_rows(*select);
 }
 
 Result<std::uint64_t> record_digest(Connection& connection, std::string_view kind) {

@@ -25,6 +25,10 @@ Result<std::vector<Record>> list_records(Connection& connection, std::string_vie
                                          std::uint32_t limit, WallTime now);
 Result<std::vector<Record>> list_all_records(Connection& connection, std::string_view kind,
                                              std::uint32_t limit, WallTime now);
+// Of all kinds and tenants, as Contents says (contents.h).
+Result<std::vector<Record>> list_records_after(Connection& connection,
+                                               const std::optional<RecordKey>& after,
+                                               std::uint32_t limit, WallTime now);
 Result<std::uint64_t> record_digest(Connection& connection, std::string_view kind);
 
 } // namespace raglan::store

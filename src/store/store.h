@@ -25,6 +25,7 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "net/task.h"
+#include "store/contents.h"
 #include "store/records.h"
 #include "store/types.h"
 
@@ -89,6 +90,8 @@ class Store {
 
   // What is shared beside the documents. As long as the store.
   virtual Records& records() = 0;
+  // All that is stored, for moving it elsewhere. As long as the store.
+  virtual Contents& contents() = 0;
 
   // Whether the store can be read, for readiness. Blocks, and never waits behind work: for an
   // executor of its own, by one thread at a time.

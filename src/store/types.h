@@ -53,7 +53,7 @@ struct Document {
   std::string text;                 // as extracted: valid UTF-8, no markup
   std::string metadata_json = "{}"; // a JSON object; what filters look at
   Hash128 content_hash;             // over everything that, when changed, requires a new write
-  WallTime updated_at{};            // set by the store
+  WallTime updated_at{};            // set by the store, where the writer leaves it out
   std::uint32_t chunk_count = 0;    // set by the store
 };
 

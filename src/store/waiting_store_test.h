@@ -72,6 +72,13 @@ class WaitingStore {
   Result<std::uint64_t> record_digest(std::string kind) {
     return wait(store_.records().digest(std::move(kind), Deadline()));
   }
+  auto stored_collections() { return wait(store_.contents().collections(Deadline())); }
+  auto prepared_documents(CollectionKey key, std::vector<std::string> ids) {
+    return wait(store_.contents().documents(std::move(key), std::move(ids), Deadline()));
+  }
+  auto records_after(std::optional<RecordKey> after, std::uint32_t limit) {
+    return wait(store_.contents().records(std::move(after), limit, Deadline()));
+  }
   Result<Found> search(SearchRequest request, Choose choose) {
     return wait(store_.search(std::move(request), std::move(choose), Deadline()));
   }

@@ -1,3 +1,4 @@
+#include "store/contents_conformance_test.h"
 #include "store/records_conformance_test.h"
 #include "store/store_conformance_test.h"
 

@@ -8,7 +8,7 @@
 #include "store/offloaded_store.h"
 #include "store/store_fixture_test.h"
 
-namespace raglan::node {
+namespace raglan::store {
 
 class StoredTest : public net::LoopTest {
  protected:
@@ -25,15 +25,15 @@ class StoredTest : public net::LoopTest {
     return result ? ErrorCode::kInternal : result.error().code;
   }
 
-  store::TemporaryFolder folder_;
+  TemporaryFolder folder_;
   ManualClock clock_;
-  std::unique_ptr<store::EmbeddedStore> embedded_ =
-      store::EmbeddedStore::open(folder_.database(), {"fake", 2}, {}, clock_).value();
+  std::unique_ptr<EmbeddedStore> embedded_ =
+      EmbeddedStore::open(folder_.database(), {"fake", 2}, {}, clock_).value();
   const net::Submit in_place_ = [](const std::function<void()>& work) {
     work();
     return true;
   };
-  store::OffloadedStore store_{{*embedded_, in_place_, in_place_, clock_}};
+  OffloadedStore store_{{*embedded_, in_place_, in_place_, clock_}};
 };
 
-} // namespace raglan::node
+} // namespace raglan::store

@@ -1,0 +1,97 @@
+#include "migration/compare.h"
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "migration/copy.h"
+#include "migration/pages.h"
+
+namespace raglan::migration {
+namespace {
+
+using store::Store;
+
+void note(Comparison& comparison, const std::string& name, const Hash128& digest,
+          const std::optional<Hash128>& other) {
+  ++comparison.compared;
+  comparison.from.add(digest);
+  if (other) comparison.to.add(*other);
+  if (other == digest) return;
+  ++(other ? comparison.different : comparison.missing);
+  if (comparison.named.size() < Comparison::kMaxNamed) comparison.named.push_back(name);
+}
+
+using Digests = std::map<std::string, Hash128, std::less<>>;
+
+net::Task<Result<Digests>> digests_of(Store& store, const store::CollectionKey& key,
+                                      std::vector<std::string> ids, const Clock& clock,
+                                      std::uint64_t* chunks) {
+  auto documents = co_await store.contents().documents(key, std::move(ids), call_deadline(clock));
+  if (!documents) co_return forward_error(documents);
+  Digests digests;
+  for (const store::PreparedDocument& prepared : *documents) {
+    digests.emplace(prepared.document.id, digest(prepared));
+    if (chunks != nullptr) *chunks += prepared.chunks.size();
+  }
+  co_return digests;
+}
+
+} // namespace
+
+net::Task<Result<Comparison>> compare_documents(Store& from, Store& to, store::CollectionKey key,
+                                                const Clock& clock) {
+  Comparison comparison;
+  DocumentPages pages(from, key, clock);
+  while (true) {
+    auto headers = co_await pages.next();
+    if (!headers) co_return forward_error(headers);
+    if (headers->empty()) break;
+    for (const std::vector<std::string>& ids : in_batches(*headers, kChunksPerBatch)) {
+      auto here = co_await digests_of(from, key, ids, clock, &comparison.chunks);
+      if (!here) co_return forward_error(here);
+      auto there = co_await digests_of(to, key, ids, clock, nullptr);
+      if (!there) co_return forward_error(there);
+      for (const auto& [id, digest] : *here) {
+        const auto other = there->find(id);
+        note(comparison, id, digest,
+             other == there->end() ? std::nullopt : std::optional(other->second));
+      }
+    }
+  }
+  auto held = co_await to.collection(key, call_deadline(clock));
+  if (!held) co_return forward_error(held);
+  const std::uint64_t found = comparison.compared - comparison.missing;
+  comparison.extra = held->documents > found ? held->documents - found : 0;
+  co_return comparison;
+}
+
+net::Task<Result<Comparison>> compare_records(Store& from, Store& to, const Clock& clock) {
+  Comparison comparison;
+  RecordPages pages(from.contents(), clock);
+  while (true) {
+    auto records = co_await pages.next();
+    if (!records) co_return forward_error(records);
+    if (records->empty()) break;
+    for (const store::Record& record : *records) {
+      auto other = co_await to.records().read(record.key, call_deadline(clock));
+      if (!other) co_return forward_error(other);
+      const auto& [kind, tenant, id] = record.key;
+      note(comparison, kind + " " + id + " of " + tenant, digest(record),
+           *other ? std::optional(digest(**other)) : std::nullopt);
+    }
+  }
+  std::uint64_t held = 0;
+  RecordPages there(to.contents(), clock);
+  while (true) {
+    auto records = co_await there.next();
+    if (!records) co_return forward_error(records);
+    if (records->empty()) break;
+    held += records->size();
+  }
+  const std::uint64_t found = comparison.compared - comparison.missing;
+  comparison.extra = held > found ? held - found : 0;
+  co_return comparison;
+}
+
+} // namespace raglan::migration
