@@ -4,6 +4,7 @@
 #include <array>
 
 #include "app/embedder.h"
+#include "node/write_news.h"
 
 namespace raglan::app {
 namespace {
@@ -118,6 +119,11 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
                          .clock = clock};
   if (const redis::Fleet* fleet = upstreams.fleet) {
     parts.nodes = [fleet] { return fleet->size(); };
+  }
+  if (redis::Client* redis = upstreams.redis) {
+    parts.on_write = [redis, &loops](const store::CollectionKey& key) {
+      node::announce_write(*redis, loops.next(), key);
+    };
   }
   auto store = NodeStore::open(
       settings, data_folder, {std::string(engine->embedder_->id()), engine->embedder_->dimension()},

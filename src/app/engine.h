@@ -51,6 +51,9 @@ class Engine {
   rag::Pipeline& pipeline() { return service_->pipeline(); }
   // As NodeStore::begin_upkeep.
   void begin_upkeep() { store_->begin_upkeep(); }
+  // As those of NodeStore.
+  void forget_generation(const store::CollectionKey& key) { store_->forget_generation(key); }
+  void forget_generations() { store_->forget_generations(); }
   // Whether all read replicas of the store are in rotation.
   Result<> check_replicas() const;
   void stop();

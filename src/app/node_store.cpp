@@ -103,7 +103,8 @@ class PostgresNodeStore final : public NodeStore {
              .storage = parts.executors.storage(),
              .max_metadata_bytes = settings.store.max_metadata_bytes,
              .loop = loops.next(),
-             .replicas = std::move(replicas)},
+             .replicas = std::move(replicas),
+             .on_write = parts.on_write},
             std::move(primary->observers), Deadline::after(kOpenTimeout, parts.clock.now())));
     if (!store) {
       return fail(store.error().code, fmt::format("{}: {}", name, store.error().message));
@@ -119,6 +120,10 @@ class PostgresNodeStore final : public NodeStore {
 
   store::Store& store() override { return *store_; }
   void begin_upkeep() override { store_->begin_upkeep(); }
+  void forget_generation(const store::CollectionKey& key) override {
+    store_->forget_generation(key);
+  }
+  void forget_generations() override { store_->forget_generations(); }
   std::vector<Replica> replicas(bool look) override {
     if (look) {
       const Deadline deadline = Deadline::after(kExamineTimeout, clock_.now());

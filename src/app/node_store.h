@@ -35,6 +35,8 @@ class NodeStore {
     Instruments& instruments;
     std::function<std::size_t()> nodes; // that share it; empty: this one alone
     const Clock& clock;
+    // As PostgresStore::Parts says; other processes on an embedded store see it by themselves.
+    std::function<void(const store::CollectionKey&)> on_write = {};
   };
   // How far loading is, in chunks.
   using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
@@ -50,6 +52,9 @@ class NodeStore {
   virtual Result<> load_indexes(const Progress& /*progress*/) { return {}; }
   // Of a process that stays: it does what takes long, behind the requests.
   virtual void begin_upkeep() {}
+  // As those of PostgresStore.
+  virtual void forget_generation(const store::CollectionKey& /*key*/) {}
+  virtual void forget_generations() {}
   // When no request is under way: what waits is written.
   virtual void stop() = 0;
 

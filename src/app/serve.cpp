@@ -24,6 +24,7 @@
 #include "node/node.h"
 #include "node/query_json.h"
 #include "node/request_metrics.h"
+#include "node/write_news.h"
 #include "telemetry/resource_usage.h"
 
 namespace raglan::app {
@@ -127,6 +128,7 @@ class Serving {
     node_.stop();
     if (fleet_) net::run_on(loops_.next(), fleet_->leave());
     purges_.reset();
+    writes_.reset();
     engine_->stop();
     loops_.stop();
     log_info("stopped");
@@ -204,6 +206,16 @@ class Serving {
     purges_.emplace(*redis_, settings_.redis_subscriber, std::move(events), loops_, 0);
   }
 
+  // What other nodes write is news to a node that may know older generations.
+  void follow_writes() {
+    if (!redis_ || settings_.postgres.max_staleness.count() == 0) return;
+    node::WriteFollower::Events events{
+        .on_write = [this](const store::CollectionKey& key) { engine_->forget_generation(key); },
+        .on_doubt = [this] { engine_->forget_generations(); },
+    };
+    writes_.emplace(*redis_, settings_.redis_subscriber, std::move(events), loops_, 0);
+  }
+
   void give_up(const Error& error) {
     report_error("serve", error);
     failed_ = true;
@@ -245,6 +257,7 @@ class Serving {
     engine_ = std::move(*engine);
     if (authenticator_) authenticator_->accept(engine_->service().api_keys());
     follow_purges();
+    follow_writes();
     await_local_model(generator_);
     if (auto ok = warm_up(); !ok) return give_up(ok.error());
     engine_->begin_upkeep();
@@ -278,6 +291,7 @@ class Serving {
   node::BreakerBoard::Place redis_breaker_;
   ConnectedGenerator generator_; // likewise
   std::optional<cache::PurgeFollower> purges_;
+  std::optional<node::WriteFollower> writes_;
   std::atomic<bool> loaded_ = false;
   std::atomic<bool> failed_ = false;
 };

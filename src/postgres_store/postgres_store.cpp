@@ -125,7 +125,7 @@ net::Task<Result<>> PostgresStore::delete_collection(CollectionKey key, Deadline
   auto session = co_await client_.begin(deadline);
   if (!session) co_return forward_error(session);
   auto dropped = co_await drop_collection(*session, key, deadline);
-  forget_generation(key);
+  note_write(key);
   if (!dropped) co_await session->roll_back(deadline);
   if (!dropped) co_return forward_error(dropped);
   if (dropped->hnsw) upkeep_->sweep(parts_.loop); // it takes locks: not while somebody waits
@@ -179,7 +179,7 @@ net::Task<Result<std::vector<Result<WriteState>>>> PostgresStore::put_many(
   if (!group.empty()) {
     co_await write_group(key, std::move(group), std::move(group_states), guard, deadline);
   }
-  forget_generation(key);
+  note_write(key);
   if (std::ranges::any_of(states, &Result<WriteState>::has_value)) upkeep_->add(parts_.loop, key);
   co_return states;
 }
@@ -227,7 +227,7 @@ net::Task<Result<>> PostgresStore::remove(CollectionKey key, std::string documen
   if (!session) co_return forward_error(session);
   auto removed = co_await remove_document(*session, key, document_id, deadline);
   if (!removed) co_await session->roll_back(deadline);
-  forget_generation(key);
+  note_write(key);
   if (removed) upkeep_->add(parts_.loop, key);
   co_return removed;
 }
@@ -357,6 +357,18 @@ void PostgresStore::forget_generation(const CollectionKey& key) {
     known.of.erase(key);
     ++known.writes;
   });
+}
+
+void PostgresStore::forget_generations() {
+  generations_.with([&](auto& known) {
+    known.of.clear();
+    ++known.writes;
+  });
+}
+
+void PostgresStore::note_write(const CollectionKey& key) {
+  forget_generation(key);
+  if (parts_.on_write) parts_.on_write(key);
 }
 
 Result<> PostgresStore::check() {

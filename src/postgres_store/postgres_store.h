@@ -6,7 +6,8 @@
 // durable when it is acknowledged, and found by the next search of any node.
 //
 // A collection's generation is read with the data, and from the database before each look into a
-// cache, unless `max_staleness` allows for an older one; this node's own writes are seen at once.
+// cache, unless `max_staleness` allows for an older one; this node's own writes are seen at once,
+// and those of other nodes as soon as it is told of them.
 //
 // With read replicas, searches, documents and pages of them are read there, when they are as new as
 // the call demands (replica_read.h); everything else is the primary's. What a write is decided by
@@ -19,6 +20,7 @@
 // Thread safety: as store.h.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -43,6 +45,9 @@ class PostgresStore final : public store::Store {
     // A loop for what nobody waits for, and for `check`.
     boost::asio::any_io_executor loop;
     std::vector<Replicas::Given> replicas = {};
+    // Told of each collection that this node may just have written to; must not block; may be
+    // empty.
+    std::function<void(const store::CollectionKey&)> on_write = {};
   };
 
   // Sets up the tables where there are none. Errors: those of schema.h.
@@ -55,6 +60,10 @@ class PostgresStore final : public store::Store {
   // Of a process that stays: it looks after the indexes of vectors from now on (upkeep.h), and
   // watches the replicas, of which none is asked before.
   void begin_upkeep();
+  // Another node has written: what is known of the collection's generation, or of all of them, is
+  // out of date.
+  void forget_generation(const store::CollectionKey& key);
+  void forget_generations();
   // Ends who waits for a connection, and closes those that are idle.
   void stop();
 
@@ -104,7 +113,7 @@ class PostgresStore final : public store::Store {
                               std::vector<const CheckedDocument*> group,
                               std::vector<Result<store::WriteState>*> states,
                               const std::optional<store::RecordGuard>& guard, Deadline deadline);
-  void forget_generation(const store::CollectionKey& key);
+  void note_write(const store::CollectionKey& key);
   // What the call may be answered by that is not asked for now; nothing: it must be.
   std::optional<store::Generation> known_generation(const store::CollectionKey& key);
   // On a replica, of the data that was committed when the call began. Nothing: on the primary.

@@ -14,6 +14,7 @@ import unittest
 from handbook import HANDBOOK
 from harness import TemporaryFolderTest, run, wait_until
 from postgres_server import PASSWORD, PgBouncer, PostgresServer
+from redis_server import RedisServer
 
 QUESTION = "When was the lighthouse built?"
 QUICK_BREAKER = ("--set", "store.breaker.recovery_timeout=500ms")
@@ -86,6 +87,30 @@ class Nodes(WithPostgres):
         self.assertEqual(two.query(QUESTION).json["answer"], before)
         two.post("/v1/documents", {"id": "own", "text": "Something else."})  # its own writes it sees at once
         self.assertEqual(two.query(QUESTION).json["cache"]["status"], "miss")
+
+    def test_with_redis_what_one_node_writes_the_others_know_at_once(self):
+        redis = RedisServer()
+        self.addCleanup(redis.end)
+        options = ("--set", "store.max_staleness=1h", "--set", f"redis.url={redis.url}")
+        one, two = self.start_node(*options), self.start_node(*options)
+        one.post("/v1/documents", {"documents": list(HANDBOOK)})
+        two.query(QUESTION)
+
+        def hits_without_the_database():
+            before = two.metric("raglan_store_statements_total", kind="read")
+            return (two.query(QUESTION).json["cache"]["status"] == "hit"
+                    and two.metric("raglan_store_statements_total", kind="read") == before)
+
+        wait_until(hits_without_the_database, "the generation is known")
+        written = one.post("/v1/documents", {"id": "new", "text": "The lighthouse was built in 2024."})
+        self.assertEqual(written.status, 200, written.text)
+        wait_until(lambda: "2024" in two.query(QUESTION).json["answer"], "the write is known", seconds=5)
+
+        wait_until(hits_without_the_database, "the newer generation is known")
+        redis.end()  # what is missed meanwhile is found out when it is back
+        one.delete("/v1/documents/new")
+        redis.start()
+        wait_until(lambda: "2024" not in two.query(QUESTION).json["answer"], "the deletion is known", seconds=20)
 
     def test_too_many_connections_are_warned_of(self):
         node = self.start_node()  # 20 + 40 of 50, some of which are for superusers

@@ -16,11 +16,14 @@ def free_port():
 
 class RedisServer:
     def __init__(self):
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self):
         # The package redis-server would start a service. redis-tools has the same program under the
         # names of its checking tools; it goes by the name that it is called.
         program = shutil.which("redis-server") or shutil.which("redis-check-rdb")
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
             executable=program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
