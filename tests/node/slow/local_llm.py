@@ -32,8 +32,8 @@ def is_running(pid):
 
 
 class LocalLlm(TemporaryFolderTest):
-    def start_local(self):
-        node = self.start("--llm", "local")
+    def start_local(self, *options):
+        node = self.start("--llm", "local", *options)
         self.assertEqual(node.post("/v1/documents", {"documents": HANDBOOK}).status, 200)
         return node
 
@@ -67,7 +67,7 @@ class LocalLlm(TemporaryFolderTest):
         node.stop()
 
     def test_it_rewrites_follow_up_questions(self):
-        node = self.start_local()
+        node = self.start_local("--set", "follow_ups.timeout=2m")  # processors differ
         session = node.post("/v1/sessions", {}).json["id"]
         node.query("When was the lighthouse built?", session_id=session)
         reply = node.query("And how many steps does it have?", session_id=session).json
