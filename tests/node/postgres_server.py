@@ -38,6 +38,8 @@ def installation():
 
 
 class PostgresServer:
+    disk = None  # what is preloaded to fill it up (full_disk.cpp)
+
     def __init__(self, *settings):
         self.programs = installation() / "pginstall" / "bin"
         self.folder = Path(tempfile.mkdtemp(prefix="raglan-postgres-"))
@@ -83,10 +85,11 @@ class PostgresServer:
                         "ON_ERROR_STOP=1", "-c", statement).strip()
 
     def start(self):
+        full = {"LD_PRELOAD": str(self.disk), "FULL_DISK_WHILE": str(self.folder / "full")} if self.disk else {}
         self.process = subprocess.Popen(
             self.as_server([str(self.programs / "postgres"), "-D", self.data,
                             "-c", f"config_file={self.data}/postgresql.conf",
-                            *self.options()]), stdout=self.log, stderr=self.log, cwd="/")
+                            *self.options()]), stdout=self.log, stderr=self.log, cwd="/", env={**os.environ, **full})
         wait_until(self.answers, "PostgreSQL answers")
 
     def options(self):
@@ -100,6 +103,9 @@ class PostgresServer:
         ready = subprocess.run([str(self.programs / "pg_isready"), "-q", "-h", str(self.folder), "-p", str(self.port)])
         return ready.returncode == 0
 
+    def set_full(self, full):
+        (self.folder / "full").touch() if full else (self.folder / "full").unlink()
+
     def kill(self):
         """With all its children, as kill -9 of each."""
         self.process.send_signal(signal.SIGQUIT)
@@ -110,6 +116,22 @@ class PostgresServer:
             self.kill()
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class FillableServer(PostgresServer):
+    """Its disk is full when a test says so."""
+
+    def __init__(self, *settings):
+        # Where the server may read it, which is another user.
+        with tempfile.NamedTemporaryFile(prefix="raglan-full-disk-", suffix=".so", delete=False) as copy:
+            shutil.copyfile(os.environ["RAGLAN_FULL_DISK"], copy.name)
+        self.disk = Path(copy.name)
+        self.disk.chmod(0o644)
+        super().__init__(*settings)
+
+    def end(self):
+        super().end()
+        self.disk.unlink()
 
 
 class Standby(PostgresServer):

@@ -13,7 +13,7 @@ import unittest
 
 from handbook import HANDBOOK
 from harness import TemporaryFolderTest, run, wait_until
-from postgres_server import PASSWORD, PgBouncer, PostgresServer
+from postgres_server import PASSWORD, FillableServer, PgBouncer, PostgresServer
 from redis_server import RedisServer
 
 QUESTION = "When was the lighthouse built?"
@@ -21,9 +21,11 @@ QUICK_BREAKER = ("--set", "store.breaker.recovery_timeout=500ms")
 
 
 class WithPostgres(TemporaryFolderTest):
+    Server = PostgresServer
+
     @classmethod
     def setUpClass(cls):
-        cls.server = PostgresServer("max_connections = 50")
+        cls.server = cls.Server("max_connections = 50")
         cls.addClassCleanup(cls.server.end)
         cls.databases = 0
 
@@ -41,6 +43,41 @@ class WithPostgres(TemporaryFolderTest):
         node = self.start(*options, data=data, env=self.environment(), **keywords)
         self.addCleanup(lambda: self.assertNotIn(PASSWORD, node.log() if not node.log_file.closed else ""))
         return node
+
+
+class FullDisk(WithPostgres):
+    Server = FillableServer
+
+    def test_a_full_disk_refuses_what_is_written_and_loses_nothing(self):
+        node = self.start_node()
+        node.post("/v1/documents", {"documents": list(HANDBOOK)})
+        made = node.post("/v1/sessions", {}).json["id"]
+        self.server.set_full(True)
+        acknowledged, refused = {}, None
+        for number in range(400):
+            document = {"id": f"d{number}", "text": f"The ferry to island {number} leaves at noon. " * 200}
+            reply = node.post("/v1/documents", document)
+            if reply.status != 200:
+                refused = reply
+                break
+            acknowledged[document["id"]] = document["text"]
+        self.assertEqual((refused.status, refused.error["code"]), (507, "disk_full"), refused.text)
+        batch = {"documents": [{"id": f"more{n}", "text": document["text"] + str(n)} for n in range(3)]}
+        statuses = node.post("/v1/documents", batch).json["documents"]
+        self.assertEqual([status["error"]["code"] for status in statuses], ["disk_full"] * 3)
+        # It goes on reading.
+        self.assertEqual(node.get("/ready").status, 200)
+        self.assertIn("1847", node.query(QUESTION).json["answer"])
+        self.assertEqual(node.get(f"/v1/sessions/{made}").status, 200)
+        for id in acknowledged:
+            self.assertEqual(node.get(f"/v1/documents/{id}").status, 200)
+        self.assertEqual(node.get(f"/v1/documents/{document['id']}").status, 404)
+        self.server.set_full(False)
+        self.assertEqual(node.post("/v1/documents", document).json["documents"][0]["state"], "indexed")
+        self.assertEqual([each["state"] for each in node.post("/v1/documents", batch).json["documents"]], ["indexed"] * 3)
+        for id, text in {**acknowledged, document["id"]: document["text"]}.items():
+            self.assertEqual(node.get(f"/v1/documents/{id}").json["text"].strip(), text.strip())
+        node.stop()
 
 
 class Nodes(WithPostgres):
