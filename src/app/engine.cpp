@@ -4,7 +4,6 @@
 #include <array>
 
 #include "app/embedder.h"
-#include "node/write_news.h"
 
 namespace raglan::app {
 namespace {
@@ -121,8 +120,9 @@ Result<std::unique_ptr<Engine>> Engine::load(const Settings& settings,
     parts.nodes = [fleet] { return fleet->size(); };
   }
   if (redis::Client* redis = upstreams.redis) {
-    parts.on_write = [redis, &loops](const store::CollectionKey& key) {
-      node::announce_write(*redis, loops.next(), key);
+    engine->announcer_.emplace(*redis, loops, clock);
+    parts.on_write = [&announcer = *engine->announcer_](const store::CollectionKey& key) {
+      announcer.announce(key);
     };
   }
   auto store = NodeStore::open(

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "app/stored_shelf.h"
 #include "node/executors.h"
 #include "node/service.h"
+#include "node/write_news.h"
 #include "telemetry/resource_usage.h"
 
 namespace raglan::app {
@@ -70,6 +72,7 @@ class Engine {
   std::vector<telemetry::Registration> embedder_quota_;
   node::Executors executors_{
       static_cast<std::size_t>(telemetry::ResourceReader().available_cores())};
+  std::optional<node::WriteAnnouncer> announcer_; // with Redis
   std::unique_ptr<NodeStore> store_;
   std::unique_ptr<model::EmbeddingQueue> queue_;
   std::unique_ptr<StoredShelf> shelf_; // may be null

@@ -6,7 +6,7 @@
 
 #include "app/command_line.h"
 #include "app/embedder.h"
-#include "app/opened_store.h"
+#include "app/opened_stores.h"
 #include "base/ids.h"
 #include "base/temporary_folder.h"
 #include "evaluation/report.h"
@@ -63,11 +63,11 @@ Outcome evaluate_embedded(const evaluation::BeirCollection& collection, const Se
 
 // In a collection of its own, which is deleted again.
 Outcome evaluate_shared(const evaluation::BeirCollection& collection, const Settings& settings,
-                        OpenedStore& shared, model::Embedder& embedder) {
+                        model::Embedder& embedder, OpenedStores& stores, NodeStore& shared) {
   const Clock& clock = SystemClock::instance();
   const evaluation::EvaluationParts parts{
       .store = shared.store(),
-      .loop = shared.loop(),
+      .loop = stores.loop(),
       .embedder = embedder,
       .clock = clock,
       .collection = {.tenant = "raglan-eval", .name = make_uuid7(clock.wall_now())}};
@@ -91,10 +91,11 @@ Outcome measure(const EvalOptions& options, const Settings& settings) {
   if (!loaded) return forward_error(loaded);
   model::Embedder& embedder = *loaded->embedder;
   if (store_path(settings, data_folder)) return evaluate_embedded(*collection, settings, embedder);
+  OpenedStores stores;
   auto shared =
-      OpenedStore::open(settings, data_folder, {std::string(embedder.id()), embedder.dimension()});
+      stores.open(settings, data_folder, {std::string(embedder.id()), embedder.dimension()});
   if (!shared) return forward_error(shared);
-  return evaluate_shared(*collection, settings, **shared, embedder);
+  return evaluate_shared(*collection, settings, embedder, stores, **shared);
 }
 
 int eval(const EvalOptions& options) {

@@ -8,7 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "app/embedder.h"
-#include "app/opened_store.h"
+#include "app/opened_stores.h"
 #include "net/listener.h"
 #include "store/embedded_store.h"
 #include "telemetry/resource_usage.h"
@@ -176,17 +176,18 @@ void add_replicas(const std::vector<NodeStore::Replica>& replicas, std::vector<F
 // As a node does it, but for the model.
 std::vector<Finding> check_postgres(const Settings& settings, std::string_view model_id) {
   Finding finding{"store", Health::kFailed, "", "check store.url, and that the server is up"};
-  auto opened = OpenedStore::open(settings, {}, {});
+  OpenedStores stores;
+  auto opened = stores.open(settings, {}, {});
   if (!opened) {
     finding.text = opened.error().message;
     return {finding};
   }
-  auto collections = (*opened)->wait(
+  auto collections = stores.wait(
       (*opened)->store().list_collections(std::string(store::kDefaultTenant), Deadline()));
   finding = collections ? describe_collections(*collections, "PostgreSQL answers", model_id)
                         : Finding{"store", Health::kFailed, collections.error().message, ""};
   std::vector<Finding> findings{std::move(finding)};
-  add_replicas((*opened)->node_store().replicas(true), findings);
+  add_replicas((*opened)->replicas(true), findings);
   return findings;
 }
 

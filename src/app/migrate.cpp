@@ -1,23 +1,19 @@
 // raglan migrate: moves all that a store holds into another one, and makes sure of it.
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <set>
-#include <tuple>
-
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
+#include <utility>
 
 #include "app/command_line.h"
-#include "app/opened_store.h"
-#include "migration/compare.h"
-#include "migration/copy.h"
+#include "app/migrate_report.h"
+#include "app/opened_stores.h"
+#include "base/control_characters.h"
+#include "migration/pages.h"
 #include "postgres/target.h"
 
 namespace raglan::app {
-namespace json = boost::json;
 namespace {
 
 struct MigrateOptions {
@@ -25,7 +21,7 @@ struct MigrateOptions {
   std::string from; // empty: store.url
   std::string to;
   bool prune = false;
-  bool check = false; // nothing is written
+  bool check = false; // nothing is copied
   bool json = false;
 };
 
@@ -36,33 +32,10 @@ struct Side {
   std::optional<std::filesystem::path> file; // the embedded store's
 };
 
-// What became of one collection.
-struct Moved {
-  store::StoredCollection collection; // as it was when it began
-  migration::CopyCounts copied;
-  std::uint64_t pruned = 0;
-  migration::Comparison compared;
-};
-
-struct Report {
-  std::vector<Moved> collections;
-  migration::RecordCounts records;
-  std::uint64_t records_pruned = 0;
-  migration::Comparison compared_records;
-  std::vector<store::CollectionKey> extra; // that only the other store holds
-
-  bool is_same() const {
-    const auto same = [](const Moved& moved) { return moved.compared.is_same(); };
-    return std::ranges::all_of(collections, same) && compared_records.is_same();
-  }
-};
-
 bool load_side(Side& side, const MigrateOptions& options, const std::string& url,
                const std::string& flag) {
   std::vector<config::Override> overrides;
-  if (!url.empty()) {
-    overrides = {{"store.url", url, flag}, {"store.replicas", "", flag}};
-  }
+  if (!url.empty()) overrides = {{"store.url", url, flag}, {"store.replicas", "", flag}};
   if (!load_settings(side.settings, options.common, std::move(overrides), Logging::kCommand)) {
     return false;
   }
@@ -75,27 +48,36 @@ bool load_side(Side& side, const MigrateOptions& options, const std::string& url
   return true;
 }
 
+void clear_progress() {
+  if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
+}
+
+void show_progress(std::string_view what, const store::CollectionKey& key, std::uint64_t done,
+                   std::uint64_t total) {
+  if (::isatty(STDERR_FILENO) == 0) return;
+  const std::string name = blank_control_characters(key.tenant + "/" + key.name);
+  fmt::print(stderr, "\r{} {}: {} of {} documents\033[K", what, name, done, total);
+}
+
 class Migration {
  public:
   Migration(const MigrateOptions& options, const Side& from, const Side& to)
-      : options_(options), from_(from), to_(to) {}
+      : options_(options), from_(from), to_(to) {
+    report_.from = from.name;
+    report_.to = to.name;
+    report_.copied = !options.check;
+  }
 
-  Result<Report> run() {
-    if (from_.name == to_.name) {
-      return fail(ErrorCode::kInvalidField, "a store cannot be moved into itself");
-    }
-    if (from_.file && !std::filesystem::exists(*from_.file)) {
-      return fail(ErrorCode::kNotFound, from_.name + " does not exist");
-    }
-    if (options_.check && to_.file && !std::filesystem::exists(*to_.file)) {
-      return fail(ErrorCode::kNotFound, to_.name + " does not exist");
-    }
-    auto source = OpenedStore::open(from_.settings, options_.common.data_folder, {});
-    if (!source) return forward_error(source);
-    source_ = std::move(*source);
-    auto collections = source_->wait(source_->store().contents().collections(deadline()));
+  Result<MigrationReport> run() {
+    if (auto ok = check_names(); !ok) return forward_error(ok);
+    auto opened = stores_.open(from_.settings, options_.common.data_folder, {});
+    if (!opened) return forward_error(opened);
+    opened_source_ = *opened;
+    auto collections = stores_.wait(source().contents().collections(deadline()));
     if (!collections) return forward_error(collections);
-    for (store::StoredCollection& each : *collections) report_.collections.push_back({each});
+    for (store::StoredCollection& each : *collections) {
+      report_.collections.push_back({.collection = std::move(each)});
+    }
     if (!options_.check) {
       if (auto ok = copy(); !ok) return forward_error(ok);
     }
@@ -104,79 +86,108 @@ class Migration {
   }
 
  private:
-  Deadline deadline() const { return Deadline::after(std::chrono::minutes(10), clock_.now()); }
+  store::Store& source() { return opened_source_->store(); }
+  store::Store& target() { return opened_target_->store(); }
+  Deadline deadline() const { return migration::call_deadline(clock_); }
+
+  static Error at(const store::CollectionKey& key, const Error& error) {
+    return {error.code, key.tenant + "/" + key.name + ": " + error.message};
+  }
+
+  Result<> check_names() const {
+    if (from_.name == to_.name) {
+      return fail(ErrorCode::kInvalidField, "a store cannot be moved into itself");
+    }
+    for (const Side* side : {&from_, &to_}) {
+      const bool read = side == &from_ || options_.check;
+      if (read && side->file && !std::filesystem::exists(*side->file)) {
+        return fail(ErrorCode::kNotFound, side->name + " does not exist");
+      }
+    }
+    return {};
+  }
 
   // The other store, for vectors of that model.
   Result<> open_target(store::EmbeddingSpace space) {
-    target_.reset(); // of another model: its file is closed before it is opened again
-    auto target = OpenedStore::open(to_.settings, options_.common.data_folder, std::move(space));
-    if (!target) return forward_error(target);
-    target_ = std::move(*target);
+    if (opened_target_ != nullptr) opened_target_->stop(); // of another model: its file is closed
+    auto opened = stores_.open(to_.settings, options_.common.data_folder, std::move(space));
+    if (!opened) return forward_error(opened);
+    opened_target_ = *opened;
     return {};
   }
 
   Result<> copy() {
-    std::map<std::pair<std::string, std::size_t>, std::vector<Moved*>> by_space;
-    for (Moved& moved : report_.collections) {
+    std::map<std::pair<std::string, std::size_t>, std::vector<MovedCollection*>> by_space;
+    for (MovedCollection& moved : report_.collections) {
       const store::EmbeddingSpace& space = moved.collection.space;
       by_space[{space.embedder_id, space.dimension}].push_back(&moved);
     }
     for (const auto& [space, collections] : by_space) {
       if (auto ok = open_target({space.first, space.second}); !ok) return ok;
-      for (Moved* moved : collections) {
-        if (auto ok = copy_collection(*moved); !ok) return ok;
+      for (MovedCollection* moved : collections) {
+        if (auto ok = copy_collection(*moved); !ok) {
+          return std::unexpected(at(moved->collection.key, ok.error()));
+        }
       }
     }
     if (auto ok = open_target({}); !ok) return ok;
-    store::Store& from = source_->store();
-    store::Store& to = target_->store();
-    auto records = source_->wait(migration::copy_records(from, to, clock_));
+    auto records = stores_.wait(migration::copy_records(source(), target(), clock_));
     if (!records) return forward_error(records);
     report_.records = *records;
     return options_.prune ? prune() : Result<>();
   }
 
-  Result<> copy_collection(Moved& moved) {
-    store::Store& from = source_->store();
-    store::Store& to = target_->store();
+  Result<> copy_collection(MovedCollection& moved) {
     const store::CollectionKey& key = moved.collection.key;
-    auto created = source_->wait(to.create_collection(key, deadline()));
+    auto created = stores_.wait(target().create_collection(key, deadline()));
     if (!created && created.error().code != ErrorCode::kConflict) return created;
     const auto show = [&](std::uint64_t documents) {
       show_progress("copied", key, documents, moved.collection.documents);
     };
-    auto copied = source_->wait(migration::copy_documents(from, to, key, clock_, show));
-    if (!copied) return forward_error(copied);
-    moved.copied = std::move(*copied);
+    auto copied = stores_.wait(migration::copy_documents(source(), target(), key, clock_, show));
+    if (copied) {
+      moved.copied = std::move(*copied);
+    } else if (copied.error().code == ErrorCode::kConflict) {
+      moved.failure = copied.error(); // the others can be copied
+    } else {
+      return forward_error(copied);
+    }
     return {};
   }
 
+  // Not where something was refused: there the other store may hold what is wanted.
   Result<> prune() {
-    store::Store& from = source_->store();
-    store::Store& to = target_->store();
-    for (Moved& moved : report_.collections) {
-      auto pruned =
-          source_->wait(migration::prune_documents(from, to, moved.collection.key, clock_));
-      if (!pruned) return forward_error(pruned);
+    const migration::RecordCounts& records = report_.records;
+    if (report_.collections.empty() && records.copied + records.unchanged == 0) {
+      return fail(ErrorCode::kInvalidField,
+                  from_.name + " holds nothing: --prune would leave nothing in " + to_.name);
+    }
+    for (MovedCollection& moved : report_.collections) {
+      const store::CollectionKey& key = moved.collection.key;
+      if (moved.failure || moved.copied.refused > 0) continue;
+      auto pruned = stores_.wait(migration::prune_documents(source(), target(), key, clock_));
+      if (!pruned) return std::unexpected(at(key, pruned.error()));
       moved.pruned = *pruned;
     }
     auto extra = extra_collections();
     if (!extra) return forward_error(extra);
     for (const store::CollectionKey& key : *extra) {
-      auto deleted = source_->wait(to.delete_collection(key, deadline()));
-      if (!deleted && deleted.error().code != ErrorCode::kNotFound) return deleted;
+      auto deleted = stores_.wait(target().delete_collection(key, deadline()));
+      if (!deleted && deleted.error().code != ErrorCode::kNotFound) {
+        return std::unexpected(at(key, deleted.error()));
+      }
     }
-    auto pruned = source_->wait(migration::prune_records(from, to, clock_));
+    auto pruned = stores_.wait(migration::prune_records(source(), target(), clock_));
     if (!pruned) return forward_error(pruned);
     report_.records_pruned = *pruned;
     return {};
   }
 
   Result<std::vector<store::CollectionKey>> extra_collections() {
-    auto held = source_->wait(target_->store().contents().collections(deadline()));
+    auto held = stores_.wait(target().contents().collections(deadline()));
     if (!held) return forward_error(held);
     std::set<store::CollectionKey> known;
-    for (const Moved& moved : report_.collections) known.insert(moved.collection.key);
+    for (const MovedCollection& moved : report_.collections) known.insert(moved.collection.key);
     std::vector<store::CollectionKey> extra;
     for (const store::StoredCollection& each : *held) {
       if (!known.contains(each.key)) extra.push_back(each.key);
@@ -186,127 +197,31 @@ class Migration {
 
   Result<> compare() {
     if (auto ok = open_target({}); !ok) return ok; // what was written is read from the disk
-    store::Store& from = source_->store();
-    store::Store& to = target_->store();
-    for (Moved& moved : report_.collections) {
+    for (MovedCollection& moved : report_.collections) {
       const store::CollectionKey& key = moved.collection.key;
       show_progress("comparing", key, 0, moved.collection.documents);
-      auto compared = source_->wait(migration::compare_documents(from, to, key, clock_));
-      if (!compared) return forward_error(compared);
+      auto compared = stores_.wait(migration::compare_documents(source(), target(), key, clock_));
+      if (!compared) return std::unexpected(at(key, compared.error()));
       moved.compared = std::move(*compared);
     }
-    auto records = source_->wait(migration::compare_records(from, to, clock_));
+    auto records = stores_.wait(migration::compare_records(source(), target(), clock_));
     if (!records) return forward_error(records);
     report_.compared_records = std::move(*records);
     auto extra = extra_collections();
     if (!extra) return forward_error(extra);
     report_.extra = std::move(*extra);
-    if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
     return {};
-  }
-
-  static void show_progress(std::string_view what, const store::CollectionKey& key,
-                            std::uint64_t done, std::uint64_t total) {
-    if (::isatty(STDERR_FILENO) == 0) return;
-    fmt::print(stderr, "\r{} {}/{}: {} of {} documents\033[K", what, key.tenant, key.name, done,
-               total);
   }
 
   const MigrateOptions& options_;
   const Side& from_;
   const Side& to_;
   const Clock& clock_ = SystemClock::instance();
-  std::unique_ptr<OpenedStore> source_;
-  std::unique_ptr<OpenedStore> target_;
-  Report report_;
+  OpenedStores stores_;
+  NodeStore* opened_source_ = nullptr;
+  NodeStore* opened_target_ = nullptr;
+  MigrationReport report_;
 };
-
-json::object comparison_json(const migration::Comparison& compared) {
-  json::array named;
-  for (const std::string& name : compared.named) named.push_back(json::string(name));
-  return {{"count", compared.compared},
-          {"checksum", compared.from.value().hex()},
-          {"checksum_there", compared.to.value().hex()},
-          {"missing", compared.missing},
-          {"different", compared.different},
-          {"extra", compared.extra},
-          {"named", std::move(named)}};
-}
-
-json::object report_json(const Report& report, const Side& from, const Side& to) {
-  json::array collections;
-  for (const Moved& moved : report.collections) {
-    json::array refused;
-    for (const migration::Refused& each : moved.copied.refused) {
-      refused.push_back(json::object{{"id", each.document_id}, {"message", each.error.message}});
-    }
-    collections.push_back(json::object{{"tenant", moved.collection.key.tenant},
-                                       {"collection", moved.collection.key.name},
-                                       {"embedder_id", moved.collection.space.embedder_id},
-                                       {"chunks", moved.compared.chunks},
-                                       {"copied", moved.copied.copied},
-                                       {"unchanged", moved.copied.unchanged},
-                                       {"pruned", moved.pruned},
-                                       {"refused", std::move(refused)},
-                                       {"documents", comparison_json(moved.compared)}});
-  }
-  json::array extra;
-  for (const store::CollectionKey& key : report.extra) {
-    extra.push_back(json::object{{"tenant", key.tenant}, {"collection", key.name}});
-  }
-  return {{"from", from.name},
-          {"to", to.name},
-          {"same", report.is_same()},
-          {"collections", std::move(collections)},
-          {"extra_collections", std::move(extra)},
-          {"records", json::object{{"copied", report.records.copied},
-                                   {"unchanged", report.records.unchanged},
-                                   {"pruned", report.records_pruned},
-                                   {"compared", comparison_json(report.compared_records)}}}};
-}
-
-void print_comparison(std::string_view what, const migration::Comparison& compared) {
-  if (compared.compared == 0) {
-    fmt::print("  there are no {}\n", what);
-  } else if (compared.is_same()) {
-    fmt::print("  {} {} the same, checksum {}\n", compared.compared, what,
-               compared.from.value().hex());
-  } else {
-    fmt::print("  {} {}: {} missing, {} different (checksums {} and {})\n", compared.compared, what,
-               compared.missing, compared.different, compared.from.value().hex(),
-               compared.to.value().hex());
-    for (const std::string& name : compared.named) fmt::print("    {}\n", name);
-  }
-  if (compared.extra > 0) {
-    fmt::print("  {} more there; --prune removes them\n", compared.extra);
-  }
-}
-
-void print_report(const Report& report, const Side& from, const Side& to, bool check) {
-  fmt::print("{} → {}\n", from.name, to.name);
-  for (const Moved& moved : report.collections) {
-    fmt::print("{}/{}", moved.collection.key.tenant, moved.collection.key.name);
-    if (!check) {
-      fmt::print(": {} copied, {} unchanged", moved.copied.copied, moved.copied.unchanged);
-      if (moved.pruned > 0) fmt::print(", {} removed", moved.pruned);
-    }
-    fmt::print("\n");
-    for (const migration::Refused& each : moved.copied.refused) {
-      fmt::print("  {} was not taken: {}\n", each.document_id, each.error.message);
-    }
-    print_comparison("documents", moved.compared);
-  }
-  fmt::print("records (API keys, conversations, jobs)");
-  if (!check) {
-    fmt::print(": {} copied, {} unchanged", report.records.copied, report.records.unchanged);
-    if (report.records_pruned > 0) fmt::print(", {} removed", report.records_pruned);
-  }
-  fmt::print("\n");
-  print_comparison("records", report.compared_records);
-  for (const store::CollectionKey& key : report.extra) {
-    fmt::print("only there: collection {}/{}; --prune removes it\n", key.tenant, key.name);
-  }
-}
 
 int migrate(const MigrateOptions& options) {
   Side from;
@@ -314,11 +229,12 @@ int migrate(const MigrateOptions& options) {
   if (!load_side(from, options, options.from, "--from")) return kExitUsage;
   if (!load_side(to, options, options.to, "--to")) return kExitUsage;
   auto report = Migration(options, from, to).run();
+  clear_progress();
   if (!report) return report_error("migrate", report.error());
   if (options.json) {
-    print_json(report_json(*report, from, to));
+    print_json(migration_json(*report));
   } else {
-    print_report(*report, from, to, options.check);
+    print_migration(*report);
   }
   if (report->is_same()) return kExitDone;
   fmt::print(stderr, "raglan migrate: {} does not hold all that {} holds\n", to.name, from.name);
@@ -336,12 +252,11 @@ void add_migrate(CLI::App& program, Run& run) {
                       "the store to read, as store.url names it; else store.url itself");
   command
       ->add_option("--to", options->to,
-                   "the store to write: postgresql://…, or sqlite:FILE of "
-                   "the data folder")
+                   "the store to write: postgresql://…, or sqlite:FILE of the data folder")
       ->required();
   command->add_flag("--prune", options->prune,
                     "remove what the other store holds and this one does not");
-  command->add_flag("--check", options->check, "compare only: nothing is written")
+  command->add_flag("--check", options->check, "compare only: nothing is copied")
       ->excludes("--prune");
   command->add_flag("--json", options->json, "one JSON document");
   command->callback([options, &run] { run = [options] { return migrate(*options); }; });

@@ -60,6 +60,7 @@ net::Task<Result<Comparison>> compare_documents(Store& from, Store& to, store::C
     }
   }
   auto held = co_await to.collection(key, call_deadline(clock));
+  if (!held && held.error().code == ErrorCode::kNotFound) co_return comparison;
   if (!held) co_return forward_error(held);
   const std::uint64_t found = comparison.compared - comparison.missing;
   comparison.extra = held->documents > found ? held->documents - found : 0;
@@ -76,8 +77,7 @@ net::Task<Result<Comparison>> compare_records(Store& from, Store& to, const Cloc
     for (const store::Record& record : *records) {
       auto other = co_await to.records().read(record.key, call_deadline(clock));
       if (!other) co_return forward_error(other);
-      const auto& [kind, tenant, id] = record.key;
-      note(comparison, kind + " " + id + " of " + tenant, digest(record),
+      note(comparison, record.key.kind + " of " + record.key.tenant, digest(record),
            *other ? std::optional(digest(**other)) : std::nullopt);
     }
   }

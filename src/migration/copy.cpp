@@ -13,8 +13,7 @@ using store::Store;
 
 // What is wrong with the document itself; everything else may succeed at another time.
 bool is_refusal(ErrorCode code) {
-  return code == ErrorCode::kInvalidField || code == ErrorCode::kTooLarge ||
-         code == ErrorCode::kConflict;
+  return code == ErrorCode::kInvalidField || code == ErrorCode::kTooLarge;
 }
 
 // Those that `to` does not hold as they are.
@@ -47,7 +46,10 @@ net::Task<Result<>> copy_batch(Store& from, Store& to, const store::CollectionKe
     if (state) {
       ++(*state == store::WriteState::kIndexed ? counts.copied : counts.unchanged);
     } else if (is_refusal(state.error().code)) {
-      counts.refused.push_back({read[i], state.error()});
+      ++counts.refused;
+      if (counts.named.size() < CopyCounts::kMaxNamed) {
+        counts.named.push_back({read[i], state.error()});
+      }
     } else {
       co_return std::unexpected(state.error());
     }

@@ -8,9 +8,11 @@
 // replaced. Documents whose content hash is equal are not copied again, so a copy that was broken
 // off is resumed by beginning anew, and one that is repeated copies what has changed.
 //
-// Both may be in use meanwhile. Memory: that of one batch, kChunksPerBatch chunks or one document.
+// Both may be in use meanwhile. Memory: one batch, which is kChunksPerBatch chunks and a document
+// more at most; a page of records (pages.h); and what the stores themselves take: an embedded one
+// that is written to loads its indexes.
 //
-// Errors: those of either store (store/store.h), with what was being done and where.
+// Errors: those of either store (store/store.h).
 #pragma once
 
 #include <cstdint>
@@ -30,15 +32,18 @@ struct Refused {
 };
 
 struct CopyCounts {
+  static constexpr std::size_t kMaxNamed = 20;
+
   std::uint64_t documents = 0; // that were looked at
   std::uint64_t copied = 0;
   std::uint64_t unchanged = 0;
-  std::vector<Refused> refused;
+  std::uint64_t refused = 0;
+  std::vector<Refused> named; // the first of those that were refused
 };
 // Told after each batch how many documents have been looked at.
 using OnProgress = std::function<void(std::uint64_t documents)>;
 
-// The collection must exist in both.
+// The collection must exist in both. kConflict: the other one holds vectors of another model.
 net::Task<Result<CopyCounts>> copy_documents(store::Store& from, store::Store& to,
                                              store::CollectionKey key, const Clock& clock,
                                              OnProgress on_progress);

@@ -15,17 +15,23 @@ namespace {
 constexpr std::string_view kChannel = "{written}";
 constexpr std::chrono::seconds kTimeout{1};
 
-net::Task<void> publish(redis::Client& client, std::string text) {
-  redis::Command command("PUBLISH", client.name(kChannel), text);
-  const Deadline deadline = Deadline::after(kTimeout, SystemClock::instance().now());
-  (void)co_await client.command(std::move(command), deadline);
-}
-
 } // namespace
 
-void announce_write(redis::Client& client, const boost::asio::any_io_executor& loop,
-                    const store::CollectionKey& key) {
-  net::detach(loop, publish(client, write_text(key)));
+void WriteAnnouncer::announce(const store::CollectionKey& key) {
+  if (++under_way_ > kMaxUnderWay) {
+    --under_way_;
+    return;
+  }
+  net::detach(loops_.next(), publish(write_text(key)));
+}
+
+net::Task<void> WriteAnnouncer::publish(std::string text) {
+  const struct Leaving {
+    std::atomic<int>& under_way;
+    ~Leaving() { --under_way; }
+  } leaving{under_way_};
+  redis::Command command("PUBLISH", client_.name(kChannel), text);
+  (void)co_await client_.command(std::move(command), Deadline::after(kTimeout, clock_.now()));
 }
 
 std::string write_text(const store::CollectionKey& key) {

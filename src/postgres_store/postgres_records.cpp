@@ -84,9 +84,9 @@ Statement select_records_after(const std::optional<RecordKey>& after, std::uint3
                                WallTime now) {
   const RecordKey before = after.value_or(RecordKey()); // no record has an empty key
   return select_records(
-      "(kind, tenant, id) > ($2::text, $3::text, $4::text)"
-      " ORDER BY kind, tenant, id LIMIT $5::int8",
-      to_unix_milliseconds(now), before.kind, before.tenant, before.id, std::int64_t{limit});
+      "(tenant, kind, id) > ($2::text, $3::text, $4::text)"
+      " ORDER BY tenant, kind, id LIMIT $5::int8",
+      to_unix_milliseconds(now), before.tenant, before.kind, before.id, std::int64_t{limit});
 }
 
 std::vector<Record> read_records(const Rows& rows) {

@@ -37,7 +37,7 @@ class Contents {
   virtual net::Task<Result<std::vector<PreparedDocument>>> documents(CollectionKey key,
                                                                      std::vector<std::string> ids,
                                                                      Deadline deadline) = 0;
-  // Those of the least keys after `after`, by kind, tenant and id, at most `limit`; what has
+  // Those of the least keys after `after`, by tenant, kind and id, at most `limit`; what has
   // expired is left out.
   virtual net::Task<Result<std::vector<Record>>> records(std::optional<RecordKey> after,
                                                          std::uint32_t limit,

@@ -111,10 +111,10 @@ Result<std::vector<Record>> list_records_after(Connection& connection,
   const RecordKey before = after.value_or(RecordKey()); // no record has an empty key
   auto select = connection.prepare(
       "SELECT kind, tenant, id, value, version, expires_at_ms FROM records"
-      " WHERE (kind, tenant, id) > (?, ?, ?) AND expires_at_ms > ?"
-      " ORDER BY kind, tenant, id LIMIT ?");
+      " WHERE (tenant, kind, id) > (?, ?, ?) AND expires_at_ms > ?"
+      " ORDER BY tenant, kind, id LIMIT ?");
   if (!select) return forward_error(select);
-  select->bind(std::string_view(before.kind), std::string_view(before.tenant),
+  select->bind(std::string_view(before.tenant), std::string_view(before.kind),
                std::string_view(before.id), to_unix_milliseconds(now), limit);
   return read_rows(*select);
 }

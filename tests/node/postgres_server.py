@@ -152,10 +152,29 @@ class Standby(PostgresServer):
         self.sql("SELECT pg_wal_replay_resume()")
 
 
-class PgBouncer:
-    """In transaction mode, in front of a server: who asks twice may be on two connections."""
+def make_certificates(folder):
+    """An authority, and a server's certificate of its for 127.0.0.1: ca.crt, server.crt, server.key."""
 
-    def __init__(self, server, pool_size=4):
+    def openssl(*words):
+        subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True, cwd=folder)
+
+    authority = ["-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=Raglan's tests", "-days", "2", "-nodes"]
+    openssl("req", "-x509", "-newkey", "rsa:2048", *authority)
+    openssl("req", "-newkey", "rsa:2048", "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=127.0.0.1", "-nodes")
+    (folder / "names").write_text("subjectAltName = IP:127.0.0.1\n")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-out",
+            "server.crt", "-days", "2", "-extfile", "names")
+    (folder / "server.key").chmod(0o600)
+    for name in ("ca.crt", "server.crt", "server.key"):
+        if os.geteuid() == 0:
+            shutil.chown(folder / name, 65534, 65534)
+
+
+class PgBouncer:
+    """In transaction mode, in front of a server: who asks twice may be on two connections. With `tls` it takes no
+    others than such connections, with passwords by SCRAM."""
+
+    def __init__(self, server, pool_size=4, tls=False):
         self.folder = Path(tempfile.mkdtemp(prefix="raglan-pgbouncer-"))
         self.folder.chmod(0o777)
         program = self.folder / "pgbouncer"
@@ -167,10 +186,20 @@ class PgBouncer:
 listen_addr = 127.0.0.1
 listen_port = {self.port}
 unix_socket_dir =
-auth_type = any
+auth_type = {"scram-sha-256" if tls else "any"}
 pool_mode = transaction
 default_pool_size = {pool_size}
 """)
+        self.tls = tls
+        if tls:
+            make_certificates(self.folder)
+            users = self.folder / "users"
+            users.write_text(f'"{USER}" "{PASSWORD}"\n')
+            users.chmod(0o644)
+            with open(self.folder / "pgbouncer.ini", "a") as configured:
+                configured.write(f"auth_file = {users}\nclient_tls_sslmode = require\n"
+                                 f"client_tls_cert_file = {self.folder}/server.crt\n"
+                                 f"client_tls_key_file = {self.folder}/server.key\n")
         self.process = subprocess.Popen(server.as_server([str(program), str(self.folder / "pgbouncer.ini")]),
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
         wait_until(self.listens, "PgBouncer listens")
@@ -182,8 +211,11 @@ default_pool_size = {pool_size}
         except OSError:
             return False
 
-    def url(self, database):
-        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+    def url(self, database, mode="verify-full", authority=None):
+        if not self.tls:
+            return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+        return (f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{database}?sslmode={mode}"
+                f"&sslrootcert={authority or self.folder / 'ca.crt'}")
 
     def end(self):
         self.process.kill()

@@ -10,10 +10,11 @@ import tempfile
 import threading
 import time
 import unittest
+from pathlib import Path
 
 from handbook import HANDBOOK
 from harness import TemporaryFolderTest, run, wait_until
-from postgres_server import PASSWORD, FillableServer, PgBouncer, PostgresServer
+from postgres_server import PASSWORD, FillableServer, PgBouncer, PostgresServer, make_certificates
 from redis_server import RedisServer
 
 QUESTION = "When was the lighthouse built?"
@@ -144,7 +145,8 @@ class Nodes(WithPostgres):
         wait_until(lambda: "2024" in two.query(QUESTION).json["answer"], "the write is known", seconds=5)
 
         wait_until(hits_without_the_database, "the newer generation is known")
-        redis.end()  # what is missed meanwhile is found out when it is back
+        redis.end()
+        wait_until(hits_without_the_database, "it is known again, without hearing of writes")
         one.delete("/v1/documents/new")
         redis.start()
         wait_until(lambda: "2024" not in two.query(QUESTION).json["answer"], "the deletion is known", seconds=20)
@@ -238,6 +240,41 @@ class Bounced(WithPostgres):
         self.assertEqual(two.get("/v1/collections/default").json["documents"], len(HANDBOOK) + 4)
         one.stop()
         two.stop()
+
+
+class Tls(WithPostgres):
+    """As databases in the cloud have it: TLS, whose certificate is checked, and passwords by SCRAM."""
+
+    def setUp(self):
+        super().setUp()
+        self.bouncer = PgBouncer(self.server, pool_size=20, tls=True)
+        self.addCleanup(self.bouncer.end)
+
+    def environment(self):
+        return {"RAGLAN_STORE__URL": self.bouncer.url(self.database)}
+
+    def test_a_node_that_checks_the_servers_certificate(self):
+        node = self.start_node()
+        written = node.post("/v1/documents", {"documents": list(HANDBOOK)})
+        self.assertEqual({document["state"] for document in written.json["documents"]}, {"indexed"})
+        large = {"id": "large", "text": "The ferry leaves at noon. " * 40_000}  # many TLS records each way
+        self.assertEqual(node.post("/v1/documents", large).json["documents"][0]["state"], "indexed")
+        self.assertEqual(node.get("/v1/documents/large").json["text"].strip(), large["text"].strip())
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda i: node.query(f"{QUESTION} {i}").json["answer"], range(64)))
+        self.assertTrue(all("1847" in answer for answer in answers))
+        self.assertEqual(node.get("/ready").json["checks"]["store"], "ok")
+        node.stop()
+
+    def test_a_certificate_that_is_not_the_authoritys_and_a_server_without_tls_are_refused(self):
+        other = Path(tempfile.mkdtemp(dir=self.folder))
+        make_certificates(other)
+        plain = self.server.url(self.database) + "?sslmode=require"
+        for url, words in ((self.bouncer.url(self.database, authority=other / "ca.crt"), "certificate"), (plain, "SSL")):
+            failed = run("serve", "--data", self.data, "--listen", "127.0.0.1:0", env={"RAGLAN_STORE__URL": url})
+            self.assertNotEqual(failed.returncode, 0)
+            self.assertIn(words, failed.stderr)
+            self.assertNotIn(PASSWORD, failed.stdout + failed.stderr)
 
 
 class Faults(WithPostgres):

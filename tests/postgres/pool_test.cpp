@@ -30,6 +30,7 @@ class PoolTest : public PostgresTest {
   }
   net::Running<std::int32_t> begin(const std::string& sql = "SELECT pg_backend_pid()",
                                    Deadline deadline = within(), std::size_t loop = 0) {
+    (void)pool(); // made by this thread alone
     return start(ask(sql, deadline), loop);
   }
   std::int32_t backend() { return begin().get().value_or(0); }
