@@ -139,8 +139,6 @@ class Migration {
 
   Result<> copy_collection(MovedCollection& moved) {
     const store::CollectionKey& key = moved.collection.key;
-    auto created = stores_.wait(target().create_collection(key, deadline()));
-    if (!created && created.error().code != ErrorCode::kConflict) return created;
     const auto show = [&](std::uint64_t documents) {
       show_progress("copied", key, documents, moved.collection.documents);
     };

@@ -69,29 +69,19 @@ net::Task<Result<Comparison>> compare_documents(Store& from, Store& to, store::C
 
 net::Task<Result<Comparison>> compare_records(Store& from, Store& to, const Clock& clock) {
   Comparison comparison;
-  RecordPages pages(from.contents(), clock);
+  RecordPairs pairs(from.contents(), to.contents(), clock);
   while (true) {
-    auto records = co_await pages.next();
-    if (!records) co_return forward_error(records);
-    if (records->empty()) break;
-    for (const store::Record& record : *records) {
-      auto other = co_await to.records().read(record.key, call_deadline(clock));
-      if (!other) co_return forward_error(other);
-      note(comparison, record.key.kind + " of " + record.key.tenant, digest(record),
-           *other ? std::optional(digest(**other)) : std::nullopt);
+    auto pair = co_await pairs.next();
+    if (!pair) co_return forward_error(pair);
+    if (pair->is_end()) co_return comparison;
+    if (!pair->from) {
+      ++comparison.extra;
+      continue;
     }
+    const auto other = pair->to ? std::optional(digest(*pair->to)) : std::nullopt;
+    note(comparison, pair->from->key.kind + " of " + pair->from->key.tenant, digest(*pair->from),
+         other);
   }
-  std::uint64_t held = 0;
-  RecordPages there(to.contents(), clock);
-  while (true) {
-    auto records = co_await there.next();
-    if (!records) co_return forward_error(records);
-    if (records->empty()) break;
-    held += records->size();
-  }
-  const std::uint64_t found = comparison.compared - comparison.missing;
-  comparison.extra = held > found ? held - found : 0;
-  co_return comparison;
 }
 
 } // namespace raglan::migration

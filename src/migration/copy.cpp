@@ -65,6 +65,8 @@ bool is_same(const std::optional<store::Record>& present, const store::Record& r
 
 net::Task<Result<CopyCounts>> copy_documents(Store& from, Store& to, store::CollectionKey key,
                                              const Clock& clock, OnProgress on_progress) {
+  auto created = co_await to.create_collection(key, call_deadline(clock));
+  if (!created && created.error().code != ErrorCode::kConflict) co_return forward_error(created);
   CopyCounts counts;
   DocumentPages pages(from, key, clock);
   while (true) {
@@ -105,41 +107,35 @@ net::Task<Result<std::uint64_t>> prune_documents(Store& from, Store& to, store::
 
 net::Task<Result<RecordCounts>> copy_records(Store& from, Store& to, const Clock& clock) {
   RecordCounts counts;
-  RecordPages pages(from.contents(), clock);
+  RecordPairs pairs(from.contents(), to.contents(), clock);
   while (true) {
-    auto records = co_await pages.next();
-    if (!records) co_return forward_error(records);
-    if (records->empty()) co_return counts;
-    for (store::Record& record : *records) {
-      auto present = co_await to.records().read(record.key, call_deadline(clock));
-      if (!present) co_return forward_error(present);
-      if (is_same(*present, record)) {
-        ++counts.unchanged;
-        continue;
-      }
-      store::RecordWrite write{std::move(record.key), std::move(record.value), record.expires};
-      auto written = co_await to.records().write(std::move(write), call_deadline(clock));
-      if (!written) co_return forward_error(written);
-      ++counts.copied;
+    auto pair = co_await pairs.next();
+    if (!pair) co_return forward_error(pair);
+    if (pair->is_end()) co_return counts;
+    if (!pair->from) continue;
+    if (is_same(pair->to, *pair->from)) {
+      ++counts.unchanged;
+      continue;
     }
+    auto& [key, value, version, expires] = *pair->from;
+    store::RecordWrite write{std::move(key), std::move(value), expires};
+    auto written = co_await to.records().write(std::move(write), call_deadline(clock));
+    if (!written) co_return forward_error(written);
+    ++counts.copied;
   }
 }
 
 net::Task<Result<std::uint64_t>> prune_records(Store& from, Store& to, const Clock& clock) {
   std::uint64_t removed = 0;
-  RecordPages pages(to.contents(), clock);
+  RecordPairs pairs(from.contents(), to.contents(), clock);
   while (true) {
-    auto records = co_await pages.next();
-    if (!records) co_return forward_error(records);
-    if (records->empty()) co_return removed;
-    for (const store::Record& record : *records) {
-      auto present = co_await from.records().read(record.key, call_deadline(clock));
-      if (!present) co_return forward_error(present);
-      if (*present) continue;
-      auto erased = co_await to.records().erase(record.key, std::nullopt, call_deadline(clock));
-      if (!erased) co_return forward_error(erased);
-      ++removed;
-    }
+    auto pair = co_await pairs.next();
+    if (!pair) co_return forward_error(pair);
+    if (pair->is_end()) co_return removed;
+    if (pair->from) continue;
+    auto erased = co_await to.records().erase(pair->to->key, std::nullopt, call_deadline(clock));
+    if (!erased) co_return forward_error(erased);
+    ++removed;
   }
 }
 

@@ -43,7 +43,7 @@ struct CopyCounts {
 // Told after each batch how many documents have been looked at.
 using OnProgress = std::function<void(std::uint64_t documents)>;
 
-// The collection must exist in both. kConflict: the other one holds vectors of another model.
+// The collection, too, where there is none. kConflict: there is one of another model's vectors.
 net::Task<Result<CopyCounts>> copy_documents(store::Store& from, store::Store& to,
                                              store::CollectionKey key, const Clock& clock,
                                              OnProgress on_progress);

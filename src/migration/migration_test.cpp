@@ -170,6 +170,42 @@ TEST_F(MigrationTest, VectorsOfAnotherModelAreNotMixedIn) {
   loops_.stop(); // before that store is gone
 }
 
+TEST_F(MigrationTest, ACollectionIsMadeWhereThereIsNone) {
+  ASSERT_TRUE(there_->delete_collection(kKey));
+  EXPECT_EQ(copy().documents, 0u);
+  EXPECT_TRUE(there_->collection(kKey));
+}
+
+TEST_F(MigrationTest, RecordsAreGoneThroughSideBySide) {
+  const auto write = [](store::EmbeddedStore& store, const std::string& tenant, int id) {
+    EXPECT_TRUE(store.write_record({{"note", tenant, fmt::format("{:02}", id)}, "value"}));
+  };
+  for (int i = 0; i < 40; ++i) { // pages of 16 end at different keys
+    if (i % 3 != 0) write(*embedded_, "acme", i);
+    if (i % 2 != 0) write(*there_, "acme", i);
+  }
+  write(*there_, "aaa", 1);
+  write(*there_, "zzz", 1);
+  std::vector<std::string> seen;
+  RecordPairs pairs(store_.contents(), other_.contents(), clock_);
+  while (true) {
+    const auto pair = wait(pairs.next());
+    ASSERT_TRUE(pair);
+    if (pair->is_end()) break;
+    const store::RecordKey& key = pair->from ? pair->from->key : pair->to->key;
+    if (pair->from && pair->to) EXPECT_EQ(pair->from->key, pair->to->key);
+    seen.push_back(key.tenant + key.id + (pair->from ? "<" : "") + (pair->to ? ">" : ""));
+  }
+  std::vector<std::string> expected{"aaa01>"};
+  for (int i = 0; i < 40; ++i) {
+    if (i % 3 == 0 && i % 2 == 0) continue;
+    expected.push_back(
+        fmt::format("acme{:02}{}{}", i, i % 3 != 0 ? "<" : "", i % 2 != 0 ? ">" : ""));
+  }
+  expected.push_back("zzz01>");
+  EXPECT_EQ(seen, expected);
+}
+
 TEST_F(MigrationTest, RecordsAreCopiedAndTheSourceHasTheLastWord) {
   const auto expires = from_unix_milliseconds(9'000'000'000'000);
   for (int i = 0; i < 40; ++i) {

@@ -1,5 +1,7 @@
 #include "migration/pages.h"
 
+#include <tuple>
+
 namespace raglan::migration {
 
 net::Task<Result<std::vector<store::Document>>> DocumentPages::next() {
@@ -11,10 +13,32 @@ net::Task<Result<std::vector<store::Document>>> DocumentPages::next() {
   co_return std::move(page->documents);
 }
 
-net::Task<Result<std::vector<store::Record>>> RecordPages::next() {
-  auto records = co_await contents_.records(after_, kPerPage, call_deadline(clock_));
-  if (records && !records->empty()) after_ = records->back().key;
-  co_return records;
+net::Task<Result<store::Record*>> RecordStream::peek() {
+  if (taken_ == page_.size() && !ended_) {
+    auto page = co_await contents_.records(after_, kPerPage, call_deadline(clock_));
+    if (!page) co_return forward_error(page);
+    page_ = std::move(*page);
+    taken_ = 0;
+    ended_ = page_.empty();
+    if (!ended_) after_ = page_.back().key;
+  }
+  co_return taken_ == page_.size() ? nullptr : &page_[taken_];
+}
+
+net::Task<Result<RecordPair>> RecordPairs::next() {
+  auto from = co_await from_.peek();
+  if (!from) co_return forward_error(from);
+  auto to = co_await to_.peek();
+  if (!to) co_return forward_error(to);
+  const auto order = [](const store::Record& record) {
+    return std::tie(record.key.tenant, record.key.kind, record.key.id);
+  };
+  const bool has_from = *from != nullptr && (*to == nullptr || order(**from) <= order(**to));
+  const bool has_to = *to != nullptr && (*from == nullptr || order(**to) <= order(**from));
+  RecordPair pair;
+  if (has_from) pair.from = from_.take();
+  if (has_to) pair.to = to_.take();
+  co_return pair;
 }
 
 std::vector<std::vector<std::string>> in_batches(const std::vector<store::Document>& headers,

@@ -1,10 +1,11 @@
-// Going through all of a store's documents and records, a part at a time.
+// Going through all of a store's documents, and through the records of two stores side by side, a
+// part at a time.
 //
-//   RecordPages pages(store.contents(), clock);
+//   RecordPairs pairs(from.contents(), to.contents(), clock);
 //   while (true) {
-//     auto records = co_await pages.next();
-//     if (!records) co_return forward_error(records);
-//     if (records->empty()) break;
+//     auto pair = co_await pairs.next();
+//     if (!pair) co_return forward_error(pair);
+//     if (pair->is_end()) break;
 //     …
 //   }
 //
@@ -44,19 +45,45 @@ class DocumentPages {
   bool more_ = true;
 };
 
-// In the order of their keys; empty: there are no more.
-class RecordPages {
+// One by one, in the order of their keys (store/contents.h).
+class RecordStream {
  public:
-  RecordPages(store::Contents& contents, const Clock& clock) : contents_(contents), clock_(clock) {}
+  RecordStream(store::Contents& contents, const Clock& clock)
+      : contents_(contents), clock_(clock) {}
 
-  net::Task<Result<std::vector<store::Record>>> next();
+  // The next one, which stays that until it is taken. Null: there are no more.
+  net::Task<Result<store::Record*>> peek();
+  std::optional<store::Record> take() { return std::move(page_[taken_++]); }
 
  private:
   static constexpr std::uint32_t kPerPage = 16; // each may have store::kMaxRecordBytes
 
   store::Contents& contents_;
   const Clock& clock_;
+  std::vector<store::Record> page_;
+  std::size_t taken_ = 0; // of the page
   std::optional<store::RecordKey> after_;
+  bool ended_ = false;
+};
+
+// What two stores hold under one key; at least one of them does, but at the end.
+struct RecordPair {
+  std::optional<store::Record> from;
+  std::optional<store::Record> to;
+  bool is_end() const { return !from && !to; }
+};
+
+// All keys that either store has, in their order. What has been passed may be written and erased.
+class RecordPairs {
+ public:
+  RecordPairs(store::Contents& from, store::Contents& to, const Clock& clock)
+      : from_(from, clock), to_(to, clock) {}
+
+  net::Task<Result<RecordPair>> next();
+
+ private:
+  RecordStream from_;
+  RecordStream to_;
 };
 
 inline std::vector<std::string> ids_of(const std::vector<store::Document>& documents) {
