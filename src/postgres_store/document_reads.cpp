@@ -111,11 +111,12 @@ net::Task<Result<std::vector<std::optional<store::StoredVersion>>>> read_stored_
 
 Statement select_prepared(const store::CollectionKey& key, std::vector<std::string> document_ids) {
   clear_impossible(document_ids);
-  // What is the document's stands in its first row alone.
+  // What may be long stands in the document's first row alone.
   return Statement(
-      "SELECT d.id, f.title, f.uri, f.metadata, d.content_hash, d.updated_at_ms, d.chunk_count,"
-      " f.text, c.dimension, h.chunk_id, h.ordinal, h.title_path, h.text, h.start_byte, h.end_byte,"
-      " v.embedding"
+      "SELECT d.id, d.title, d.uri, CASE WHEN coalesce(h.ordinal, 0) = 0 THEN d.metadata END,"
+      " d.content_hash, d.updated_at_ms, d.chunk_count,"
+      " CASE WHEN coalesce(h.ordinal, 0) = 0 THEN d.text END, c.dimension,"
+      " h.chunk_id, h.ordinal, h.title_path, h.text, h.start_byte, h.end_byte, v.embedding"
       " FROM unnest($3::text[]) WITH ORDINALITY AS w(id, place)"
       " JOIN raglan.collection c ON c.tenant = $1::text AND c.name = $2::text"
       " JOIN raglan.document d ON d.tenant = c.tenant AND d.collection_id = c.collection_id"
@@ -124,8 +125,6 @@ Statement select_prepared(const store::CollectionKey& key, std::vector<std::stri
       " AND h.document_key = d.document_key"
       " LEFT JOIN raglan.chunk_vector v ON v.tenant = c.tenant"
       " AND v.collection_id = c.collection_id AND v.chunk_id = h.chunk_id"
-      " LEFT JOIN raglan.document f ON f.tenant = c.tenant AND f.collection_id = c.collection_id"
-      " AND f.document_key = d.document_key AND coalesce(h.ordinal, 0) = 0"
       " ORDER BY w.place, h.ordinal",
       key.tenant, key.name, std::span<const std::string>(document_ids));
 }
