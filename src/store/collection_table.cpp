@@ -64,19 +64,6 @@ Result<std::vector<CollectionRow>> list_collections(Connection& connection,
   }
 }
 
-Result<std::vector<CollectionKey>> all_collections(Connection& connection) {
-  auto select = connection.prepare(
-      "SELECT tenant, name FROM collections WHERE tenant <> '' ORDER BY collection_id");
-  if (!select) return forward_error(select);
-  std::vector<CollectionKey> keys;
-  while (true) {
-    auto row = select->step();
-    if (!row) return forward_error(row);
-    if (!*row) return keys;
-    keys.push_back({std::string(select->text(0)), std::string(select->text(1))});
-  }
-}
-
 Result<std::vector<StoredCollection>> stored_collections(Connection& connection) {
   auto select = connection.prepare(
       "SELECT tenant, name, embedder_id, dimension, documents, chunks FROM collections "

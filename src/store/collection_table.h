@@ -51,8 +51,7 @@ CollectionStats stats_of(const CollectionRow& row, std::uint64_t epoch);
 Result<CollectionRow> find_collection(Connection& connection, const CollectionKey& key);
 Result<std::vector<CollectionRow>> list_collections(Connection& connection,
                                                     std::string_view tenant);
-Result<std::vector<CollectionKey>> all_collections(Connection& connection);
-// By tenant and name.
+// Of all tenants, by tenant and name; without those that are dropped.
 Result<std::vector<StoredCollection>> stored_collections(Connection& connection);
 
 // These belong inside a write transaction.

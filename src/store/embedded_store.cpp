@@ -130,10 +130,6 @@ struct EmbeddedStore::Parts {
                   shelf.fold(config.snapshot_after_chunks, stopped);
                 }) {}
 
-  Result<std::vector<CollectionKey>> all_collections() {
-    return readers.read(store::all_collections);
-  }
-
   // Holds no reader while it waits for the index.
   Result<Prepared> prepare(const SearchRequest& request) {
     auto row = readers.collection(request.collection);
@@ -246,15 +242,15 @@ void EmbeddedStore::close() {
 }
 
 Result<> EmbeddedStore::load_indexes(const std::function<void(LoadProgress)>& progress) {
-  auto keys = parts_->all_collections();
-  if (!keys) return forward_error(keys);
+  auto stored = stored_collections();
+  if (!stored) return forward_error(stored);
   std::vector<std::pair<CollectionKey, CollectionRow>> collections;
   LoadProgress total;
-  for (CollectionKey& key : *keys) {
-    auto row = parts_->readers.collection(key);
+  for (StoredCollection& each : *stored) {
+    auto row = parts_->readers.collection(each.key);
     if (!row || row->dimension == 0) continue; // deleted meanwhile, or never written to
     total.chunks_total += row->chunks;
-    collections.emplace_back(std::move(key), std::move(*row));
+    collections.emplace_back(std::move(each.key), std::move(*row));
   }
   std::uint64_t chunks_before = 0;
   for (const auto& [key, row] : collections) {
@@ -454,8 +450,7 @@ Result<std::vector<Record>> EmbeddedStore::list_records_after(const std::optiona
 }
 
 Result<std::vector<StoredCollection>> EmbeddedStore::stored_collections() {
-  return parts_->readers.read(
-      [&](Connection& connection) { return store::stored_collections(connection); });
+  return parts_->readers.read(store::stored_collections);
 }
 
 Result<std::uint64_t> EmbeddedStore::record_digest(std::string_view kind) {
