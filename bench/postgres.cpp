@@ -9,8 +9,9 @@
 //     and
 //                       processor time of this process
 //     hybrid N          N searches, question after question: milliseconds of each
-//     cpu N             processor time of this process for N searches, and for the same statements
-//                       over plain libpq, one after the other, their rows read and dropped
+//     cpu N             processor time of this process for N searches; for the same statements over
+//                       plain libpq, one after the other, with the same scoring; and for those
+//                       statements alone, their rows read and dropped
 //     recall            of 10, dense, against exact search
 //     connect N         N times a connection opened for one small query; and N times that query on
 //     a
@@ -30,9 +31,9 @@
 #include "postgres_store/collections.h"
 #include "postgres_store/document_reads.h"
 #include "postgres_store/postgres_store.h"
+#include "postgres_store/question_postings.h"
 #include "runtime/executor.h"
 #include "search_corpus.h"
-#include "store/bm25.h"
 
 namespace raglan::bench {
 namespace {
@@ -68,7 +69,7 @@ class PlainLibpq {
     if (PQstatus(connection_.get()) != CONNECTION_OK) give_up(PQerrorMessage(connection_.get()));
   }
 
-  void ask(const postgres::Statement& statement) {
+  postgres::Rows ask(const postgres::Statement& statement) {
     std::vector<const char*> values;
     std::vector<int> lengths;
     for (std::size_t i = 0; i < statement.size(); ++i) {
@@ -84,7 +85,7 @@ class PlainLibpq {
       give_up(PQerrorMessage(connection_.get()));
     }
     for (int row = 0; row < PQntuples(result); ++row) read_ += PQgetlength(result, row, 0);
-    PQclear(result);
+    return postgres::Rows(result);
   }
 
  private:
@@ -201,6 +202,12 @@ class Bench {
     };
     return store_->search(corpus_.question(question, std::move(request)), choose, Deadline());
   }
+  // One after the other on the loop, as a node's requests are.
+  net::Task<void> searches(std::size_t first, std::size_t count) {
+    for (std::size_t i = first; i < first + count; ++i) {
+      require(co_await searching(i % corpus_.questions.size()));
+    }
+  }
   store::Found search(std::size_t question, store::SearchRequest request = {}) {
     return require(wait(searching(question, std::move(request))));
   }
@@ -253,40 +260,69 @@ class Bench {
     return quantiles(std::move(taken), "ms");
   }
 
-  // In turns, so that both have the same weather.
+  // In turns, so that all have the same weather.
   std::string processor_time(std::size_t count) {
     PlainLibpq plain(url_);
+    collection_ =
+        require(postgres_store::read_collection(plain.ask(postgres_store::select_collection({}))));
     std::vector<std::vector<postgres::Statement>> statements;
-    for (std::size_t i = 0; i < corpus_.questions.size(); ++i) statements.push_back(of_search(i));
+    for (std::size_t i = 0; i < corpus_.questions.size(); ++i) {
+      statements.push_back(of_search(i));
+      score(plain, i, plain.ask(postgres_store::select_segments({}))); // warms up
+    }
     constexpr std::size_t kTurn = 50;
     double ours = 0;
-    double theirs = 0;
+    double scored = 0;
+    double alone = 0;
+    const auto spent = [](auto&& work) {
+      const double begun = processor_seconds();
+      work();
+      return processor_seconds() - begun;
+    };
     for (std::size_t i = 0; i < count; i += kTurn) {
-      double begun = processor_seconds();
-      for (std::size_t j = i; j < i + kTurn; ++j) search(j % corpus_.questions.size());
-      ours += processor_seconds() - begun;
-      begun = processor_seconds();
-      for (std::size_t j = i; j < i + kTurn; ++j) {
-        for (const auto& statement : statements[j % statements.size()]) plain.ask(statement);
+      ours += spent([&] { wait(searches(i, kTurn)); });
+      for (const bool with_scoring : {true, false}) {
+        (with_scoring ? scored : alone) += spent([&] {
+          for (std::size_t j = i; j < i + kTurn; ++j) {
+            const std::size_t question = j % statements.size();
+            for (const auto& statement : statements[question]) {
+              const postgres::Rows rows = plain.ask(statement);
+              if (with_scoring && is_segments(statement)) score(plain, question, rows);
+            }
+          }
+        });
       }
-      theirs += processor_seconds() - begun;
     }
     const double each = 1e6 / static_cast<double>(count);
-    return fmt::format(R"({{"raglan_us":{},"libpq_us":{},"ratio":{}}})", ours * each, theirs * each,
-                       ours / theirs);
+    return fmt::format(
+        R"({{"raglan_us":{},"libpq_and_scoring_us":{},"libpq_us":{},"ratio":{},"ratio_libpq":{}}})",
+        ours * each, scored * each, alone * each, ours / scored, ours / alone);
+  }
+
+  static bool is_segments(const postgres::Statement& statement) {
+    return statement.sql() == postgres_store::select_segments({}).sql();
+  }
+
+  // As postgres_store/search.cpp does, on this thread.
+  void score(PlainLibpq& plain, std::size_t question, const postgres::Rows& segments) {
+    const MonotonicTime now = SystemClock::instance().now();
+    postgres_store::QuestionPostings postings(store::question_terms(corpus_.questions[question]),
+                                              collection_.id, segments, postings_, now);
+    if (postings.misses_any()) {
+      require(postings.read(plain.ask(postings.select_missing("default")), now));
+    }
+    const postgres_store::LexicalHits hits(postings.terms(), segments.int64s(0, 2),
+                                           {collection_.stats.chunks, collection_.terms});
+    scored_ += hits.best(kCandidates).size();
   }
 
   // Those that a search sends, as postgres_store/search.cpp has them.
   std::vector<postgres::Statement> of_search(std::size_t question) {
     const store::SearchRequest request = corpus_.question(question, {.candidates = kCandidates});
     const store::Found found = search(question);
-    std::vector<std::int64_t> terms;
-    for (const auto& [term, times] : store::question_terms(request.query_text)) {
-      terms.push_back(static_cast<std::int64_t>(term));
-    }
     std::vector<std::int64_t> lexical;
     for (const Candidate& candidate : found.result.candidates) {
-      if (candidate.dense_rank == 0)
+      if (candidate.lexical_rank > 0)
         lexical.push_back(static_cast<std::int64_t>(candidate.chunk_id));
     }
     std::vector<std::uint64_t> chosen;
@@ -298,15 +334,11 @@ class Bench {
     std::vector<postgres::Statement> statements;
     statements.emplace_back("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     statements.push_back(postgres_store::select_collection({}));
+    statements.push_back(postgres_store::select_segments({}));
     statements.emplace_back(
-        "SELECT p.term, p.chunks, p.entries FROM raglan.segment s JOIN raglan.posting p"
-        " USING (tenant, collection_id, segment_id)"
-        " WHERE s.tenant = $1::text AND s.collection_id = $2::int8 AND p.term = ANY($3::int8[])",
-        tenant, id, Ids(terms));
-    statements.emplace_back(
-        "SELECT chunk_id FROM raglan.dead_chunk"
-        " WHERE tenant = $1::text AND collection_id = $2::int8",
-        tenant, id);
+        "SELECT chunk_id, (-(embedding <#> $3::vector))::float4 FROM raglan.chunk_vector"
+        " WHERE tenant = $1::text AND collection_id = $2::int8 AND chunk_id = ANY($4::int8[])",
+        tenant, id, vector, Ids(lexical));
     statements.emplace_back(
         "SELECT set_config('hnsw.ef_search', $1::text, true),"
         " set_config('hnsw.iterative_scan', 'strict_order', true)",
@@ -316,10 +348,6 @@ class Bench {
         " FROM raglan.chunk_vector WHERE tenant = $1::text AND collection_id = 1 AND $2::int8 > 0"
         " ORDER BY embedding::vector(384) <#> $3::vector(384) LIMIT $4::int8",
         tenant, id, vector, static_cast<std::int64_t>(kCandidates));
-    statements.emplace_back(
-        "SELECT chunk_id, (-(embedding <#> $3::vector))::float4 FROM raglan.chunk_vector"
-        " WHERE tenant = $1::text AND collection_id = $2::int8 AND chunk_id = ANY($4::int8[])",
-        tenant, id, vector, Ids(lexical));
     statements.push_back(postgres_store::select_passages(tenant, id, chosen));
     statements.emplace_back("COMMIT");
     return statements;
@@ -382,6 +410,12 @@ class Bench {
   net::Resolver resolver_;
   runtime::Executor executor_{{.name = "bench", .threads = 2}};
   std::unique_ptr<PostgresStore> store_;
+  // Of the scoring beside plain libpq.
+  postgres_store::CollectionRow collection_;
+  const std::shared_ptr<postgres_store::PostingsCache> postings_ =
+      std::make_shared<postgres_store::PostingsCache>(
+          postgres_store::Config().postings_cache_bytes);
+  std::size_t scored_ = 0;
   net::EventLoops loops_{{.threads = 1}}; // whose last coroutines use the store
 };
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "net/detach.h"
 #include "net/resolver.h"
+#include "node/cache_metrics.h"
 #include "postgres_store/postgres_store.h"
 #include "runtime/executor.h"
 #include "store/embedded_store.h"
@@ -185,6 +186,10 @@ class PostgresNodeStore final : public NodeStore {
           parts.instruments.breakers.add(name, [&client] { return client.breaker_status(); }));
     };
     add(kPrimary, store_->client());
+    const postgres_store::PostingsCache& postings = store_->postings();
+    auto kept = node::register_cache_metrics(parts.instruments.metrics, "postings",
+                                             [&postings] { return postings.stats(); });
+    std::ranges::move(kept, std::back_inserter(registrations_));
     const postgres_store::Replicas& replicas = store_->replicas();
     for (std::size_t i = 0; i < replicas.size(); ++i) {
       add(replica_name(i), replicas.client(i));

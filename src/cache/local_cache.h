@@ -96,9 +96,12 @@ class LocalCache {
   }
 
   explicit LocalCache(LocalCacheConfig config, Duration grace = {})
+      : LocalCache(config, grace, shards_for(config.max_bytes)) {}
+  // With as many shards as that: one, where entries may be a good part of the whole.
+  LocalCache(LocalCacheConfig config, Duration grace, std::size_t shards)
       : config_(config),
         grace_(grace),
-        shards_(shards_for(config.max_bytes)),
+        shards_(shards),
         shard_bytes_(config.max_bytes / shards_.size()) {
     for (auto& guarded : shards_) {
       guarded.write([&](Shard& shard, auto&) {

@@ -63,4 +63,17 @@ std::vector<float> Rows::vector(std::size_t row, std::size_t column) const {
   return values;
 }
 
+std::vector<std::int64_t> Rows::int64s(std::size_t row, std::size_t column) const {
+  constexpr std::size_t kHead = 5 * sizeof(std::int32_t); // see array_of in statement.cpp
+  constexpr std::size_t kElement = sizeof(std::int32_t) + sizeof(std::int64_t);
+  const std::string_view bytes = text(row, column);
+  if (bytes.size() < kHead) return {};
+  std::vector<std::int64_t> numbers((bytes.size() - kHead) / kElement);
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    numbers[i] =
+        read_number<std::int64_t>(bytes.data() + kHead + i * kElement + sizeof(std::int32_t));
+  }
+  return numbers;
+}
+
 } // namespace raglan::postgres

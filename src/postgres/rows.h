@@ -30,13 +30,14 @@ class Rows {
   std::uint64_t changed() const;
 
   bool is_null(std::size_t row, std::size_t column) const;
-  std::string_view text(std::size_t row, std::size_t column) const;     // text and bytea
-  std::int64_t int64(std::size_t row, std::size_t column) const;        // int8
-  std::int32_t int32(std::size_t row, std::size_t column) const;        // int4
-  float float32(std::size_t row, std::size_t column) const;             // float4
-  double float64(std::size_t row, std::size_t column) const;            // float8
-  bool boolean(std::size_t row, std::size_t column) const;              // bool
-  std::vector<float> vector(std::size_t row, std::size_t column) const; // pgvector's
+  std::string_view text(std::size_t row, std::size_t column) const;            // text and bytea
+  std::int64_t int64(std::size_t row, std::size_t column) const;               // int8
+  std::int32_t int32(std::size_t row, std::size_t column) const;               // int4
+  float float32(std::size_t row, std::size_t column) const;                    // float4
+  double float64(std::size_t row, std::size_t column) const;                   // float8
+  bool boolean(std::size_t row, std::size_t column) const;                     // bool
+  std::vector<float> vector(std::size_t row, std::size_t column) const;        // pgvector's
+  std::vector<std::int64_t> int64s(std::size_t row, std::size_t column) const; // int8[], no NULLs
 
  private:
   template <typename T>

@@ -10,9 +10,21 @@ constexpr std::int32_t kText = 25;
 constexpr std::int32_t kInt8 = 20;
 constexpr std::int32_t kFloat8 = 701;
 
-// One dimension, which begins at 1, without NULLs; `append` writes the bytes of an element.
-template <typename T, typename Append>
-std::string array_of(std::span<const T> elements, std::int32_t type, Append append) {
+void append_element(std::string& out, const std::string& text) {
+  append_number(out, static_cast<std::int32_t>(text.size()));
+  out += text;
+}
+
+template <typename T>
+  requires std::is_arithmetic_v<T>
+void append_element(std::string& out, T number) {
+  append_number(out, static_cast<std::int32_t>(sizeof number));
+  append_number(out, number);
+}
+
+// One dimension, which begins at 1, without NULLs.
+template <typename T>
+std::string array_of(std::span<const T> elements, std::int32_t type) {
   std::string bytes;
   append_number<std::int32_t>(bytes, elements.empty() ? 0 : 1);
   append_number<std::int32_t>(bytes, 0);
@@ -20,12 +32,7 @@ std::string array_of(std::span<const T> elements, std::int32_t type, Append appe
   if (elements.empty()) return bytes;
   append_number<std::int32_t>(bytes, static_cast<std::int32_t>(elements.size()));
   append_number<std::int32_t>(bytes, 1);
-  for (const T& element : elements) {
-    std::string one;
-    append(one, element);
-    append_number<std::int32_t>(bytes, static_cast<std::int32_t>(one.size()));
-    bytes += one;
-  }
+  for (const T& element : elements) append_element(bytes, element);
   return bytes;
 }
 
@@ -91,20 +98,17 @@ Statement& Statement::add(std::nullopt_t) {
 }
 
 Statement& Statement::add(std::span<const std::string> texts) {
-  parameters_.emplace_back(
-      array_of(texts, kText, [](std::string& out, const std::string& text) { out += text; }));
+  parameters_.emplace_back(array_of(texts, kText));
   return *this;
 }
 
 Statement& Statement::add(std::span<const std::int64_t> numbers) {
-  parameters_.emplace_back(array_of(
-      numbers, kInt8, [](std::string& out, std::int64_t number) { append_number(out, number); }));
+  parameters_.emplace_back(array_of(numbers, kInt8));
   return *this;
 }
 
 Statement& Statement::add(std::span<const double> numbers) {
-  parameters_.emplace_back(array_of(
-      numbers, kFloat8, [](std::string& out, double number) { append_number(out, number); }));
+  parameters_.emplace_back(array_of(numbers, kFloat8));
   return *this;
 }
 

@@ -1,6 +1,8 @@
 // Numbers in the byte order of PostgreSQL's binary formats. Internal to postgres/.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <concepts>
 #include <cstring>
@@ -12,10 +14,11 @@ namespace raglan::postgres {
 template <typename T>
   requires std::is_arithmetic_v<T>
 void append_number(std::string& out, T number) {
-  char bytes[sizeof(T)];
-  std::memcpy(bytes, &number, sizeof(T));
+  std::array<char, sizeof(T)> bytes;
+  std::memcpy(bytes.data(), &number, sizeof(T));
   static_assert(std::endian::native == std::endian::little);
-  for (std::size_t i = sizeof(T); i > 0; --i) out.push_back(bytes[i - 1]);
+  std::ranges::reverse(bytes);
+  out.append(bytes.data(), bytes.size());
 }
 
 // `bytes` must have as many as the number.

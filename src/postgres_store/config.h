@@ -16,6 +16,7 @@ struct Config {
   // How old a generation may be by which an answer is found in a cache, or a search on a replica
   // is new enough.
   std::chrono::milliseconds max_staleness{0};
+  std::size_t postings_cache_bytes = 64 << 20;
 };
 
 inline void describe(config::Table<Config>& table) {
@@ -25,6 +26,10 @@ inline void describe(config::Table<Config>& table) {
              "with PostgreSQL: for how long an answer from a cache or a read replica may miss what "
              "other nodes have written since; 0 asks the database before each")
       .max(std::chrono::hours(1));
+  table.bytes(
+      "postings_cache_bytes", &Config::postings_cache_bytes,
+      "with PostgreSQL: memory for postings that are kept of those fetched, some five bytes "
+      "for each chunk that holds a term; 0 fetches them for each search");
 }
 
 } // namespace raglan::postgres_store

@@ -1,99 +1,211 @@
 #include "postgres_store/lexical_hits.h"
 
 #include <algorithm>
-#include <boost/unordered/unordered_flat_set.hpp>
-#include <string_view>
-
-#include "postgres_store/postings.h"
+#include <bitset>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <functional>
+#include <limits>
 
 namespace raglan::postgres_store {
 namespace {
 
-using store::Term;
-using Ids = boost::unordered_flat_set<std::uint64_t>;
+using Sums = std::array<float, kPageIds>;
 
-// What came of one term.
-struct TermPostings {
-  std::size_t chunks = 0; // that hold it
-  std::vector<std::string_view> entries;
-};
+// Which slots of a page are dead.
+using DeadSlots = boost::unordered_flat_map<std::uint64_t, std::bitset<kPageIds>>;
 
-std::unexpected<Error> damaged() {
-  return fail(ErrorCode::kCorrupt, "the store's postings are damaged");
+DeadSlots dead_slots(std::span<const std::int64_t> dead) {
+  DeadSlots slots;
+  for (const std::int64_t each : dead) {
+    const auto id = static_cast<std::uint64_t>(each);
+    slots[page_number(id)].set(slot_of(id));
+  }
+  return slots;
 }
+
+std::size_t count_dead(const PostingList& list, const DeadSlots& dead) {
+  std::size_t count = 0;
+  std::size_t begin = 0;
+  for (const PostingList::Run& run : list.runs()) {
+    const auto slots = dead.find(run.page);
+    if (slots != dead.end()) {
+      for (const PackedPosting each : list.postings().subspan(begin, run.end - begin)) {
+        count += slots->second[each.slot()] ? 1 : 0;
+      }
+    }
+    begin = run.end;
+  }
+  return count;
+}
+
+// Chunks that hold the term.
+std::size_t frequency(const QuestionTerm& term, const DeadSlots& dead) {
+  std::size_t chunks = 0;
+  for (const auto& list : term.lists) {
+    chunks += list->size() - (dead.empty() ? 0 : count_dead(*list, dead));
+  }
+  return chunks;
+}
+
+void clear(Sums& sums, const std::bitset<kPageIds>& slots) {
+  for (std::size_t i = 0; i < kPageIds; ++i) {
+    if (slots[i]) sums[i] = 0;
+  }
+}
+
+// Written so that a compiler needs no licence to reorder it for several numbers at a time.
+float largest(std::span<const float> sums) {
+  constexpr std::size_t kLanes = 8;
+  std::array<float, kLanes> most{};
+  for (std::size_t i = 0; i < sums.size(); i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      most[lane] = sums[i + lane] > most[lane] ? sums[i + lane] : most[lane];
+    }
+  }
+  return *std::ranges::max_element(most);
+}
+
+// Goes through a list, page by page.
+class Cursor {
+ public:
+  static constexpr std::uint64_t kEnd = std::numeric_limits<std::uint64_t>::max();
+
+  Cursor(const PostingList& list, float weight, const store::Saturation& saturation)
+      : weight_(weight),
+        saturation_(saturation),
+        run_(list.runs().data()),
+        runs_end_(run_ + list.runs().size()),
+        begin_(list.postings().data()),
+        at_(begin_),
+        worked_out_(begin_),
+        end_(begin_ + list.size()) {}
+
+  // Where it stands; kEnd: at the end.
+  std::uint64_t page() const { return run_ == runs_end_ ? kEnd : run_->page; }
+
+  // Adds what the page's postings are worth, and goes on to the next page, which it returns.
+  std::uint64_t add_to(Sums& sums) {
+    const PackedPosting* const end = begin_ + run_++->end;
+    while (at_ != end) {
+      if (at_ == worked_out_) work_out();
+      const PackedPosting* const stop = std::min(end, worked_out_);
+      const float* part = parts_.data() + parts_.size() - (worked_out_ - at_);
+      for (; at_ != stop; ++at_) sums[at_->slot()] += *part++;
+    }
+    return page();
+  }
+
+ private:
+  // For many at once, as that has no branches. Parts end where the array ends.
+  void work_out() {
+    const auto count = std::min<std::size_t>(parts_.size(), static_cast<std::size_t>(end_ - at_));
+    float* const parts = parts_.data() + parts_.size() - count;
+    const float weight = weight_; // copies, which no part can be written over
+    const store::Saturation saturation = saturation_;
+    const PackedPosting* const postings = at_;
+    for (std::size_t i = 0; i < count; ++i) {
+      parts[i] = weight * saturation(static_cast<float>(postings[i].occurrences()),
+                                     static_cast<float>(postings[i].length_terms()));
+    }
+    worked_out_ = at_ + count;
+  }
+
+  const float weight_;
+  const store::Saturation& saturation_;
+  const PostingList::Run* run_;
+  const PostingList::Run* const runs_end_;
+  const PackedPosting* const begin_;
+  const PackedPosting* at_;
+  const PackedPosting* worked_out_; // up to there
+  const PackedPosting* const end_;
+  std::array<float, 64> parts_; // of what is worked out
+};
 
 } // namespace
 
-Result<LexicalHits> LexicalHits::score(const std::map<Term, float>& question,
-                                       const postgres::Rows& postings, const postgres::Rows& dead,
-                                       const LexicalStatistics& statistics) {
-  Ids gone;
-  gone.reserve(dead.size());
-  for (std::size_t i = 0; i < dead.size(); ++i) {
-    gone.insert(static_cast<std::uint64_t>(dead.int64(i, 0)));
-  }
-  std::map<Term, TermPostings> by_term;
-  for (std::size_t i = 0; i < postings.size(); ++i) {
-    TermPostings& of_term = by_term[static_cast<Term>(postings.int64(i, 0))];
-    of_term.chunks += static_cast<std::size_t>(postings.int32(i, 1));
-    of_term.entries.push_back(postings.text(i, 2));
-    if (gone.empty()) continue;
-    const auto count_dead = [&](const Posting& each) {
-      of_term.chunks -= gone.contains(each.chunk_id) ? 1 : 0;
-    };
-    if (!for_each_posting(of_term.entries.back(), count_dead)) return damaged();
-  }
-  LexicalHits hits;
-  hits.question_terms_ = static_cast<std::uint32_t>(question.size());
+LexicalHits::LexicalHits(std::span<const QuestionTerm> question, std::span<const std::int64_t> dead,
+                         const LexicalStatistics& statistics)
+    : question_terms_(static_cast<std::uint32_t>(question.size())) {
   const auto average = static_cast<float>(statistics.terms) /
                        static_cast<float>(std::max<std::uint64_t>(statistics.chunks, 1));
   const store::Saturation saturation({}, std::max(average, 1.0f));
+  const DeadSlots slots = dead_slots(dead);
   store::QuestionWeight weight_of(statistics.chunks);
-  for (const auto& [term, count] : question) {
-    const TermPostings& of_term = by_term[term];
-    const float weight = weight_of.add(count, of_term.chunks);
-    std::uint64_t page = ~std::uint64_t{0};
-    std::size_t begin = 0;
-    const auto add = [&](const Posting& each) {
-      if (!gone.empty() && gone.contains(each.chunk_id)) return;
-      if (each.chunk_id >> kPageBits != page) {
-        page = each.chunk_id >> kPageBits;
-        begin = hits.page_of(each.chunk_id);
-      }
-      float& sum = hits.sums_[begin + each.chunk_id % kPageIds];
-      if (sum == 0) ++hits.hits_;
-      sum += weight * saturation(static_cast<float>(each.occurrences),
-                                 static_cast<float>(each.length_terms));
-    };
-    for (const std::string_view entries : of_term.entries) {
-      if (!for_each_posting(entries, add)) return damaged();
-    }
+  std::vector<float> weights;
+  for (const QuestionTerm& term : question) {
+    weights.push_back(weight_of.add(term.count, frequency(term, slots)));
   }
-  hits.ceiling_ = weight_of.ceiling();
-  hits.rare_term_ratio_ = weight_of.rare_term_ratio();
-  return hits;
-}
+  ceiling_ = weight_of.ceiling();
+  rare_term_ratio_ = weight_of.rare_term_ratio();
 
-std::size_t LexicalHits::page_of(std::uint64_t chunk_id) {
-  const std::uint64_t number = chunk_id >> kPageBits;
-  const auto [place, added] = pages_.try_emplace(number, sums_.size());
-  if (added) {
-    sums_.resize(sums_.size() + kPageIds);
-    page_numbers_.push_back(number);
+  const std::size_t segments = question.empty() ? 0 : question.front().lists.size();
+  // For chunks that are neighbours, which most are.
+  sums_.reserve(statistics.chunks / kPageIds * 5 / 4 + 2 * segments);
+  std::vector<Cursor> cursors;
+  std::vector<std::uint64_t> heads; // where each stands
+  for (std::size_t segment = 0; segment < segments; ++segment) {
+    cursors.clear();
+    heads.clear();
+    for (std::size_t i = 0; i < question.size(); ++i) {
+      cursors.emplace_back(*question[i].lists[segment], weights[i], saturation);
+      heads.push_back(cursors.back().page());
+    }
+    std::uint64_t page = *std::ranges::min_element(heads);
+    while (page != Cursor::kEnd) {
+      Sums& sums = sums_.emplace_back();
+      std::uint64_t next = Cursor::kEnd;
+      for (std::size_t i = 0; i < heads.size(); ++i) {
+        if (heads[i] == page) heads[i] = cursors[i].add_to(sums);
+        next = std::min(next, heads[i]);
+      }
+      if (const auto gone = slots.find(page); gone != slots.end()) clear(sums, gone->second);
+      pages_.push_back(page);
+      for (std::size_t i = 0; i < kPageIds; i += kGroup) {
+        most_.push_back(largest(std::span(sums).subspan(i).first<kGroup>()));
+      }
+      page = next;
+    }
+    segment_end_.push_back(pages_.size());
   }
-  return place->second;
 }
 
 float LexicalHits::score_of(std::uint64_t chunk_id) const {
-  const auto page = pages_.find(chunk_id >> kPageBits);
-  return page == pages_.end() ? 0 : sums_[page->second + chunk_id % kPageIds];
+  const std::uint64_t page = page_number(chunk_id);
+  std::size_t begin = 0;
+  for (const std::size_t end : segment_end_) {
+    const auto first = pages_.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto last = pages_.begin() + static_cast<std::ptrdiff_t>(end);
+    const auto at = std::lower_bound(first, last, page);
+    if (at != last && *at == page) {
+      const float sum = sums_[static_cast<std::size_t>(at - pages_.begin())][slot_of(chunk_id)];
+      if (sum > 0) return sum;
+    }
+    begin = end;
+  }
+  return 0;
+}
+
+float LexicalHits::bar(std::size_t count) const {
+  if (count == 0 || most_.size() <= count) return 0;
+  // So many groups have a chunk each that scores as much.
+  std::vector<float> most = most_;
+  const auto last = most.begin() + static_cast<std::ptrdiff_t>(count - 1);
+  std::ranges::nth_element(most, last, std::greater());
+  return *last;
 }
 
 std::vector<store::IndexHit> LexicalHits::best(std::size_t count) const {
+  const float least = bar(count);
   store::TopHits top(count);
-  for (std::size_t i = 0; i < sums_.size(); ++i) {
-    if (sums_[i] == 0 || !top.wants(sums_[i])) continue;
-    top.add({sums_[i], (page_numbers_[i / kPageIds] << kPageBits) + i % kPageIds, 0});
+  for (std::size_t i = 0; i < most_.size(); ++i) {
+    if (most_[i] < least) continue;
+    const std::size_t page = i / (kPageIds / kGroup);
+    const std::size_t first = i * kGroup % kPageIds;
+    for (std::size_t slot = first; slot < first + kGroup; ++slot) {
+      const float sum = sums_[page][slot];
+      if (sum == 0 || sum < least) continue;
+      top.add({sum, (pages_[page] << kPageBits) + slot, 0});
+    }
   }
   return top.take();
 }

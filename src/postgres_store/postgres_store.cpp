@@ -7,6 +7,7 @@
 #include "net/detach.h"
 #include "postgres_store/collections.h"
 #include "postgres_store/document_reads.h"
+#include "postgres_store/question_postings.h"
 #include "postgres_store/schema.h"
 #include "postgres_store/search.h"
 #include "store/rules.h"
@@ -48,6 +49,7 @@ PostgresStore::PostgresStore(store::EmbeddingSpace space, const Config& config,
       parts_(std::move(parts)),
       clock_(target.clock),
       client_(config.client, std::move(target), std::move(observers)),
+      postings_(std::make_shared<PostingsCache>(config.postings_cache_bytes)),
       upkeep_(std::make_unique<Upkeep>(client_, parts_.storage, clock_)),
       replicas_(std::make_unique<Replicas>(config.client, config.rotation, parts_.replicas, client_,
                                            clock_)) {}
@@ -294,27 +296,27 @@ net::Task<Result<std::vector<std::optional<store::StoredVersion>>>> PostgresStor
 
 net::Task<Result<store::Found>> PostgresStore::search(store::SearchRequest request,
                                                       store::Choose choose, Deadline deadline) {
-  const SearchParts parts{space_, parts_.search, clock_, epoch_, deadline};
+  const SearchParts parts{space_, parts_.search, postings_, clock_, epoch_, deadline};
   const CollectionKey& key = request.collection;
   auto turn = replicas_->choose();
   if (turn) {
     auto read = replica_read<store::Found>(key, deadline);
     read.known = known_generation(key);
+    read.further.push_back(select_segments(key));
     read.rest = [&](Session& session, Snapshot opened, Deadline until) {
-      return postgres_store::search(session, parts, std::move(opened.collection), request, choose,
-                                    until);
+      return postgres_store::search(session, parts, std::move(opened), request, choose, until);
     };
     auto found = co_await read_on_replica(*turn, std::move(read), deadline);
     if (found) co_return std::move(*found);
   }
   auto session = co_await client_.begin(deadline);
   if (!session) co_return forward_error(session);
-  auto snapshot = co_await open_snapshot(*session, key, {}, deadline);
+  auto snapshot = co_await open_snapshot(*session, key, {select_segments(key)}, deadline);
   Result<store::Found> found =
       snapshot ? store::Found() : Result<store::Found>(forward_error(snapshot));
   if (snapshot) {
-    found = co_await postgres_store::search(*session, parts, std::move(snapshot->collection),
-                                            request, choose, deadline);
+    found = co_await postgres_store::search(*session, parts, std::move(*snapshot), request, choose,
+                                            deadline);
   }
   if (!found) co_await session->roll_back(deadline);
   co_return found;

@@ -30,6 +30,7 @@
 #include "postgres_store/document_writes.h"
 #include "postgres_store/postgres_contents.h"
 #include "postgres_store/postgres_records.h"
+#include "postgres_store/postings_cache.h"
 #include "postgres_store/replica_read.h"
 #include "postgres_store/upkeep.h"
 #include "store/store.h"
@@ -69,6 +70,7 @@ class PostgresStore final : public store::Store {
 
   const postgres::Client& client() const { return client_; }
   const Replicas& replicas() const { return *replicas_; }
+  const PostingsCache& postings() const { return *postings_; }
   // Looks at them once, without asking them from then on.
   net::Task<void> examine_replicas(Deadline deadline) {
     return replicas_->examine(epoch_, deadline);
@@ -139,6 +141,7 @@ class PostgresStore final : public store::Store {
   PostgresContents contents_{client_, clock_};
   std::uint64_t epoch_ = 0;
   Guarded<KnownGenerations> generations_;
+  const std::shared_ptr<PostingsCache> postings_;
   std::shared_ptr<postgres::Connection> probe_; // of `check`: it waits behind no work
   const std::unique_ptr<Upkeep> upkeep_;
   const std::unique_ptr<Replicas> replicas_;

@@ -118,9 +118,16 @@ constexpr std::array kVersion2{
     "CREATE INDEX record_of_kind ON raglan.record (kind)",
     "CREATE INDEX record_that_expires ON raglan.record (expires_at_ms)"};
 
+// Of a segment's postings: a random name that changes with them. Ids would not do: after a failover
+// that has lost the last writes, they are given out again.
+constexpr std::array kVersion3{
+    "ALTER TABLE raglan.segment ADD COLUMN"
+    " contents bytea NOT NULL DEFAULT uuid_send(gen_random_uuid())"};
+
 // kMigrations[n] leads from version n to n + 1.
 constexpr std::array kMigrations{std::span<const char* const>(kVersion1),
-                                 std::span<const char* const>(kVersion2)};
+                                 std::span<const char* const>(kVersion2),
+                                 std::span<const char* const>(kVersion3)};
 constexpr auto kCurrentVersion = static_cast<std::int64_t>(kMigrations.size());
 // "raglan" in ASCII; any number that nobody else takes.
 constexpr std::int64_t kMigrationLock = 0x7261676c616e;

@@ -1,15 +1,16 @@
 #include "postgres_store/search.h"
 
 #include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <functional>
 #include <memory>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "postgres_store/document_reads.h"
 #include "postgres_store/filter_sql.h"
 #include "postgres_store/lexical_hits.h"
+#include "postgres_store/question_postings.h"
 #include "store/rules.h"
 
 namespace raglan::postgres_store {
@@ -20,14 +21,20 @@ using postgres::Session;
 using postgres::Statement;
 using store::IndexHit;
 using store::SearchRequest;
-using store::Term;
 
 // Postings beyond which scoring is not for the event loop.
-constexpr std::size_t kInlineBytes = 16 * 1024;
+constexpr std::size_t kInlinePostings = 32 * 1024;
 // Of hnsw.ef_search. With 100, a search of 100,000 chunks found 0.91 of the ten nearest; with 300,
 // as in the embedded index, 0.99.
 constexpr std::uint32_t kLeastBreadth = 300;
+constexpr std::size_t kFilterFactor = 4;
 constexpr std::uint32_t kMostBreadth = 1000; // pgvector's own
+
+// What words have found.
+struct Scored {
+  LexicalHits hits;
+  std::vector<IndexHit> best; // of them
+};
 
 class Search {
  public:
@@ -40,15 +47,16 @@ class Search {
         deadline_(deadline),
         collection_(std::move(collection)) {}
 
-  net::Task<Result<store::Found>> run(const store::Choose& choose) {
+  net::Task<Result<store::Found>> run(const Rows& segments, const store::Choose& choose) {
     if (collection_.space.dimension > 0) {
       auto ok = store::check_space_to_search(request_, collection_.space, parts_.space);
       if (!ok) co_return forward_error(ok);
     }
     if (collection_.stats.chunks > 0) {
-      if (auto ok = co_await ask_sides(); !ok) co_return forward_error(ok);
-      if (auto ok = co_await take_lexical(); !ok) co_return forward_error(ok);
-      if (auto ok = co_await score_crosswise(); !ok) co_return forward_error(ok);
+      if (auto ok = co_await score_words(segments); !ok) co_return forward_error(ok);
+      if (!request_.query_vector.empty()) {
+        if (auto ok = co_await ask_vectors(); !ok) co_return forward_error(ok);
+      }
     }
     store::Found found{result(), {}};
     const std::vector<std::uint64_t> chosen = choose(found.result);
@@ -62,8 +70,6 @@ class Search {
   }
 
  private:
-  bool dense() const { return !request_.query_vector.empty(); }
-
   // The statement with the filter's condition, " AND …" or nothing, where `sql_of` puts it; `bare`
   // has the other parameters, of which $1 and $2 are the tenant and the collection.
   Result<Statement> filtered(Statement bare,
@@ -97,48 +103,69 @@ class Search {
         });
   }
 
-  net::Task<Result<>> ask_sides() {
+  // The lexical side: what is not kept of the postings is fetched, and all are scored.
+  net::Task<Result<>> score_words(const Rows& segments) {
+    QuestionPostings postings(store::question_terms(request_.query_text), collection_.id, segments,
+                              parts_.postings, parts_.clock.now());
+    if (postings.terms().empty()) co_return Result<>();
+    Rows missing;
+    if (postings.misses_any()) {
+      auto rows = co_await session_.execute(postings.select_missing(tenant_), deadline_);
+      if (!rows) co_return forward_error(rows);
+      missing = std::move(*rows);
+    }
+    const bool inline_enough = !postings.misses_any() && postings.size() <= kInlinePostings;
+    // Owned by the work, which may go on when nobody waits for it any more.
+    auto score = [postings = std::make_shared<QuestionPostings>(std::move(postings)),
+                  missing = std::make_shared<const Rows>(std::move(missing)),
+                  dead = segments.int64s(0, 2), now = parts_.clock.now(),
+                  statistics = LexicalStatistics{collection_.stats.chunks, collection_.terms},
+                  depth = first_depth()]() -> Result<Scored> {
+      if (auto ok = postings->read(*missing, now); !ok) return forward_error(ok);
+      LexicalHits hits(postings->terms(), dead, statistics);
+      std::vector<IndexHit> best = hits.best(depth);
+      return Scored{std::move(hits), std::move(best)};
+    };
+    const MonotonicTime began = parts_.clock.now();
+    auto scored = inline_enough ? score()
+                                : co_await net::offload(parts_.executor, std::move(score),
+                                                        parts_.whole, parts_.clock);
+    if (!scored) co_return forward_error(scored);
+    scores_ = std::move(scored->hits);
+    give_back(parts_.clock.now() - began);
+    if (request_.filter) co_return co_await filter_lexical(std::move(scored->best));
+    lexical_ = std::move(scored->best);
+    co_return Result<>();
+  }
+
+  // The nearest vectors, and how near those are that words have found.
+  net::Task<Result<>> ask_vectors() {
     bool exact = request_.exact || !collection_.hnsw;
-    if (dense() && !exact && request_.filter) {
+    if (!exact && request_.filter) {
       auto few = co_await matches_few();
       if (!few) co_return forward_error(few);
       exact = *few;
     }
     std::vector<Statement> statements;
-    question_ = store::question_terms(request_.query_text);
-    std::vector<std::int64_t> terms;
-    for (const auto& [term, count] : question_) terms.push_back(static_cast<std::int64_t>(term));
-    statements.emplace_back(
-        "SELECT p.term, p.chunks, p.entries FROM raglan.segment s JOIN raglan.posting p"
-        " USING (tenant, collection_id, segment_id)"
-        " WHERE s.tenant = $1::text AND s.collection_id = $2::int8 AND p.term = ANY($3::int8[])",
-        tenant_, collection_.id, std::span<const std::int64_t>(terms));
-    statements.emplace_back(
-        "SELECT chunk_id FROM raglan.dead_chunk"
-        " WHERE tenant = $1::text AND collection_id = $2::int8",
-        tenant_, collection_.id);
-    if (dense()) {
-      if (!exact) {
-        const auto breadth = std::clamp(request_.candidates, kLeastBreadth, kMostBreadth);
-        statements.emplace_back(
-            "SELECT set_config('hnsw.ef_search', $1::text, true),"
-            " set_config('hnsw.iterative_scan', 'strict_order', true)",
-            std::to_string(breadth));
-      }
-      auto statement = nearest(exact);
-      if (!statement) co_return forward_error(statement);
-      statements.push_back(std::move(*statement));
+    if (!lexical_.empty()) statements.push_back(cosines_of_lexical());
+    if (!exact) {
+      const auto breadth = std::clamp(request_.candidates, kLeastBreadth, kMostBreadth);
+      statements.emplace_back(
+          "SELECT set_config('hnsw.ef_search', $1::text, true),"
+          " set_config('hnsw.iterative_scan', 'strict_order', true)",
+          std::to_string(breadth));
     }
+    auto statement = nearest(exact);
+    if (!statement) co_return forward_error(statement);
+    statements.push_back(std::move(*statement));
     auto rows = co_await session_.execute_all(std::move(statements), deadline_);
     if (!rows) co_return forward_error(rows);
-    postings_ = std::move((*rows)[0]);
-    dead_ = std::move((*rows)[1]);
-    if (!dense()) co_return Result<>();
+    if (!lexical_.empty()) take_lexical_cosines(rows->front());
     take_dense(rows->back());
     const bool enough =
         exact || dense_.size() >= request_.candidates || dense_.size() >= collection_.stats.chunks;
-    if (enough) co_return Result<>();
-    co_return co_await ask_exactly();
+    if (!enough) co_return co_await ask_exactly();
+    co_return Result<>();
   }
 
   // An approximate scan may end before it has found enough.
@@ -149,6 +176,16 @@ class Search {
     if (!rows) co_return forward_error(rows);
     take_dense(*rows);
     co_return Result<>();
+  }
+
+  Statement cosines_of_lexical() const {
+    std::vector<std::int64_t> ids;
+    for (const IndexHit& hit : lexical_) ids.push_back(static_cast<std::int64_t>(hit.chunk_id));
+    return Statement(
+        "SELECT chunk_id, (-(embedding <#> $3::vector))::float4 FROM raglan.chunk_vector"
+        " WHERE tenant = $1::text AND collection_id = $2::int8 AND chunk_id = ANY($4::int8[])",
+        tenant_, collection_.id, postgres::Vector{request_.query_vector},
+        std::span<const std::int64_t>(ids));
   }
 
   net::Task<Result<bool>> matches_few() {
@@ -166,37 +203,18 @@ class Search {
     co_return rows->int64(0, 0) <= kExactFilterRows;
   }
 
-  void take_dense(const Rows& rows) {
-    dense_.clear();
+  void take_lexical_cosines(const Rows& rows) {
+    lexical_cosines_.reserve(rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      const auto id = static_cast<std::uint64_t>(rows.int64(i, 0));
-      dense_.push_back({rows.float32(i, 1), id, 0});
-      cosines_[id] = rows.float32(i, 1);
+      lexical_cosines_[static_cast<std::uint64_t>(rows.int64(i, 0))] = rows.float32(i, 1);
     }
   }
 
-  net::Task<Result<>> take_lexical() {
-    if (question_.empty()) co_return Result<>();
-    std::size_t bytes = 0;
-    for (std::size_t i = 0; i < postings_.size(); ++i) bytes += postings_.text(i, 2).size();
-    const LexicalStatistics statistics{collection_.stats.chunks, collection_.terms};
-    // Owned by the work, which may go on when nobody waits for it any more.
-    auto score = [question = question_, postings = std::make_shared<Rows>(std::move(postings_)),
-                  dead = std::make_shared<Rows>(std::move(dead_)), statistics] {
-      return LexicalHits::score(question, *postings, *dead, statistics);
-    };
-    const MonotonicTime began = parts_.clock.now();
-    auto hits = bytes <= kInlineBytes ? score()
-                                      : co_await net::offload(parts_.executor, std::move(score),
-                                                              parts_.whole, parts_.clock);
-    if (!hits) co_return forward_error(hits);
-    scores_ = std::move(*hits);
-    give_back(parts_.clock.now() - began);
-    if (!request_.filter) {
-      lexical_ = scores_.best(request_.candidates);
-      co_return Result<>();
+  void take_dense(const Rows& rows) {
+    dense_.clear();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      dense_.push_back({rows.float32(i, 1), static_cast<std::uint64_t>(rows.int64(i, 0)), 0});
     }
-    co_return co_await filter_lexical();
   }
 
   // Time that the statements have not had: it went into work of this node.
@@ -229,13 +247,18 @@ class Search {
     co_return chunks;
   }
 
-  // The best that the filter admits: the best are asked about, four times as many each time.
-  net::Task<Result<>> filter_lexical() {
-    for (std::size_t depth = 4 * std::max<std::size_t>(request_.candidates, 1);; depth *= 4) {
-      const std::vector<IndexHit> best = scores_.best(depth);
+  // How many of the best are looked at: with a filter some more, of which it admits some.
+  std::size_t first_depth() const {
+    return request_.filter ? kFilterFactor * std::max<std::size_t>(request_.candidates, 1)
+                           : request_.candidates;
+  }
+
+  // The best that the filter admits: the best are asked about, kFilterFactor as many each time.
+  net::Task<Result<>> filter_lexical(std::vector<IndexHit> best) {
+    for (std::size_t depth = first_depth();; best = scores_.best(depth *= kFilterFactor)) {
       auto chunks = co_await admitted(best);
       if (!chunks) co_return forward_error(chunks);
-      const bool enough = chunks->size() >= request_.candidates || depth >= scores_.size();
+      const bool enough = chunks->size() >= request_.candidates || best.size() < depth;
       if (!enough) continue;
       for (const IndexHit& hit : best) {
         if (lexical_.size() == request_.candidates) break;
@@ -245,45 +268,34 @@ class Search {
     }
   }
 
-  // The cosines of what words alone have found.
-  net::Task<Result<>> score_crosswise() {
-    std::vector<std::int64_t> ids;
-    for (const IndexHit& hit : lexical_) {
-      if (!cosines_.contains(hit.chunk_id)) ids.push_back(static_cast<std::int64_t>(hit.chunk_id));
-    }
-    if (!dense() || ids.empty()) co_return Result<>();
-    Statement select(
-        "SELECT chunk_id, (-(embedding <#> $3::vector))::float4 FROM raglan.chunk_vector"
-        " WHERE tenant = $1::text AND collection_id = $2::int8 AND chunk_id = ANY($4::int8[])",
-        tenant_, collection_.id, postgres::Vector{request_.query_vector},
-        std::span<const std::int64_t>(ids));
-    auto rows = co_await session_.execute(std::move(select), deadline_);
-    if (!rows) co_return forward_error(rows);
-    for (std::size_t i = 0; i < rows->size(); ++i) {
-      cosines_[static_cast<std::uint64_t>(rows->int64(i, 0))] = rows->float32(i, 1);
-    }
-    co_return Result<>();
-  }
-
   store::SearchResult result() {
     store::SearchResult result;
     result.generation = collection_.stats.generation;
     result.generation.epoch = parts_.epoch;
-    std::unordered_map<std::uint64_t, std::size_t> places;
-    const auto candidate = [&](std::uint64_t id) -> store::Candidate& {
-      const auto [place, added] = places.try_emplace(id, result.candidates.size());
-      if (added) {
-        const auto cosine = cosines_.find(id);
-        result.candidates.push_back({.chunk_id = id,
-                                     .cosine = cosine == cosines_.end() ? 0 : cosine->second,
-                                     .bm25 = scores_.score_of(id)});
-      }
-      return result.candidates[place->second];
-    };
+    boost::unordered_flat_map<std::uint64_t, std::size_t> places;
+    places.reserve(dense_.size() + lexical_.size());
     std::uint32_t rank = 0;
-    for (const IndexHit& hit : dense_) candidate(hit.chunk_id).dense_rank = ++rank;
+    for (const IndexHit& hit : dense_) {
+      places.emplace(hit.chunk_id, result.candidates.size());
+      result.candidates.push_back(
+          {.chunk_id = hit.chunk_id, .cosine = hit.score, .dense_rank = ++rank});
+    }
     rank = 0;
-    for (const IndexHit& hit : lexical_) candidate(hit.chunk_id).lexical_rank = ++rank;
+    for (const IndexHit& hit : lexical_) {
+      const auto [place, added] = places.try_emplace(hit.chunk_id, result.candidates.size());
+      if (added) {
+        const auto cosine = lexical_cosines_.find(hit.chunk_id);
+        result.candidates.push_back(
+            {.chunk_id = hit.chunk_id,
+             .cosine = cosine == lexical_cosines_.end() ? 0 : cosine->second});
+      }
+      store::Candidate& candidate = result.candidates[place->second];
+      candidate.lexical_rank = ++rank;
+      candidate.bm25 = hit.score;
+    }
+    for (store::Candidate& candidate : result.candidates) {
+      if (candidate.lexical_rank == 0) candidate.bm25 = scores_.score_of(candidate.chunk_id);
+    }
     if (!lexical_.empty()) result.bm25_max = lexical_.front().score;
     result.bm25_ceiling = scores_.ceiling();
     result.question_terms = scores_.question_terms();
@@ -297,22 +309,19 @@ class Search {
   const std::string& tenant_;
   Deadline deadline_; // of statements
   const CollectionRow collection_;
-  std::map<Term, float> question_;
-  Rows postings_;
-  Rows dead_;
   LexicalHits scores_;
   std::vector<IndexHit> dense_;
   std::vector<IndexHit> lexical_;
-  std::unordered_map<std::uint64_t, float> cosines_;
+  boost::unordered_flat_map<std::uint64_t, float> lexical_cosines_;
 };
 
 } // namespace
 
-net::Task<Result<store::Found>> search(Session& session, SearchParts parts,
-                                       CollectionRow collection, const SearchRequest& request,
-                                       const store::Choose& choose, Deadline deadline) {
-  Search search(session, parts, std::move(collection), request, deadline);
-  co_return co_await search.run(choose);
+net::Task<Result<store::Found>> search(Session& session, SearchParts parts, Snapshot snapshot,
+                                       const SearchRequest& request, const store::Choose& choose,
+                                       Deadline deadline) {
+  Search search(session, parts, std::move(snapshot.collection), request, deadline);
+  co_return co_await search.run(snapshot.rows.front(), choose);
 }
 
 } // namespace raglan::postgres_store

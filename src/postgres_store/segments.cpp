@@ -176,6 +176,7 @@ class Tidying {
   }
 
   net::Task<Result<>> rewrite(const Segment& segment) {
+    const std::size_t dropped_before = dropped_.size();
     std::int64_t after = std::numeric_limits<std::int64_t>::min();
     for (bool first = true;; first = false) {
       auto rows = co_await session_.execute(
@@ -185,10 +186,18 @@ class Tidying {
                         segment.id, after, first, kRewrittenRows),
           deadline_);
       if (!rows) co_return forward_error(rows);
-      if (rows->empty()) co_return Result<>();
+      if (rows->empty()) break;
       after = rows->int64(rows->size() - 1, 0);
       if (auto ok = co_await rewrite_rows(segment, std::move(*rows)); !ok) co_return ok;
     }
+    if (dropped_.size() == dropped_before) co_return Result<>();
+    auto renamed = co_await session_.execute(
+        of_collection("UPDATE raglan.segment SET contents = DEFAULT WHERE tenant = $1::text"
+                      " AND collection_id = $2::int8 AND segment_id = $3::int8",
+                      segment.id),
+        deadline_);
+    if (!renamed) co_return forward_error(renamed);
+    co_return Result<>();
   }
 
   // Those of the rows that hold something dead.

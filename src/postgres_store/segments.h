@@ -6,6 +6,9 @@
 // Chunks that are gone stay in postings, and each search is told of them, until they are many; then
 // segments are written anew without them.
 //
+// What a segment says goes by a random name, its `contents`, and is kept by nodes under that
+// (postings_cache.h): it gets another one when it is written anew.
+//
 // One transaction each, under an advisory lock of the collection: one node at a time does this, and
 // what a node leaves unfinished never was. Searches and writes go on meanwhile.
 //

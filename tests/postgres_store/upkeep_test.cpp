@@ -77,6 +77,8 @@ TEST_F(UpkeepTest, PostingsOfWhatIsGoneAreTakenOut) {
   constexpr int kDocuments = 1'000;
   (void)store.put_many({}, documents(kDocuments, "before"));
   EXPECT_EQ(count("SELECT count(*) FROM raglan.dead_chunk"), 0);
+  // What a node keeps of them must not come back once they are not told of as dead any more.
+  EXPECT_EQ(store.search({.query_text = "before", .candidates = 10})->candidates.size(), 10u);
   (void)store.put_many({}, documents(kDocuments, "after"));
   await("SELECT count(*) FROM raglan.dead_chunk", 0);
   EXPECT_EQ(store.search({.query_text = "before", .candidates = 10})->candidates.size(), 0u);
