@@ -19,11 +19,11 @@ class KeptPostingsTest : public testing::Test {
   KeptPostingsTest() { loops_.start(); }
   ~KeptPostingsTest() override {
     loops_.stop();
-    database_.stop();
+    database_->stop();
   }
 
   PostgresStore& open(Config config = {}) {
-    auto opened = database_.open(kSpace, config);
+    auto opened = database_->open(kSpace, config);
     if (!opened) throw std::runtime_error(opened.error().message);
     return *stores_.emplace_back(std::move(*opened));
   }
@@ -40,7 +40,7 @@ class KeptPostingsTest : public testing::Test {
         opened.search({.query_text = std::move(question), .candidates = 100}, all, Deadline()));
     EXPECT_TRUE(result) << result.error().message;
     std::vector<std::string> ids;
-    for (const store::Passage& passage : result->passages) ids.push_back(passage.document.id);
+    for (const store::Passage& passage : result->passages) ids.push_back(passage.chunk.document_id);
     return ids;
   }
   void put(PostgresStore& opened, const std::string& id, const std::string& text) {
@@ -48,9 +48,11 @@ class KeptPostingsTest : public testing::Test {
     ASSERT_TRUE(store.put({}, make_document(id, text)));
   }
 
+  void SetUp() override { database_ = std::make_unique<Database>(loops_); }
+
   std::vector<std::unique_ptr<PostgresStore>> stores_;
+  std::unique_ptr<Database> database_;
   net::EventLoops loops_{{.threads = 2}}; // whose last coroutines use the stores
-  Database database_{loops_};
 };
 
 TEST_F(KeptPostingsTest, AreFetchedOnce) {
@@ -62,7 +64,7 @@ TEST_F(KeptPostingsTest, AreFetchedOnce) {
   EXPECT_THAT(found(node, "apple plum"), ElementsAre("a"));
   EXPECT_EQ(node.postings().stats().hits, 2u);
   // A second look at the table would find nothing now.
-  database_.ask("UPDATE raglan.posting SET entries = ''");
+  database_->ask("UPDATE raglan.posting SET entries = ''");
   EXPECT_THAT(found(node, "apple plum"), ElementsAre("a"));
   EXPECT_THAT(found(open(), "apple"), IsEmpty());
 }
@@ -104,13 +106,13 @@ TEST_F(KeptPostingsTest, ASegmentOfTheSameNumberWithOtherContentsIsAnotherOne) {
   PostgresStore& node = open();
   put(node, "a", "apple");
   EXPECT_THAT(found(node, "apple"), ElementsAre("a"));
-  const auto number = database_.ask("SELECT segment_id FROM raglan.segment").int64(0, 0);
-  database_.ask("DELETE FROM raglan.segment");
-  database_.ask("DELETE FROM raglan.posting");
-  database_.ask(
+  const auto number = database_->ask("SELECT segment_id FROM raglan.segment").int64(0, 0);
+  database_->ask("DELETE FROM raglan.segment");
+  database_->ask("DELETE FROM raglan.posting");
+  database_->ask(
       fmt::format("ALTER TABLE raglan.segment ALTER COLUMN segment_id RESTART WITH {}", number));
   put(node, "b", "pear");
-  EXPECT_EQ(database_.ask("SELECT max(segment_id) FROM raglan.segment").int64(0, 0), number);
+  EXPECT_EQ(database_->ask("SELECT max(segment_id) FROM raglan.segment").int64(0, 0), number);
   EXPECT_THAT(found(node, "apple"), IsEmpty());
   EXPECT_THAT(found(node, "pear"), ElementsAre("b"));
 }
@@ -124,13 +126,13 @@ TEST_F(KeptPostingsTest, NoneWithoutMemoryForThem) {
 
 TEST_F(KeptPostingsTest, TablesOfTheVersionBeforeAreBroughtUpToDate) {
   put(open(), "a", "apple");
-  database_.ask("ALTER TABLE raglan.segment DROP COLUMN contents");
-  database_.ask("DELETE FROM raglan.schema_version");
-  database_.ask("INSERT INTO raglan.schema_version (version) VALUES (2)");
+  database_->ask("ALTER TABLE raglan.segment DROP COLUMN contents");
+  database_->ask("DELETE FROM raglan.schema_version");
+  database_->ask("INSERT INTO raglan.schema_version (version) VALUES (2)");
   PostgresStore& node = open();
   put(node, "b", "apple");
   for (int i = 0; i < 2; ++i) EXPECT_THAT(found(node, "apple"), ElementsAre("a", "b"));
-  EXPECT_EQ(database_.ask("SELECT count(DISTINCT contents) FROM raglan.segment").int64(0, 0), 2);
+  EXPECT_EQ(database_->ask("SELECT count(DISTINCT contents) FROM raglan.segment").int64(0, 0), 2);
 }
 
 } // namespace
