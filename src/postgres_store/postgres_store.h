@@ -1,4 +1,5 @@
-// The store in PostgreSQL with pgvector, which any number of nodes share. Nodes keep nothing of it.
+// The store in PostgreSQL with pgvector, which any number of nodes share. Nodes keep nothing of it
+// but postings of segments, which never change (postings_cache.h).
 //
 //   auto store = co_await PostgresStore::open(space, config, target, parts, observers, deadline);
 //
