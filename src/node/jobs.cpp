@@ -1,12 +1,15 @@
 #include "node/jobs.h"
 
 #include <algorithm>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
 #include <functional>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/ids.h"
+#include "base/json_lookup.h"
 #include "base/json_text.h"
 #include "net/detach.h"
 
@@ -32,9 +35,19 @@ store::RecordKey part_key(const KnownJob& job, std::uint32_t part) {
           .id = fmt::format("{}.{:06}", job.id, part)};
 }
 
-// A lease names its node, which nobody else has to know: {"node": ""} is nobody's.
-std::string lease_json(std::string_view node) {
-  return json_text(boost::json::object{{"node", node}});
+// A place in the queue, as its record has it.
+struct Place {
+  std::string node;        // that has the lease; "": nobody
+  std::uint64_t bytes = 0; // of the job's documents, when it came
+};
+std::string place_json(const Place& place) {
+  return json_text(boost::json::object{{"node", place.node}, {"bytes", place.bytes}});
+}
+Place parse_place(std::string_view json) {
+  boost::system::error_code error;
+  const auto value = boost::json::parse(json, error);
+  if (error) return {};
+  return {std::string(text_at(value, "node")), count_at(value, "bytes")};
 }
 
 std::unexpected<Error> no_job() { return fail(ErrorCode::kNotFound, "no such job"); }
@@ -59,6 +72,14 @@ void describe(config::Table<JobsConfig>& table) {
       .min(1)
       .max(10'000);
   table
+      .bytes("max_queued_bytes", &C::max_queued_bytes,
+             "documents of unfinished jobs of all tenants, together")
+      .min(1 << 20);
+  table
+      .bytes("max_queued_bytes_per_tenant", &C::max_queued_bytes_per_tenant,
+             "documents of one tenant's unfinished jobs, together")
+      .min(1 << 20);
+  table
       .field("give_up_after", &C::give_up_after,
              "how long what fails for a while (a model or a store that is away) is tried again")
       .min(seconds(1))
@@ -81,18 +102,41 @@ WallTime Jobs::expiry(const Job& job) const {
 
 store::RecordGuard Jobs::guard(const KnownJob& job) const { return {job_key(job), job.version}; }
 
+// Requests that come at once may pass it together.
+Result<> Jobs::check_room(const std::vector<policy::QueuedJob>& waiting, std::string_view tenant,
+                          std::uint64_t bytes) const {
+  if (bytes > std::min(config_.max_queued_bytes, config_.max_queued_bytes_per_tenant)) {
+    return fail(ErrorCode::kTooLarge,
+                fmt::format("the job has {} bytes of documents, more than may ever wait", bytes));
+  }
+  std::size_t theirs = 0;
+  std::uint64_t all_bytes = 0;
+  std::uint64_t their_bytes = 0;
+  for (const policy::QueuedJob& job : waiting) {
+    all_bytes += job.bytes;
+    if (job.tenant != tenant) continue;
+    ++theirs;
+    their_bytes += job.bytes;
+  }
+  if (waiting.size() >= config_.max_queued || theirs >= config_.max_queued_per_tenant ||
+      all_bytes + bytes > config_.max_queued_bytes ||
+      their_bytes + bytes > config_.max_queued_bytes_per_tenant) {
+    return fail(ErrorCode::kOverloaded,
+                fmt::format("there are {} unfinished jobs of {} bytes, {} of {} of them this "
+                            "tenant's",
+                            waiting.size(), all_bytes, theirs, their_bytes));
+  }
+  return {};
+}
+
 // The place in the queue comes last: what has one is whole.
 net::Task<Result<KnownJob>> Jobs::submit(store::CollectionKey collection, JobParts parts,
                                          Deadline deadline) {
+  std::uint64_t bytes = 0;
+  for (const std::string& text : parts.texts) bytes += text.size();
   auto waiting = co_await queued(deadline);
   if (!waiting) co_return forward_error(waiting);
-  const auto theirs = std::ranges::count(*waiting, collection.tenant, &policy::QueuedJob::tenant);
-  if (waiting->size() >= config_.max_queued ||
-      static_cast<std::size_t>(theirs) >= config_.max_queued_per_tenant) {
-    co_return fail(ErrorCode::kOverloaded, fmt::format("there are {} unfinished jobs, {} of them "
-                                                       "this tenant's",
-                                                       waiting->size(), theirs));
-  }
+  if (auto ok = check_room(*waiting, collection.tenant, bytes); !ok) co_return forward_error(ok);
   const WallTime now = clock_.wall_now();
   KnownJob known{.tenant = std::move(collection.tenant), .id = make_uuid7(now), .job = {}};
   known.job.collection = std::move(collection.name);
@@ -112,7 +156,8 @@ net::Task<Result<KnownJob>> Jobs::submit(store::CollectionKey collection, JobPar
   if (!written) co_return forward_error(written);
   auto job = co_await write(known, deadline);
   if (!job) co_return forward_error(job);
-  store::RecordWrite place{queue_key(job->tenant, job->id), lease_json(""), store::kNever, 0};
+  store::RecordWrite place{queue_key(job->tenant, job->id),
+                           place_json({.node = "", .bytes = bytes}), store::kNever, 0};
   auto placed = co_await records_.write(std::move(place), deadline);
   if (!placed) co_return forward_error(placed);
   submitted = true;
@@ -186,9 +231,9 @@ net::Task<Result<std::vector<policy::QueuedJob>>> Jobs::queued(Deadline deadline
   if (!records) co_return forward_error(records);
   std::vector<policy::QueuedJob> queued;
   for (store::Record& record : *records) {
-    const bool is_leased = record.value != lease_json("");
-    queued.push_back(
-        {std::move(record.key.tenant), std::move(record.key.id), is_leased, record.version});
+    const Place place = parse_place(record.value);
+    queued.push_back({std::move(record.key.tenant), std::move(record.key.id), !place.node.empty(),
+                      record.version, place.bytes});
   }
   co_return queued;
 }
@@ -205,7 +250,8 @@ net::Task<Result<KnownJob>> Jobs::claim(policy::QueuedJob queued, std::string no
     co_return no_job();
   }
   if (!known) co_return forward_error(known);
-  store::RecordWrite lease{queue_key(queued.tenant, queued.id), lease_json(node), store::kNever,
+  store::RecordWrite lease{queue_key(queued.tenant, queued.id),
+                           place_json({.node = node, .bytes = queued.bytes}), store::kNever,
                            queued.version};
   auto leased = co_await records_.write(std::move(lease), deadline);
   if (!leased) co_return forward_error(leased);
@@ -228,8 +274,11 @@ net::Task<Result<>> Jobs::replace_lease(const KnownJob& job, std::string holder,
                                         Deadline deadline) {
   auto record = co_await records_.read(queue_key(job.tenant, job.id), deadline);
   if (!record) co_return forward_error(record);
-  if (!*record || (*record)->value != lease_json(holder)) co_return store::record_conflict();
-  store::RecordWrite lease{(*record)->key, lease_json(next), (*record)->expires,
+  if (!*record) co_return store::record_conflict();
+  Place place = parse_place((*record)->value);
+  if (place.node != holder) co_return store::record_conflict();
+  place.node = std::move(next);
+  store::RecordWrite lease{(*record)->key, place_json(place), (*record)->expires,
                            (*record)->version};
   auto replaced = co_await records_.write(std::move(lease), deadline);
   if (!replaced) co_return forward_error(replaced);

@@ -15,7 +15,9 @@
 // where somebody else has changed the job. Thread safety: any event loop, concurrently.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/table.h"
@@ -32,6 +34,8 @@ struct JobsConfig {
   std::size_t concurrency = 1;
   std::size_t max_queued = 1'000;
   std::size_t max_queued_per_tenant = 500;
+  std::size_t max_queued_bytes = 4UL << 30;
+  std::size_t max_queued_bytes_per_tenant = 1UL << 30;
   std::chrono::milliseconds give_up_after = std::chrono::hours(24);
   std::chrono::milliseconds keep_finished = std::chrono::hours(24);
 };
@@ -50,8 +54,9 @@ class Jobs {
   Jobs(JobsConfig config, store::Records& records, const Clock& clock)
       : config_(config), records_(records), clock_(clock) {}
 
-  // kOverloaded when there are max_queued already, or the tenant has max_queued_per_tenant;
-  // kTooLarge for a document that no record holds.
+  // kOverloaded when there are max_queued already, or the tenant has max_queued_per_tenant, or
+  // there would be more bytes of documents than may wait; kTooLarge for a document that no record
+  // holds, and for more than may ever wait.
   net::Task<Result<KnownJob>> submit(store::CollectionKey collection, JobParts parts,
                                      Deadline deadline);
   net::Task<Result<KnownJob>> find(std::string tenant, std::string id, Deadline deadline);
@@ -78,6 +83,8 @@ class Jobs {
   store::RecordGuard guard(const KnownJob& job) const;
 
  private:
+  Result<> check_room(const std::vector<policy::QueuedJob>& waiting, std::string_view tenant,
+                      std::uint64_t bytes) const;
   WallTime expiry(const Job& job) const;
   net::Task<Result<KnownJob>> write(KnownJob job, Deadline deadline);
   net::Task<void> forget_parts(const KnownJob& job, std::uint32_t first, std::uint32_t end,

@@ -28,7 +28,15 @@ class JobsTest : public store::StoredTest {
     return wait(jobs_.find(job.tenant, job.id, Deadline()));
   }
 
-  const JobsConfig config_{.max_queued = 3, .max_queued_per_tenant = 2};
+  Result<KnownJob> submit_bytes(std::size_t bytes, std::string tenant = "acme") {
+    JobParts parts{.texts = {std::string(bytes, 'x')}, .documents = 1};
+    return wait(jobs_.submit({std::move(tenant), "default"}, std::move(parts), Deadline()));
+  }
+
+  const JobsConfig config_{.max_queued = 3,
+                           .max_queued_per_tenant = 2,
+                           .max_queued_bytes = 2'000,
+                           .max_queued_bytes_per_tenant = 1'200};
   Jobs jobs_{config_, store_.records(), clock_};
 };
 
@@ -139,8 +147,9 @@ TEST_F(JobsTest, ADamagedJobStaysWhereItIs) {
 }
 
 TEST_F(JobsTest, WhatWasNotSubmittedLeavesNothing) {
+  Jobs roomy({}, store_.records(), clock_);
   JobParts parts{.texts = {"small", std::string(store::kMaxRecordBytes + 1, 'x')}, .documents = 2};
-  EXPECT_EQ(code_of(wait(jobs_.submit({"acme", "default"}, parts, Deadline()))),
+  EXPECT_EQ(code_of(wait(roomy.submit({"acme", "default"}, parts, Deadline()))),
             ErrorCode::kTooLarge);
   EXPECT_THAT(wait(store_.records().list_all("job_part", 10, Deadline())).value(), IsEmpty());
   EXPECT_THAT(wait(store_.records().list_all("job", 10, Deadline())).value(), IsEmpty());
@@ -159,6 +168,28 @@ TEST_F(JobsTest, ATenantsPartOfTheQueueIsBounded) {
   const auto refused = wait(jobs_.submit({"acme", "default"}, one_more, Deadline()));
   EXPECT_EQ(code_of(refused), ErrorCode::kOverloaded);
   submit(1, "other");
+}
+
+TEST_F(JobsTest, ATenantsBytesInTheQueueAreBounded) {
+  ASSERT_TRUE(submit_bytes(700));
+  EXPECT_EQ(code_of(submit_bytes(501)), ErrorCode::kOverloaded);
+  auto running = claim("one"); // its bytes count until it is finished
+  ASSERT_TRUE(wait(jobs_.renew(*running, "one", Deadline())));
+  EXPECT_EQ(code_of(submit_bytes(501)), ErrorCode::kOverloaded);
+  ASSERT_TRUE(wait(jobs_.give_back(*running, "one", Deadline())));
+  EXPECT_EQ(code_of(submit_bytes(501)), ErrorCode::kOverloaded);
+  ASSERT_TRUE(submit_bytes(500));
+}
+
+TEST_F(JobsTest, TheBytesInTheQueueAreBounded) {
+  ASSERT_TRUE(submit_bytes(1'200));
+  EXPECT_EQ(code_of(submit_bytes(801, "other")), ErrorCode::kOverloaded);
+  ASSERT_TRUE(submit_bytes(800, "other"));
+}
+
+TEST_F(JobsTest, WhatMayNeverWaitIsTooLarge) {
+  EXPECT_EQ(code_of(submit_bytes(1'201)), ErrorCode::kTooLarge);
+  EXPECT_TRUE(submit_bytes(1'200));
 }
 
 TEST_F(JobsTest, WhatNobodyHasComeToStays) {

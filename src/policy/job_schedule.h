@@ -33,6 +33,7 @@ struct QueuedJob {
   std::string id;            // of one tenant unlike any other
   bool is_leased = false;    // some node says that it works on it
   std::uint64_t version = 0; // of that
+  std::uint64_t bytes = 0;   // of its documents, when it came
 };
 
 class JobSchedule {

@@ -173,11 +173,11 @@ float LexicalHits::score_of(std::uint64_t chunk_id) const {
   const std::uint64_t page = page_number(chunk_id);
   std::size_t begin = 0;
   for (const std::size_t end : segment_end_) {
-    const auto first = pages_.begin() + static_cast<std::ptrdiff_t>(begin);
-    const auto last = pages_.begin() + static_cast<std::ptrdiff_t>(end);
-    const auto at = std::lower_bound(first, last, page);
-    if (at != last && *at == page) {
-      const float sum = sums_[static_cast<std::size_t>(at - pages_.begin())][slot_of(chunk_id)];
+    const std::span pages = std::span(pages_).subspan(begin, end - begin);
+    if (!pages.empty() && pages.front() <= page && page <= pages.back()) { // one or two segments
+      const auto at = std::ranges::lower_bound(pages, page);
+      const std::size_t place = begin + static_cast<std::size_t>(at - pages.begin());
+      const float sum = *at == page ? sums_[place][slot_of(chunk_id)] : 0;
       if (sum > 0) return sum;
     }
     begin = end;

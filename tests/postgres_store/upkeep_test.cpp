@@ -87,6 +87,23 @@ TEST_F(UpkeepTest, PostingsOfWhatIsGoneAreTakenOut) {
   EXPECT_EQ(count("SELECT count(*) FROM raglan.posting WHERE octet_length(entries) < 4"), 0);
 }
 
+// What those want who spread tables by a column: it leads the table, and is in all that is unique.
+TEST_F(UpkeepTest, EveryTableIsLedByTheTenant) {
+  open();
+  const std::string tables =
+      " pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'raglan'"
+      " AND c.relkind = 'r' AND c.relname NOT IN ('store', 'schema_version')"; // one row each
+  EXPECT_GE(count("SELECT count(*) FROM" + tables), 8);
+  EXPECT_EQ(count("SELECT count(*) FROM" + tables +
+                  " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = 1"
+                  " WHERE a.attname <> 'tenant'"),
+            0);
+  EXPECT_EQ(count("SELECT count(*) FROM" + tables +
+                  " JOIN pg_index i ON i.indrelid = c.oid AND i.indisunique"
+                  " WHERE i.indkey[0] <> 1"),
+            0);
+}
+
 // On a circle, each somewhere else: an index of equal vectors is slow to build.
 std::vector<float> on_circle(int place) {
   const double angle = place * 2 * std::numbers::pi / 20'000;
