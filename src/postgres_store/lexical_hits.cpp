@@ -1,6 +1,7 @@
 #include "postgres_store/lexical_hits.h"
 
 #include <algorithm>
+#include <bit>
 #include <bitset>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <functional>
@@ -9,7 +10,7 @@
 namespace raglan::postgres_store {
 namespace {
 
-using Sums = std::array<float, kPageIds>;
+using PageSums = std::array<float, kPageIds>;
 
 // Which slots of a page are dead.
 using DeadSlots = boost::unordered_flat_map<std::uint64_t, std::bitset<kPageIds>>;
@@ -47,7 +48,7 @@ std::size_t frequency(const QuestionTerm& term, const DeadSlots& dead) {
   return chunks;
 }
 
-void clear(Sums& sums, const std::bitset<kPageIds>& slots) {
+void clear(PageSums& sums, const std::bitset<kPageIds>& slots) {
   for (std::size_t i = 0; i < kPageIds; ++i) {
     if (slots[i]) sums[i] = 0;
   }
@@ -83,14 +84,19 @@ class Cursor {
   // Where it stands; kEnd: at the end.
   std::uint64_t page() const { return run_ == runs_end_ ? kEnd : run_->page; }
 
-  // Adds what the page's postings are worth, and goes on to the next page, which it returns.
-  std::uint64_t add_to(Sums& sums) {
+  // Adds what the page's postings are worth, and goes on to the next page, which it returns. Of
+  // each slot that is added to, the bit slot / group_ids of `touched` is set.
+  template <std::size_t group_ids>
+  std::uint64_t add_to(PageSums& sums, std::uint32_t& touched) {
     const PackedPosting* const end = begin_ + run_++->end;
     while (at_ != end) {
       if (at_ == worked_out_) work_out();
       const PackedPosting* const stop = std::min(end, worked_out_);
       const float* part = parts_.data() + parts_.size() - (worked_out_ - at_);
-      for (; at_ != stop; ++at_) sums[at_->slot()] += *part++;
+      for (; at_ != stop; ++at_) {
+        sums[at_->slot()] += *part++;
+        touched |= 1U << at_->slot() / group_ids;
+      }
     }
     return page();
   }
@@ -139,8 +145,7 @@ LexicalHits::LexicalHits(std::span<const QuestionTerm> question, std::span<const
   rare_term_ratio_ = weight_of.rare_term_ratio();
 
   const std::size_t segments = question.empty() ? 0 : question.front().lists.size();
-  // For chunks that are neighbours, which most are.
-  sums_.reserve(statistics.chunks / kPageIds * 5 / 4 + 2 * segments);
+  PageSums sums{}; // of one page after the other; 0 between them
   std::vector<Cursor> cursors;
   std::vector<std::uint64_t> heads; // where each stands
   for (std::size_t segment = 0; segment < segments; ++segment) {
@@ -152,32 +157,40 @@ LexicalHits::LexicalHits(std::span<const QuestionTerm> question, std::span<const
     }
     std::uint64_t page = *std::ranges::min_element(heads);
     while (page != Cursor::kEnd) {
-      Sums& sums = sums_.emplace_back();
       std::uint64_t next = Cursor::kEnd;
+      std::uint32_t touched = 0;
       for (std::size_t i = 0; i < heads.size(); ++i) {
-        if (heads[i] == page) heads[i] = cursors[i].add_to(sums);
+        if (heads[i] == page) heads[i] = cursors[i].add_to<kGroupIds>(sums, touched);
         next = std::min(next, heads[i]);
       }
       if (const auto gone = slots.find(page); gone != slots.end()) clear(sums, gone->second);
-      pages_.push_back(page);
-      for (std::size_t i = 0; i < kPageIds; i += kGroup) {
-        most_.push_back(largest(std::span(sums).subspan(i).first<kGroup>()));
+      for (; touched != 0; touched &= touched - 1) {
+        const auto group = static_cast<std::size_t>(std::countr_zero(touched));
+        const auto of_group = std::span(sums).subspan(group * kGroupIds).first<kGroupIds>();
+        keep(page * (kPageIds / kGroupIds) + group, of_group);
+        std::ranges::fill(of_group, 0.0f);
       }
       page = next;
     }
-    segment_end_.push_back(pages_.size());
+    segment_end_.push_back(groups_.size());
   }
 }
 
+void LexicalHits::keep(std::uint64_t number, std::span<const float, kGroupIds> sums) {
+  groups_.push_back(number);
+  std::ranges::copy(sums, sums_.emplace_back().begin());
+  most_.push_back(largest(sums));
+}
+
 float LexicalHits::score_of(std::uint64_t chunk_id) const {
-  const std::uint64_t page = page_number(chunk_id);
+  const std::uint64_t group = chunk_id / kGroupIds;
   std::size_t begin = 0;
   for (const std::size_t end : segment_end_) {
-    const std::span pages = std::span(pages_).subspan(begin, end - begin);
-    if (!pages.empty() && pages.front() <= page && page <= pages.back()) { // one or two segments
-      const auto at = std::ranges::lower_bound(pages, page);
-      const std::size_t place = begin + static_cast<std::size_t>(at - pages.begin());
-      const float sum = *at == page ? sums_[place][slot_of(chunk_id)] : 0;
+    const std::span groups = std::span(groups_).subspan(begin, end - begin);
+    if (!groups.empty() && groups.front() <= group && group <= groups.back()) { // of few segments
+      const auto at = std::ranges::lower_bound(groups, group);
+      const std::size_t place = begin + static_cast<std::size_t>(at - groups.begin());
+      const float sum = *at == group ? sums_[place][chunk_id % kGroupIds] : 0;
       if (sum > 0) return sum;
     }
     begin = end;
@@ -199,12 +212,10 @@ std::vector<store::IndexHit> LexicalHits::best(std::size_t count) const {
   store::TopHits top(count);
   for (std::size_t i = 0; i < most_.size(); ++i) {
     if (most_[i] < least) continue;
-    const std::size_t page = i / (kPageIds / kGroup);
-    const std::size_t first = i * kGroup % kPageIds;
-    for (std::size_t slot = first; slot < first + kGroup; ++slot) {
-      const float sum = sums_[page][slot];
+    for (std::size_t slot = 0; slot < kGroupIds; ++slot) {
+      const float sum = sums_[i][slot];
       if (sum == 0 || sum < least) continue;
-      top.add({sum, (pages_[page] << kPageBits) + slot, 0});
+      top.add({sum, groups_[i] * kGroupIds + slot, 0});
     }
   }
   return top.take();
