@@ -6,16 +6,14 @@
 //     index             waits until the vectors have their index
 //     rotation 0        waits until all replicas are in rotation
 //     parallel N        N searches, kParallel at a time: seconds, how many the replicas answered,
-//     and
 //                       processor time of this process
 //     hybrid N          N searches, question after question: milliseconds of each
 //     cpu N             processor time of this process for N searches; for the same statements over
 //                       plain libpq, one after the other, with the same scoring; and for those
 //                       statements alone, their rows read and dropped
 //     recall            of 10, dense, against exact search
-//     connect N         N times a connection opened for one small query; and N times that query on
-//     a
-//                       connection of the pool: microseconds of each
+//     connect N         N times a connection opened for one small query; then N times that query
+//                       on a connection of the pool: microseconds of each
 //     bulk N            the same N documents looked up one by one and at once
 #include <libpq-fe.h>
 #include <sys/resource.h>
@@ -46,6 +44,7 @@ constexpr std::uint32_t kCandidates = 100;
 constexpr std::size_t kPassages = 10;
 constexpr std::size_t kRecallOf = 10;
 constexpr std::size_t kParallel = 16;
+constexpr std::size_t kSegments = 2; // of a search's statements
 
 double processor_seconds() {
   rusage usage{};
@@ -287,7 +286,9 @@ class Bench {
             const std::size_t question = j % statements.size();
             for (const auto& statement : statements[question]) {
               const postgres::Rows rows = plain.ask(statement);
-              if (with_scoring && is_segments(statement)) score(plain, question, rows);
+              if (with_scoring && &statement == &statements[question][kSegments]) {
+                score(plain, question, rows);
+              }
             }
           }
         });
@@ -299,15 +300,12 @@ class Bench {
         ours * each, scored * each, alone * each, ours / scored, ours / alone);
   }
 
-  static bool is_segments(const postgres::Statement& statement) {
-    return statement.sql() == postgres_store::select_segments({}).sql();
-  }
-
   // As postgres_store/search.cpp does, on this thread.
   void score(PlainLibpq& plain, std::size_t question, const postgres::Rows& segments) {
     const MonotonicTime now = SystemClock::instance().now();
-    postgres_store::QuestionPostings postings(store::question_terms(corpus_.questions[question]),
-                                              collection_.id, segments, postings_, now);
+    auto postings = require(
+        postgres_store::QuestionPostings::find(store::question_terms(corpus_.questions[question]),
+                                               collection_.id, segments, postings_, now));
     if (postings.misses_any()) {
       require(postings.read(plain.ask(postings.select_missing("default")), now));
     }
@@ -316,7 +314,7 @@ class Bench {
     scored_ += hits.best(kCandidates).size();
   }
 
-  // Those that a search sends, as postgres_store/search.cpp has them.
+  // Those that a search sends, as postgres_store/search.cpp has them; select_segments is kSegments.
   std::vector<postgres::Statement> of_search(std::size_t question) {
     const store::SearchRequest request = corpus_.question(question, {.candidates = kCandidates});
     const store::Found found = search(question);

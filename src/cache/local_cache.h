@@ -173,8 +173,12 @@ class LocalCache {
               EntryNotes notes = {}) {
     const std::size_t bytes = value_bytes + kEntryOverheadBytes;
     if (!config_.enabled || bytes > shard_bytes_) return false;
+    ValuePtr replaced; // it goes when the lock is free again
     change(shard(key), [&](Shard& shard) {
-      if (const auto old = shard.entries.find(key); old != shard.entries.end()) shard.erase(old);
+      if (const auto old = shard.entries.find(key); old != shard.entries.end()) {
+        replaced = std::move(old->second.value);
+        shard.erase(old);
+      }
       while (shard.bytes + bytes > shard_bytes_) {
         const EvictionEntry& evicted = shard.policy->evict();
         shard.bytes -= evicted.bytes;

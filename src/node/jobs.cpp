@@ -110,21 +110,21 @@ Result<> Jobs::check_room(const std::vector<policy::QueuedJob>& waiting, std::st
                 fmt::format("the job has {} bytes of documents, more than may ever wait", bytes));
   }
   std::size_t theirs = 0;
-  std::uint64_t all_bytes = 0;
-  std::uint64_t their_bytes = 0;
+  std::uint64_t room = config_.max_queued_bytes;
+  std::uint64_t their_room = config_.max_queued_bytes_per_tenant;
   for (const policy::QueuedJob& job : waiting) {
-    all_bytes += job.bytes;
+    room -= std::min(room, job.bytes);
     if (job.tenant != tenant) continue;
     ++theirs;
-    their_bytes += job.bytes;
+    their_room -= std::min(their_room, job.bytes);
   }
-  if (waiting.size() >= config_.max_queued || theirs >= config_.max_queued_per_tenant ||
-      all_bytes + bytes > config_.max_queued_bytes ||
-      their_bytes + bytes > config_.max_queued_bytes_per_tenant) {
+  if (theirs >= config_.max_queued_per_tenant || bytes > their_room) {
     return fail(ErrorCode::kOverloaded,
-                fmt::format("there are {} unfinished jobs of {} bytes, {} of {} of them this "
-                            "tenant's",
-                            waiting.size(), all_bytes, theirs, their_bytes));
+                fmt::format("the tenant has {} unfinished jobs, and {} bytes of room for documents",
+                            theirs, their_room));
+  }
+  if (waiting.size() >= config_.max_queued || bytes > room) {
+    return fail(ErrorCode::kOverloaded, "all tenants together have too many unfinished jobs");
   }
   return {};
 }

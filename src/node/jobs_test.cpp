@@ -179,6 +179,26 @@ TEST_F(JobsTest, ATenantsBytesInTheQueueAreBounded) {
   ASSERT_TRUE(wait(jobs_.give_back(*running, "one", Deadline())));
   EXPECT_EQ(code_of(submit_bytes(501)), ErrorCode::kOverloaded);
   ASSERT_TRUE(submit_bytes(500));
+  ASSERT_TRUE(wait(jobs_.cancel("acme", running->id, Deadline())));
+  ASSERT_TRUE(submit_bytes(700));
+}
+
+TEST_F(JobsTest, APlaceThatSaysNothingOfItsBytesHasNone) {
+  store::RecordWrite older{
+      {.kind = "job_queue", .tenant = "acme", .id = "older"}, R"({"node":"one"})", store::kNever};
+  ASSERT_TRUE(wait(store_.records().write(older, Deadline())));
+  EXPECT_TRUE(queued().at(0).is_leased);
+  EXPECT_EQ(queued().at(0).bytes, 0u);
+}
+
+TEST_F(JobsTest, NoNumberOfBytesMakesRoom) {
+  for (const std::string id : {"one", "two"}) { // together they would be fewer than one byte
+    store::RecordWrite odd{{.kind = "job_queue", .tenant = id, .id = id},
+                           R"({"node":"","bytes":9223372036854775808})",
+                           store::kNever};
+    ASSERT_TRUE(wait(store_.records().write(odd, Deadline())));
+  }
+  EXPECT_EQ(code_of(submit_bytes(1)), ErrorCode::kOverloaded);
 }
 
 TEST_F(JobsTest, TheBytesInTheQueueAreBounded) {

@@ -58,7 +58,7 @@ void add_change(std::vector<Statement>& statements, const std::string& tenant,
       " FOR NO KEY UPDATE",
       tenant, collection_id);
   statements.emplace_back(
-      "UPDATE raglan.collection SET seq = nextval('raglan.change_seq'), nonce = $3::int8,"
+      "UPDATE raglan.collection SET seq = (SELECT nextval('raglan.change_seq')), nonce = $3::int8,"
       " documents = documents + $4::int8, chunks = chunks + $5::int8, terms = terms + $6::int8"
       " WHERE tenant = $1::text AND collection_id = $2::int8",
       tenant, collection_id, static_cast<std::int64_t>(random_seed()), change.documents,

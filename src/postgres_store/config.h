@@ -28,8 +28,8 @@ inline void describe(config::Table<Config>& table) {
       .max(std::chrono::hours(1));
   table.bytes(
       "postings_cache_bytes", &Config::postings_cache_bytes,
-      "with PostgreSQL: memory for postings that are kept of those fetched, some five bytes "
-      "for each chunk that holds a term; 0 fetches them for each search");
+      "with PostgreSQL: memory for postings that are kept of those fetched, some 5 bytes for "
+      "each chunk that holds a term, and 20 where few do; 0 fetches them for each search");
 }
 
 } // namespace raglan::postgres_store

@@ -56,7 +56,7 @@ void clear(PageSums& sums, const std::bitset<kPageIds>& slots) {
 
 // Written so that a compiler needs no licence to reorder it for several numbers at a time.
 float largest(std::span<const float> sums) {
-  constexpr std::size_t kLanes = 8;
+  constexpr std::size_t kLanes = 8; // of which groups are multiples
   std::array<float, kLanes> most{};
   for (std::size_t i = 0; i < sums.size(); i += kLanes) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
@@ -127,6 +127,22 @@ class Cursor {
   std::array<float, 64> parts_; // of what is worked out
 };
 
+// More than have a hit, where terms meet.
+std::size_t count_groups(std::span<const QuestionTerm> question, std::size_t segments,
+                         std::size_t groups_of_page) {
+  std::size_t sum = 0;
+  for (std::size_t segment = 0; segment < segments; ++segment) {
+    std::size_t postings = 0;
+    std::size_t pages = 0; // of the term that has most
+    for (const QuestionTerm& term : question) {
+      postings += term.lists[segment]->size();
+      pages = std::max(pages, term.lists[segment]->runs().size());
+    }
+    sum += std::min(postings, pages * groups_of_page);
+  }
+  return sum;
+}
+
 } // namespace
 
 LexicalHits::LexicalHits(std::span<const QuestionTerm> question, std::span<const std::int64_t> dead,
@@ -145,6 +161,10 @@ LexicalHits::LexicalHits(std::span<const QuestionTerm> question, std::span<const
   rare_term_ratio_ = weight_of.rare_term_ratio();
 
   const std::size_t segments = question.empty() ? 0 : question.front().lists.size();
+  const std::size_t most_groups = count_groups(question, segments, kPageIds / kGroupIds);
+  groups_.reserve(most_groups);
+  sums_.reserve(most_groups);
+  most_.reserve(most_groups);
   PageSums sums{}; // of one page after the other; 0 between them
   std::vector<Cursor> cursors;
   std::vector<std::uint64_t> heads; // where each stands

@@ -1,5 +1,5 @@
 // The store in PostgreSQL with pgvector, which any number of nodes share. Nodes keep nothing of it
-// but postings of segments, which never change (postings_cache.h).
+// but postings, which never change under the name that they are kept by (postings_cache.h).
 //
 //   auto store = co_await PostgresStore::open(space, config, target, parts, observers, deadline);
 //

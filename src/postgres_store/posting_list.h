@@ -1,8 +1,9 @@
 // The postings of one term in one segment, ready to be added up: four bytes each, in the order of
 // their chunks, and those of neighbouring chunks together, since chunk ids are given out in order.
 //
-// Occurrences and lengths are exact up to kMostOccurrences and kMostTerms, beyond which no score
-// changes by as much as a thousandth; larger ones count as those.
+// Occurrences and lengths are exact up to kMostOccurrences and kMostTerms; larger ones count as
+// those. No chunk of prose is near them: the longest that can be set has 8,192 tokens, and of a
+// word that fills it the score would be a hundredth more.
 //
 // Thread safety: values.
 #pragma once
@@ -25,7 +26,7 @@ inline constexpr std::size_t slot_of(std::uint64_t chunk_id) { return chunk_id %
 
 class PackedPosting {
  public:
-  static constexpr unsigned kOccurrenceBits = 8;
+  static constexpr unsigned kOccurrenceBits = 10;
   static constexpr std::uint32_t kMostOccurrences = (1 << kOccurrenceBits) - 1;
   static constexpr std::uint32_t kMostTerms = (1 << (32 - kPageBits - kOccurrenceBits)) - 1;
 

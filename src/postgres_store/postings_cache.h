@@ -1,14 +1,18 @@
-// The postings that a node keeps of those it has fetched: for a term in a collection its lists by
+// Postings that a node has fetched once, and keeps: for a term in a collection its lists by
 // segment, as the last search needed them.
 //
-// What a segment says never changes under its name (segments.h), so no list is ever out of date;
-// which of them a search needs is what its snapshot says.
+// What goes by the name of a segment's contents never changes (segments.h), so no list is ever out
+// of date; which of them a search needs is what its snapshot says. They are kept for kTtl, so that
+// what somebody changes by other means than ours does not stay for good.
+//
+// A look-up that finds some of a term's lists counts as a hit.
 //
 // Thread safe.
 #pragma once
 
 #include <array>
 #include <bit>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -31,10 +35,11 @@ struct SegmentPostings {
 class PostingsCache {
  public:
   using Lists = std::vector<SegmentPostings>;
+  static constexpr std::chrono::hours kTtl{1};
 
   // 0: nothing is kept. In one piece: a list may be a good part of it.
   explicit PostingsCache(std::size_t max_bytes)
-      : lists_({.enabled = max_bytes > 0, .max_bytes = max_bytes, .ttl = {}}, {}, 1) {}
+      : lists_({.enabled = max_bytes > 0, .max_bytes = max_bytes, .ttl = kTtl}, {}, 1) {}
 
   // Null: nothing is kept.
   std::shared_ptr<const Lists> find(std::int64_t collection_id, store::Term term,

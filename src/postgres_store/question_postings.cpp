@@ -13,6 +13,7 @@ using postgres::Statement;
 using store::Term;
 
 constexpr std::size_t kNameBytes = sizeof(Hash128::bytes);
+constexpr std::size_t kPagePostings = 8; // that take as long as going to a page
 
 } // namespace
 
@@ -28,24 +29,29 @@ Statement select_segments(const store::CollectionKey& key) {
       key.tenant, key.name);
 }
 
-QuestionPostings::QuestionPostings(const std::map<Term, float>& question,
-                                   std::int64_t collection_id, const Rows& segments,
-                                   std::shared_ptr<PostingsCache> cache, MonotonicTime now)
-    : collection_id_(collection_id), cache_(std::move(cache)) {
+Result<QuestionPostings> QuestionPostings::find(const std::map<Term, float>& question,
+                                                std::int64_t collection_id, const Rows& segments,
+                                                std::shared_ptr<PostingsCache> cache,
+                                                MonotonicTime now) {
+  QuestionPostings found(collection_id, std::move(cache));
   const std::vector<std::int64_t> ids = segments.int64s(0, 0);
   const std::string_view names = segments.text(0, 1);
-  for (std::size_t i = 0; i < ids.size() && (i + 1) * kNameBytes <= names.size(); ++i) {
-    Segment& segment = segments_.emplace_back(ids[i]);
+  if (names.size() != ids.size() * kNameBytes) {
+    return fail(ErrorCode::kCorrupt, "the names of the store's segments are damaged");
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    Segment& segment = found.segments_.emplace_back(ids[i]);
     std::ranges::copy(names.substr(i * kNameBytes, kNameBytes), segment.name.bytes.begin());
   }
-  terms_.reserve(question.size());
+  found.terms_.reserve(question.size());
   for (const auto& [term, count] : question) {
-    QuestionTerm& added = terms_.emplace_back(term, count, Lists(segments_.size()));
-    const auto kept = cache_->find(collection_id_, term, now);
-    if (kept) take_kept(*kept, added.lists);
+    QuestionTerm& added = found.terms_.emplace_back(term, count, Lists(found.segments_.size()));
+    const auto kept = found.cache_->find(collection_id, term, now);
+    if (kept) found.take_kept(*kept, added.lists);
     const auto missing = std::ranges::count(added.lists, nullptr);
-    missing_ += static_cast<std::size_t>(missing);
+    found.missing_ += static_cast<std::size_t>(missing);
   }
+  return found;
 }
 
 void QuestionPostings::take_kept(const PostingsCache::Lists& kept, Lists& lists) const {
@@ -89,6 +95,7 @@ Result<> QuestionPostings::read(const Rows& rows, MonotonicTime now) {
   for (QuestionTerm& term : terms_) {
     if (std::ranges::count(term.lists, nullptr) == 0) continue;
     PostingsCache::Lists kept;
+    kept.reserve(segments_.size());
     for (std::size_t i = 0; i < segments_.size(); ++i) {
       if (!term.lists[i]) {
         const auto row = row_of.find({segments_[i].id, term.term});
@@ -105,10 +112,12 @@ Result<> QuestionPostings::read(const Rows& rows, MonotonicTime now) {
   return {};
 }
 
-std::size_t QuestionPostings::size() const {
+std::size_t QuestionPostings::work() const {
   std::size_t sum = 0;
   for (const QuestionTerm& term : terms_) {
-    for (const auto& list : term.lists) sum += list ? list->size() : 0;
+    for (const auto& list : term.lists) {
+      if (list) sum += list->size() + kPagePostings * list->runs().size();
+    }
   }
   return sum;
 }

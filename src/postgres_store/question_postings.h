@@ -1,9 +1,10 @@
 // The postings of a question's terms in a collection's segments, as a snapshot has them: those that
 // the node keeps (postings_cache.h), and those that are to be fetched.
 //
-//   QuestionPostings postings(question_terms(text), id, rows of select_segments(), cache, now);
-//   if (postings.misses_any()) postings.read(rows of postings.select_missing(tenant), now);
-//   LexicalHits(postings.terms(), …);
+//   auto postings = QuestionPostings::find(question_terms(text), id, rows of select_segments(),
+//                                          cache, now);
+//   if (postings->misses_any()) postings->read(rows of postings->select_missing(tenant), now);
+//   LexicalHits(postings->terms(), …);
 //
 // Thread safety: values.
 #pragma once
@@ -27,24 +28,31 @@
 
 namespace raglan::postgres_store {
 
-// One row: the segments' ids and their contents' names, as arrays, and the chunks that are dead.
+// One row: the segments' ids, their contents' names one after the other, and the chunks that are
+// dead.
 postgres::Statement select_segments(const store::CollectionKey& key);
 
 class QuestionPostings {
  public:
-  QuestionPostings(const std::map<store::Term, float>& question, std::int64_t collection_id,
-                   const postgres::Rows& segments, std::shared_ptr<PostingsCache> cache,
-                   MonotonicTime now);
+  // kCorrupt.
+  static Result<QuestionPostings> find(const std::map<store::Term, float>& question,
+                                       std::int64_t collection_id, const postgres::Rows& segments,
+                                       std::shared_ptr<PostingsCache> cache, MonotonicTime now);
 
   bool misses_any() const { return missing_ > 0; }
   postgres::Statement select_missing(const std::string& tenant) const;
   // What came of it, which is kept from now on. kCorrupt.
   Result<> read(const postgres::Rows& rows, MonotonicTime now);
 
+  // Once nothing is missing.
   std::span<const QuestionTerm> terms() const { return terms_; }
-  std::size_t size() const; // postings of all that is there
+  // What scoring those that are there takes, in postings.
+  std::size_t work() const;
 
  private:
+  QuestionPostings(std::int64_t collection_id, std::shared_ptr<PostingsCache> cache)
+      : collection_id_(collection_id), cache_(std::move(cache)) {}
+
   using Lists = std::vector<std::shared_ptr<const PostingList>>;
   struct Segment {
     std::int64_t id = 0;

@@ -120,9 +120,13 @@ constexpr std::array kVersion2{
 
 // Of a segment's postings: a random name that changes with them. Ids would not do: after a failover
 // that has lost the last writes, they are given out again.
+// (Step by step: a table that is rewritten for a new column is empty to older snapshots.)
 constexpr std::array kVersion3{
-    "ALTER TABLE raglan.segment ADD COLUMN"
-    " contents bytea NOT NULL DEFAULT uuid_send(gen_random_uuid())"};
+    "ALTER TABLE raglan.segment ADD COLUMN contents bytea",
+    "ALTER TABLE raglan.segment ALTER COLUMN contents SET DEFAULT uuid_send(gen_random_uuid())",
+    "UPDATE raglan.segment SET contents = uuid_send(gen_random_uuid())",
+    "ALTER TABLE raglan.segment ALTER COLUMN contents SET NOT NULL",
+    "ALTER TABLE raglan.segment ADD CHECK (octet_length(contents) = 16)"};
 
 // kMigrations[n] leads from version n to n + 1.
 constexpr std::array kMigrations{std::span<const char* const>(kVersion1),

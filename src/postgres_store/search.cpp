@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <unordered_set>
 #include <utility>
@@ -22,7 +23,7 @@ using postgres::Statement;
 using store::IndexHit;
 using store::SearchRequest;
 
-// Postings beyond which scoring is not for the event loop.
+// Work, in postings, beyond which scoring is not for the event loop.
 constexpr std::size_t kInlinePostings = 32 * 1024;
 // Of hnsw.ef_search. With 100, a search of 100,000 chunks found 0.91 of the ten nearest; with 300,
 // as in the embedded index, 0.99.
@@ -105,20 +106,25 @@ class Search {
 
   // The lexical side: what is not kept of the postings is fetched, and all are scored.
   net::Task<Result<>> score_words(const Rows& segments) {
-    QuestionPostings postings(store::question_terms(request_.query_text), collection_.id, segments,
-                              parts_.postings, parts_.clock.now());
-    if (postings.terms().empty()) co_return Result<>();
+    const std::map<store::Term, float> question = store::question_terms(request_.query_text);
+    if (question.empty()) co_return Result<>();
+    auto postings = QuestionPostings::find(question, collection_.id, segments, parts_.postings,
+                                           parts_.clock.now());
+    if (!postings) co_return forward_error(postings);
     Rows missing;
-    if (postings.misses_any()) {
-      auto rows = co_await session_.execute(postings.select_missing(tenant_), deadline_);
+    if (postings->misses_any()) {
+      auto rows = co_await session_.execute(postings->select_missing(tenant_), deadline_);
       if (!rows) co_return forward_error(rows);
       missing = std::move(*rows);
     }
-    const bool inline_enough = !postings.misses_any() && postings.size() <= kInlinePostings;
+    std::vector<std::int64_t> dead = segments.int64s(0, 2);
+    std::size_t work = postings->work() + dead.size();
+    for (std::size_t i = 0; i < missing.size(); ++i) work += missing.text(i, 2).size();
+    const bool inline_enough = work <= kInlinePostings;
     // Owned by the work, which may go on when nobody waits for it any more.
-    auto score = [postings = std::make_shared<QuestionPostings>(std::move(postings)),
+    auto score = [postings = std::make_shared<QuestionPostings>(std::move(*postings)),
                   missing = std::make_shared<const Rows>(std::move(missing)),
-                  dead = segments.int64s(0, 2), now = parts_.clock.now(),
+                  dead = std::move(dead), now = parts_.clock.now(),
                   statistics = LexicalStatistics{collection_.stats.chunks, collection_.terms},
                   depth = first_depth()]() -> Result<Scored> {
       if (auto ok = postings->read(*missing, now); !ok) return forward_error(ok);
@@ -255,6 +261,7 @@ class Search {
 
   // The best that the filter admits: the best are asked about, kFilterFactor as many each time.
   net::Task<Result<>> filter_lexical(std::vector<IndexHit> best) {
+    if (best.empty()) co_return Result<>();
     for (std::size_t depth = first_depth();; best = scores_.best(depth *= kFilterFactor)) {
       auto chunks = co_await admitted(best);
       if (!chunks) co_return forward_error(chunks);

@@ -9,8 +9,10 @@
 // takes a hundred times as long. Those that are not kept from an earlier search are fetched
 // (question_postings.h), some four bytes for each chunk that holds a term.
 //
-// Three round trips: the collection and its segments (snapshot.h); the nearest vectors, with those
-// of the lexical hits; the passages. One more for postings that are to be fetched.
+// Three round trips: the collection and its segments (snapshot.h); the nearest vectors, and the
+// cosines of the lexical hits; the passages. One more for postings that are to be fetched, one or
+// more for what a filter admits of the lexical hits, one for how much it matches, one where the
+// index has found too little.
 //
 // Thread safety: that of the session.
 #pragma once

@@ -176,7 +176,7 @@ class Tidying {
   }
 
   net::Task<Result<>> rewrite(const Segment& segment) {
-    const std::size_t dropped_before = dropped_.size();
+    bool changed = false;
     std::int64_t after = std::numeric_limits<std::int64_t>::min();
     for (bool first = true;; first = false) {
       auto rows = co_await session_.execute(
@@ -188,20 +188,23 @@ class Tidying {
       if (!rows) co_return forward_error(rows);
       if (rows->empty()) break;
       after = rows->int64(rows->size() - 1, 0);
-      if (auto ok = co_await rewrite_rows(segment, std::move(*rows)); !ok) co_return ok;
+      auto rewritten = co_await rewrite_rows(segment, std::move(*rows));
+      if (!rewritten) co_return forward_error(rewritten);
+      changed = changed || *rewritten;
     }
-    if (dropped_.size() == dropped_before) co_return Result<>();
+    if (!changed) co_return Result<>();
     auto renamed = co_await session_.execute(
-        of_collection("UPDATE raglan.segment SET contents = DEFAULT WHERE tenant = $1::text"
-                      " AND collection_id = $2::int8 AND segment_id = $3::int8",
+        of_collection("UPDATE raglan.segment SET contents = (SELECT uuid_send(gen_random_uuid()))"
+                      " WHERE tenant = $1::text AND collection_id = $2::int8"
+                      " AND segment_id = $3::int8",
                       segment.id),
         deadline_);
     if (!renamed) co_return forward_error(renamed);
     co_return Result<>();
   }
 
-  // Those of the rows that hold something dead.
-  net::Task<Result<>> rewrite_rows(const Segment& segment, postgres::Rows rows) {
+  // Those of the rows that hold something dead; whether any does.
+  net::Task<Result<bool>> rewrite_rows(const Segment& segment, postgres::Rows rows) {
     // The work owns what it reads: it may go on when nobody waits for it any more.
     auto work = [rows = std::make_shared<const postgres::Rows>(std::move(rows)), dead = dead_ids_] {
       return without(*rows, *dead);
@@ -223,7 +226,7 @@ class Tidying {
           .add(static_cast<std::int32_t>(row.chunks))
           .add(row.entries);
     }
-    if (terms.empty()) co_return Result<>();
+    if (terms.empty()) co_return false;
     auto deleted = co_await session_.execute(
         of_collection("DELETE FROM raglan.posting WHERE tenant = $1::text"
                       " AND collection_id = $2::int8 AND segment_id = $3::int8"
@@ -231,13 +234,13 @@ class Tidying {
                       segment.id, std::span<const std::int64_t>(terms)),
         deadline_);
     if (!deleted) co_return forward_error(deleted);
-    if (anew.empty()) co_return Result<>();
+    if (anew.empty()) co_return true;
     auto copied = co_await session_.copy_in(
         "COPY raglan.posting (tenant, collection_id, segment_id, term, chunks, entries) FROM STDIN"
         " (FORMAT binary)",
         std::move(anew).finish(), deadline_);
     if (!copied) co_return forward_error(copied);
-    co_return Result<>();
+    co_return true;
   }
 
   Session& session_;

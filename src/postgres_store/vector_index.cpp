@@ -37,9 +37,8 @@ net::Task<Result<>> drop(Session& session, const std::string& name, Deadline dea
 net::Task<Result<>> drop_orphans(Session& session, Deadline deadline) {
   auto orphans = co_await session.execute(
       Statement("SELECT i.indexname FROM pg_indexes i WHERE i.schemaname = 'raglan'"
-                " AND i.indexname LIKE 'chunk\\_vector\\_hnsw\\_%' AND NOT EXISTS"
-                " (SELECT FROM raglan.collection c"
-                " WHERE i.indexname = 'chunk_vector_hnsw_' || c.collection_id)"),
+                " AND i.indexname LIKE 'chunk\\_vector\\_hnsw\\_%' AND i.indexname <> ALL (ARRAY("
+                "SELECT 'chunk_vector_hnsw_' || c.collection_id FROM raglan.collection c))"),
       deadline);
   if (!orphans) co_return forward_error(orphans);
   for (std::size_t i = 0; i < orphans->size(); ++i) {
