@@ -1,5 +1,6 @@
 #include "postgres/client.h"
 
+#include "base/log.h"
 #include "policy/outcome.h"
 
 namespace raglan::postgres {
@@ -20,7 +21,13 @@ net::Task<Result<Session>> Client::begin(Deadline deadline) {
   if (lease) co_return Session(*this, std::move(*permit), std::move(*lease), clock_.now());
   const bool unreachable = lease.error().code == ErrorCode::kUnavailable;
   permit->report(unreachable ? policy::Outcome::kFailure : policy::Outcome::kNeutral, clock_.now());
-  co_return forward_error(lease);
+  if (!unreachable) co_return forward_error(lease);
+  if (const auto left_out = failures_.admit(clock_.now())) {
+    log_warning("no connection to PostgreSQL", {{"server", name_of(target().parameters)},
+                                                {"reason", lease.error().message},
+                                                {"left_out", *left_out}});
+  }
+  co_return fail(ErrorCode::kUnavailable, "no connection to PostgreSQL");
 }
 
 net::Task<Result<Rows>> Client::execute(Statement statement, Deadline deadline) {

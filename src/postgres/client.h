@@ -11,7 +11,7 @@
 // the pool, nor a request that left it no time.
 //
 // Errors: those of postgres/pool.h and postgres/connection.h; kUnavailable while the breaker is
-// open.
+// open. Why there is no connection is for the log, with addresses and users, and not for clients.
 //
 // Thread safety: as postgres/pool.h. A session belongs to one coroutine.
 #pragma once
@@ -22,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/log_throttle.h"
 #include "config/secret.h"
 #include "config/table.h"
 #include "policy/circuit_breaker.h"
@@ -104,6 +105,7 @@ class Client {
   const std::function<void(std::string_view)> on_statement_;
   policy::CircuitBreaker breaker_;
   Pool pool_;
+  LogThrottle failures_; // to connect
 };
 
 } // namespace raglan::postgres
