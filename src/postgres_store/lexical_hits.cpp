@@ -85,8 +85,7 @@ class Cursor {
   std::uint64_t page() const { return run_ == runs_end_ ? kEnd : run_->page; }
 
   // Adds what the page's postings are worth, and goes on to the next page, which it returns. Of
-  // each slot that is added to, the bit slot / group_ids of `touched` is set.
-  template <std::size_t group_ids>
+  // each slot that is added to, its group's bit of `touched` is set.
   std::uint64_t add_to(PageSums& sums, std::uint32_t& touched) {
     const PackedPosting* const end = begin_ + run_++->end;
     while (at_ != end) {
@@ -95,7 +94,7 @@ class Cursor {
       const float* part = parts_.data() + parts_.size() - (worked_out_ - at_);
       for (; at_ != stop; ++at_) {
         sums[at_->slot()] += *part++;
-        touched |= 1U << at_->slot() / group_ids;
+        touched |= 1U << at_->slot() / kGroupIds;
       }
     }
     return page();
@@ -128,8 +127,7 @@ class Cursor {
 };
 
 // More than have a hit, where terms meet.
-std::size_t count_groups(std::span<const QuestionTerm> question, std::size_t segments,
-                         std::size_t groups_of_page) {
+std::size_t count_groups(std::span<const QuestionTerm> question, std::size_t segments) {
   std::size_t sum = 0;
   for (std::size_t segment = 0; segment < segments; ++segment) {
     std::size_t postings = 0;
@@ -138,7 +136,7 @@ std::size_t count_groups(std::span<const QuestionTerm> question, std::size_t seg
       postings += term.lists[segment]->size();
       pages = std::max(pages, term.lists[segment]->runs().size());
     }
-    sum += std::min(postings, pages * groups_of_page);
+    sum += std::min(postings, pages * (kPageIds / kGroupIds));
   }
   return sum;
 }
@@ -161,7 +159,7 @@ LexicalHits::LexicalHits(std::span<const QuestionTerm> question, std::span<const
   rare_term_ratio_ = weight_of.rare_term_ratio();
 
   const std::size_t segments = question.empty() ? 0 : question.front().lists.size();
-  const std::size_t most_groups = count_groups(question, segments, kPageIds / kGroupIds);
+  const std::size_t most_groups = count_groups(question, segments);
   groups_.reserve(most_groups);
   sums_.reserve(most_groups);
   most_.reserve(most_groups);
@@ -180,7 +178,7 @@ LexicalHits::LexicalHits(std::span<const QuestionTerm> question, std::span<const
       std::uint64_t next = Cursor::kEnd;
       std::uint32_t touched = 0;
       for (std::size_t i = 0; i < heads.size(); ++i) {
-        if (heads[i] == page) heads[i] = cursors[i].add_to<kGroupIds>(sums, touched);
+        if (heads[i] == page) heads[i] = cursors[i].add_to(sums, touched);
         next = std::min(next, heads[i]);
       }
       if (const auto gone = slots.find(page); gone != slots.end()) clear(sums, gone->second);

@@ -21,6 +21,8 @@
 
 namespace raglan::postgres_store {
 
+inline constexpr std::size_t kGroupIds = 32;
+
 // Of a collection's live chunks.
 struct LexicalStatistics {
   std::uint64_t chunks = 0;
@@ -50,7 +52,6 @@ class LexicalHits {
   float rare_term_ratio() const { return rare_term_ratio_; }
 
  private:
-  static constexpr std::size_t kGroupIds = 32;
   using Sums = std::array<float, kGroupIds>; // 0: no hit
 
   void keep(std::uint64_t number, std::span<const float, kGroupIds> sums);

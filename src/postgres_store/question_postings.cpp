@@ -15,17 +15,21 @@ using store::Term;
 constexpr std::size_t kNameBytes = sizeof(Hash128::bytes);
 constexpr std::size_t kPagePostings = 8; // that take as long as going to a page
 
+bool misses_list(const QuestionTerm& term) {
+  return std::ranges::find(term.lists, nullptr) != term.lists.end();
+}
+
 } // namespace
 
 Statement select_segments(const store::CollectionKey& key) {
   return Statement(
-      "SELECT (SELECT array_agg(segment_id ORDER BY segment_id) FROM raglan.segment s"
-      " WHERE s.tenant = c.tenant AND s.collection_id = c.collection_id),"
-      " (SELECT string_agg(contents, ''::bytea ORDER BY segment_id) FROM raglan.segment s"
-      " WHERE s.tenant = c.tenant AND s.collection_id = c.collection_id),"
-      " (SELECT array_agg(chunk_id) FROM raglan.dead_chunk d"
+      "SELECT s.ids, s.names, (SELECT array_agg(chunk_id) FROM raglan.dead_chunk d"
       " WHERE d.tenant = c.tenant AND d.collection_id = c.collection_id)"
-      " FROM raglan.collection c WHERE c.tenant = $1::text AND c.name = $2::text",
+      " FROM raglan.collection c, LATERAL"
+      " (SELECT array_agg(segment_id ORDER BY segment_id) AS ids,"
+      " string_agg(contents, ''::bytea ORDER BY segment_id) AS names FROM raglan.segment s"
+      " WHERE s.tenant = c.tenant AND s.collection_id = c.collection_id) s"
+      " WHERE c.tenant = $1::text AND c.name = $2::text",
       key.tenant, key.name);
 }
 
@@ -48,8 +52,6 @@ Result<QuestionPostings> QuestionPostings::find(const std::map<Term, float>& que
     QuestionTerm& added = found.terms_.emplace_back(term, count, Lists(found.segments_.size()));
     const auto kept = found.cache_->find(collection_id, term, now);
     if (kept) found.take_kept(*kept, added.lists);
-    const auto missing = std::ranges::count(added.lists, nullptr);
-    found.missing_ += static_cast<std::size_t>(missing);
   }
   return found;
 }
@@ -67,6 +69,8 @@ void QuestionPostings::take_kept(const PostingsCache::Lists& kept, Lists& lists)
     next = std::next(found);
   }
 }
+
+bool QuestionPostings::misses_any() const { return std::ranges::any_of(terms_, misses_list); }
 
 Statement QuestionPostings::select_missing(const std::string& tenant) const {
   std::vector<std::int64_t> segments;
@@ -93,7 +97,7 @@ Result<> QuestionPostings::read(const Rows& rows, MonotonicTime now) {
     row_of[{rows.int64(i, 0), static_cast<Term>(rows.int64(i, 1))}] = i;
   }
   for (QuestionTerm& term : terms_) {
-    if (std::ranges::count(term.lists, nullptr) == 0) continue;
+    if (!misses_list(term)) continue;
     PostingsCache::Lists kept;
     kept.reserve(segments_.size());
     for (std::size_t i = 0; i < segments_.size(); ++i) {
@@ -108,7 +112,6 @@ Result<> QuestionPostings::read(const Rows& rows, MonotonicTime now) {
     }
     cache_->keep(collection_id_, term.term, std::move(kept), now);
   }
-  missing_ = 0;
   return {};
 }
 

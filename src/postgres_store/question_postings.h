@@ -39,7 +39,7 @@ class QuestionPostings {
                                        std::int64_t collection_id, const postgres::Rows& segments,
                                        std::shared_ptr<PostingsCache> cache, MonotonicTime now);
 
-  bool misses_any() const { return missing_ > 0; }
+  bool misses_any() const;
   postgres::Statement select_missing(const std::string& tenant) const;
   // What came of it, which is kept from now on. kCorrupt.
   Result<> read(const postgres::Rows& rows, MonotonicTime now);
@@ -66,7 +66,6 @@ class QuestionPostings {
   std::shared_ptr<PostingsCache> cache_;
   std::vector<Segment> segments_;
   std::vector<QuestionTerm> terms_; // a list for each segment; null: it is missing
-  std::size_t missing_ = 0;         // lists
 };
 
 } // namespace raglan::postgres_store
