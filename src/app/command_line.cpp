@@ -41,7 +41,7 @@ bool load_settings(Settings& settings, const CommonOptions& options,
 
 int report_error(std::string_view command, const Error& error) {
   const std::string at = error.param.empty() ? "" : fmt::format(" (at {})", error.param);
-  fmt::print(stderr, "raglan {}: {}\n", command, blank_control_characters(error.message + at));
+  fmt::print(stderr, "raglan {}: {}\n", command, blank_control_characters(explain(error) + at));
   return kExitFailed;
 }
 

@@ -179,13 +179,13 @@ std::vector<Finding> check_postgres(const Settings& settings, std::string_view m
   OpenedStores stores;
   auto opened = stores.open(settings, {}, {});
   if (!opened) {
-    finding.text = opened.error().message;
+    finding.text = explain(opened.error());
     return {finding};
   }
   auto collections = stores.wait(
       (*opened)->store().list_collections(std::string(store::kDefaultTenant), Deadline()));
   finding = collections ? describe_collections(*collections, "PostgreSQL answers", model_id)
-                        : Finding{"store", Health::kFailed, collections.error().message, ""};
+                        : Finding{"store", Health::kFailed, explain(collections.error()), ""};
   std::vector<Finding> findings{std::move(finding)};
   add_replicas((*opened)->replicas(true), findings);
   return findings;

@@ -108,7 +108,8 @@ class PostgresNodeStore final : public NodeStore {
              .on_write = parts.on_write},
             std::move(primary->observers), Deadline::after(kOpenTimeout, parts.clock.now())));
     if (!store) {
-      return fail(store.error().code, fmt::format("{}: {}", name, store.error().message));
+      store.error().message = fmt::format("{}: {}", name, store.error().message);
+      return forward_error(store);
     }
     opened->store_ = std::move(*store);
     opened->observe(parts);

@@ -37,6 +37,9 @@ std::vector<telemetry::Registration> register_postgres_metrics(telemetry::Metric
            [](const PoolStatus& s) { return static_cast<double>(s.waiting); });
   made.add(MetricKind::kCounter, "raglan_pool_opened_total", "Connections opened.", pool,
            [](const PoolStatus& s) { return static_cast<double>(s.opened); });
+  made.add(MetricKind::kCounter, "raglan_pool_server_full_total",
+           "Connections that could not be opened as the server had none left.", pool,
+           [](const PoolStatus& s) { return static_cast<double>(s.server_full); });
   made.add_each(MetricKind::kCounter, "raglan_pool_closed_total",
                 "Connections closed because of their age, or left in the middle of something.",
                 pool, "reason", kClosed);

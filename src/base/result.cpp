@@ -39,4 +39,8 @@ std::optional<ErrorCode> error_code_from_name(std::string_view name) {
   return std::nullopt;
 }
 
+std::string explain(const Error& error) {
+  return error.reason.empty() ? error.message : error.message + ": " + error.reason;
+}
+
 } // namespace raglan

@@ -58,7 +58,13 @@ struct Error {
   std::string param; // JSON pointer or parameter name; empty when none applies
   // When it is worth asking again, where that is known; for errors that mean too much was asked.
   Duration retry_after{};
+  // What the operator may know besides (addresses, users, another program's words); never a secret.
+  // For the log, the command line and doctor; clients do not see it.
+  std::string reason;
 };
+
+// The message and, where there is one, the reason: for operators alone.
+std::string explain(const Error& error);
 
 template <typename T = void>
 using Result = std::expected<T, Error>;

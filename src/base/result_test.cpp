@@ -28,5 +28,12 @@ TEST(Result, ForwardingKeepsTheWholeError) {
   EXPECT_EQ(outer.error().param, "/top_k");
 }
 
+TEST(Result, TheReasonIsForOperatorsBesideTheMessage) {
+  Error error{ErrorCode::kUnavailable, "no connection", {}};
+  EXPECT_EQ(explain(error), "no connection");
+  error.reason = "db.internal refused it";
+  EXPECT_EQ(explain(error), "no connection: db.internal refused it");
+}
+
 } // namespace
 } // namespace raglan

@@ -178,6 +178,10 @@ class Sync {
     if (statuses->size() != group_.size()) {
       return fail(ErrorCode::kUpstream, "not one status per document");
     }
+    const bool gone = std::ranges::all_of(*statuses, [](const DocumentStatus& each) {
+      return each.error && each.error->code == ErrorCode::kUnavailable;
+    });
+    const std::optional<Error> why = gone ? statuses->front().error : std::nullopt;
     for (std::size_t i = 0; i < group_.size(); ++i) {
       DocumentStatus& status = (*statuses)[i];
       const std::size_t bytes = group_[i].bytes.size();
@@ -192,6 +196,7 @@ class Sync {
     }
     group_.clear();
     group_bytes_ = 0;
+    if (why) return std::unexpected(*why);
     return {};
   }
 

@@ -105,7 +105,7 @@ struct SyncReport {
 
 // Errors: kNotFound (a path that does not exist; no path was touched then), kInvalidField (a source
 // name, or a path outside of the root), kConflict (a path with documents and without any file), and
-// those of the target, at which the run stops.
+// those of the target, at which the run stops; so it does when a whole group is kUnavailable.
 Result<SyncReport> sync_files(const SyncRequest& request, IngestTarget& target,
                               const SyncObserver& observer,
                               const Clock& clock = SystemClock::instance());

@@ -34,6 +34,8 @@ class FakeTarget : public IngestTarget {
       const auto known = documents.find(collection + ":" + document.id);
       if (document.bytes == "bad") {
         status.error = Error{ErrorCode::kInvalidField, "refused", ""};
+      } else if (document.bytes == "lost") {
+        status.error = Error{ErrorCode::kUnavailable, "no store", ""};
       } else if (known != documents.end() && known->second.bytes == document.bytes) {
         status.state = DocumentState::kUnchanged;
       } else {
@@ -344,6 +346,19 @@ TEST_F(SyncTest, AFailingTargetStopsTheRunBeforeAnythingIsRemoved) {
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(target_.documents.size(), 2u);
+}
+
+TEST_F(SyncTest, AGroupThatTheStoreCouldNotTakeStopsTheRun) {
+  for (std::size_t i = 0; i < kFirstGroupDocuments; ++i) {
+    write("d/" + std::to_string(1000 + i) + ".txt", "lost");
+  }
+  write("d/later.txt", "x");
+  const auto stopped = try_sync({"d"});
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().message, "no store");
+  EXPECT_EQ(ids_of(Kind::kFailed).size(), kFirstGroupDocuments); // each was reported
+  write("d/1000.txt", "y"); // one that is taken: the store is there
+  EXPECT_EQ(sync({"d"}).failed, kFirstGroupDocuments - 1);
 }
 
 TEST_F(SyncTest, BadRequestsTouchNothing) {

@@ -3,13 +3,14 @@
 #include <algorithm>
 
 namespace raglan::policy {
+namespace {
+
+constexpr MonotonicTime kBeingOpened = MonotonicTime::max();
+
+} // namespace
 
 ConnectionPool::Grant ConnectionPool::check_out(MonotonicTime now) {
-  if (waiting_.empty() && !idle_.empty()) {
-    const Slot slot = idle_.front();
-    idle_.pop_front();
-    return grant(slot, now);
-  }
+  if (waiting_.empty() && !idle_.empty()) return take_idle(now);
   if (waiting_.empty() && opened_at_.size() < config_.pool_size + config_.max_overflow) {
     return open_in(++last_id_);
   }
@@ -44,7 +45,20 @@ ConnectionPool::Return ConnectionPool::check_in(Slot slot, bool usable, Monotoni
 
 void ConnectionPool::opened(Slot slot, MonotonicTime now) {
   const auto found = opened_at_.find(slot);
-  if (found != opened_at_.end()) found->second = now;
+  if (found == opened_at_.end()) return;
+  found->second = now;
+  ++counts_.opened;
+}
+
+ConnectionPool::Grant ConnectionPool::wait_instead(Slot slot, MonotonicTime now) {
+  ++counts_.server_full;
+  const bool others =
+      std::ranges::any_of(opened_at_, [](const auto& each) { return each.second != kBeingOpened; });
+  if (!others) return {};
+  opened_at_.erase(slot);
+  if (!idle_.empty()) return take_idle(now);
+  waiting_.push_front({++last_id_, now});
+  return {Kind::kWait, 0, last_id_};
 }
 
 bool ConnectionPool::cancel(Waiter waiter) {
@@ -82,6 +96,12 @@ bool ConnectionPool::is_stale(Slot slot, MonotonicTime now) const {
   return now - opened >= config_.pool_recycle || (invalid_until_ && opened <= *invalid_until_);
 }
 
+ConnectionPool::Grant ConnectionPool::take_idle(MonotonicTime now) {
+  const Slot slot = idle_.front();
+  idle_.pop_front();
+  return grant(slot, now);
+}
+
 ConnectionPool::Grant ConnectionPool::grant(Slot slot, MonotonicTime now) {
   if (!is_stale(slot, now)) return {Kind::kReuse, slot, 0};
   ++counts_.recycled;
@@ -89,8 +109,7 @@ ConnectionPool::Grant ConnectionPool::grant(Slot slot, MonotonicTime now) {
 }
 
 ConnectionPool::Grant ConnectionPool::open_in(Slot slot) {
-  ++counts_.opened;
-  opened_at_[slot] = MonotonicTime::max();
+  opened_at_[slot] = kBeingOpened;
   return {Kind::kOpen, slot, 0};
 }
 

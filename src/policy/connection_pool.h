@@ -13,6 +13,9 @@
 // in order, and nobody overtakes them: who comes while somebody waits, waits. A waiter is given a
 // slot, which holds the connection that just came back, or none: then it opens one in it.
 //
+// A server may have fewer connections to give than the pool may open. Who finds that out waits, as
+// the first of all, for one of those that are open (`wait_instead`).
+//
 // A connection that turns out to be dead makes all older ones suspect (`invalidate`): the server
 // was restarted, so they are opened anew instead of being tried one by one.
 //
@@ -67,8 +70,9 @@ struct ConnectionPoolStatus {
   std::size_t idle = 0;
   std::size_t waiting = 0;
   std::size_t overflow = 0; // open beyond pool_size
-  std::uint64_t opened = 0; // so far, by intent
+  std::uint64_t opened = 0; // so far
   std::uint64_t recycled = 0;
+  std::uint64_t server_full = 0; // times that one could not be opened as the server had none left
   std::uint64_t timeouts = 0;
   std::uint64_t refused = 0; // because too many waited
 };
@@ -102,6 +106,10 @@ class ConnectionPool {
   Return check_in(Slot slot, bool usable, MonotonicTime now);
   // The connection in this slot has been opened, and is young.
   void opened(Slot slot, MonotonicTime now);
+  // None can be opened in this slot now, as the server has none left: kReuse or kOpen of an idle
+  // one, or kWait, and the slot is gone; kRefused when no other is open, and the slot is still to
+  // be given back.
+  Grant wait_instead(Slot slot, MonotonicTime now);
 
   // The waiter went away. False when it does not wait (any more): what it was given comes back by
   // check_in.
@@ -123,11 +131,12 @@ class ConnectionPool {
   };
 
   bool is_stale(Slot slot, MonotonicTime now) const;
+  Grant take_idle(MonotonicTime now);
   Grant grant(Slot slot, MonotonicTime now);
   Grant open_in(Slot slot);
 
   ConnectionPoolConfig config_;
-  std::unordered_map<Slot, MonotonicTime> opened_at_; // all slots; the latest time: being opened
+  std::unordered_map<Slot, MonotonicTime> opened_at_; // all slots; kBeingOpened
   std::deque<Slot> idle_;
   std::deque<Waiting> waiting_;
   std::optional<MonotonicTime> invalid_until_;

@@ -50,6 +50,43 @@ TEST_F(ConnectionPoolTest, OpensAsManyAsItMayAndThenLetsWait) {
   EXPECT_EQ(pool_.status().refused, 1u);
 }
 
+TEST_F(ConnectionPoolTest, WhereTheServerHasNoneLeftOneWaitsInFrontOfAllForThoseThatAreOpen) {
+  const Slot a = open();
+  const auto full = pool_.check_out(now_);
+  ASSERT_EQ(full.kind, Kind::kOpen);
+  open();
+  const auto behind = pool_.check_out(now_);
+  ASSERT_EQ(behind.kind, Kind::kWait);
+  const auto instead = pool_.wait_instead(full.slot, now_);
+  ASSERT_EQ(instead.kind, Kind::kWait);
+  EXPECT_EQ(pool_.status().open, 2u);
+  EXPECT_EQ(pool_.status().opened, 2u);
+  EXPECT_EQ(pool_.status().server_full, 1u);
+  const auto returned = give_back(a);
+  ASSERT_TRUE(returned.next);
+  EXPECT_EQ(returned.next->kind, Kind::kReuse);
+  EXPECT_EQ(returned.next->waiter, instead.waiter);
+  EXPECT_FALSE(give_back(full.slot, false).next); // it is gone: nobody is sent to try once more
+}
+
+TEST_F(ConnectionPoolTest, WhereTheServerHasNoneLeftAnIdleOneIsTaken) {
+  const Slot a = open();
+  const auto full = pool_.check_out(now_);
+  give_back(a);
+  const auto instead = pool_.wait_instead(full.slot, now_);
+  EXPECT_EQ(instead.kind, Kind::kReuse);
+  EXPECT_EQ(instead.slot, a);
+}
+
+TEST_F(ConnectionPoolTest, NobodyWaitsForConnectionsThatAreNotOpen) {
+  const auto first = pool_.check_out(now_);
+  const auto second = pool_.check_out(now_); // being opened is not open
+  EXPECT_EQ(pool_.wait_instead(second.slot, now_).kind, Kind::kRefused);
+  EXPECT_EQ(pool_.status().open, 2u);
+  give_back(second.slot, false);
+  EXPECT_EQ(pool_.wait_instead(first.slot, now_).kind, Kind::kRefused);
+}
+
 TEST_F(ConnectionPoolTest, KeepsPoolSizeAndClosesTheOverflow) {
   const Slot a = open();
   const Slot b = open();

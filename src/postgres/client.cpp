@@ -18,16 +18,22 @@ net::Task<Result<Session>> Client::begin(Deadline deadline) {
                    "PostgreSQL is left alone for a while, as it did not answer");
   }
   auto lease = co_await pool_.acquire(deadline);
-  if (lease) co_return Session(*this, std::move(*permit), std::move(*lease), clock_.now());
+  if (lease) {
+    if (failing_.exchange(false)) {
+      log_info("PostgreSQL answers again", {{"server", name_of(target().parameters)}});
+    }
+    co_return Session(*this, std::move(*permit), std::move(*lease), clock_.now());
+  }
   const bool unreachable = lease.error().code == ErrorCode::kUnavailable;
   permit->report(unreachable ? policy::Outcome::kFailure : policy::Outcome::kNeutral, clock_.now());
   if (!unreachable) co_return forward_error(lease);
+  failing_ = true;
   if (const auto left_out = failures_.admit(clock_.now())) {
     log_warning("no connection to PostgreSQL", {{"server", name_of(target().parameters)},
-                                                {"reason", lease.error().message},
+                                                {"reason", lease.error().reason},
                                                 {"left_out", *left_out}});
   }
-  co_return fail(ErrorCode::kUnavailable, "no connection to PostgreSQL");
+  co_return forward_error(lease);
 }
 
 net::Task<Result<Rows>> Client::execute(Statement statement, Deadline deadline) {

@@ -11,11 +11,12 @@
 // the pool, nor a request that left it no time.
 //
 // Errors: those of postgres/pool.h and postgres/connection.h; kUnavailable while the breaker is
-// open. Why there is no connection is for the log, with addresses and users, and not for clients.
+// open.
 //
 // Thread safety: as postgres/pool.h. A session belongs to one coroutine.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -105,7 +106,8 @@ class Client {
   const std::function<void(std::string_view)> on_statement_;
   policy::CircuitBreaker breaker_;
   Pool pool_;
-  LogThrottle failures_; // to connect
+  LogThrottle failures_;              // to connect
+  std::atomic<bool> failing_ = false; // no connection, the last time
 };
 
 } // namespace raglan::postgres

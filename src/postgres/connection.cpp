@@ -48,8 +48,26 @@ ErrorCode code_of(std::string_view state) {
   return ErrorCode::kInternal;
 }
 
-std::unexpected<Error> no_connection(std::string_view reason) {
-  return fail(ErrorCode::kUnavailable, fmt::format("no connection to PostgreSQL: {}", reason));
+// What a user is told; the server's own words may quote a document.
+std::string_view meaning_of(std::string_view state) {
+  constexpr std::pair<std::string_view, std::string_view> kMeanings[] = {
+      {"25006", ": it is read-only"},     {"42501", ": its user lacks the right"},
+      {"53100", ": its disk is full"},    {"53200", ": it is out of memory"},
+      {"57P01", ": it is shutting down"}, {"57P03", ": it is starting or shutting down"},
+  };
+  const auto* found =
+      std::ranges::find(kMeanings, state, &std::pair<std::string_view, std::string_view>::first);
+  return found == std::end(kMeanings) ? "" : found->second;
+}
+
+std::unexpected<Error> no_connection(std::string reason) {
+  // What the server has no room for is no sign that it is ill.
+  const bool full = reason.contains(" 53300: ");
+  Error error{full ? ErrorCode::kOverloaded : ErrorCode::kUnavailable,
+              full ? "PostgreSQL has no connection left" : "no connection to PostgreSQL",
+              {}};
+  error.reason = std::move(reason);
+  return std::unexpected(std::move(error));
 }
 
 std::unexpected<Error> overdue() {
@@ -142,6 +160,7 @@ net::Task<Result<std::shared_ptr<Connection>>> Connection::open(const Target& ta
   const auto loop = co_await asio::this_coro::executor;
   // The constructor is private, so no make_shared.
   const std::shared_ptr<Connection> connection(new Connection(started, target, loop));
+  PQsetErrorVerbosity(started, PQERRORS_VERBOSE); // with the SQLSTATE
   auto connected = co_await connection->connect(deadline);
   if (!connected) co_return forward_error(connected);
   co_return connection;
@@ -384,7 +403,8 @@ std::unexpected<Error> Connection::refused(const PGresult* result) const {
   const ErrorCode code = code_of(state);
   log_warning("PostgreSQL refused a statement",
               {{"sqlstate", state}, {"code", error_code_name(code)}});
-  return fail(code, fmt::format("PostgreSQL refused a statement (SQLSTATE {})", state));
+  return fail(code, fmt::format("PostgreSQL refused a statement{} (SQLSTATE {})", meaning_of(state),
+                                state));
 }
 
 } // namespace raglan::postgres

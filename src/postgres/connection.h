@@ -50,8 +50,9 @@ namespace raglan::postgres {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  // On the caller's loop, to which it is attached. Errors: kUnavailable, with libpq's reason (it
-  // names the host and never the password); kDeadlineExceeded, kClientClosed.
+  // On the caller's loop, to which it is attached. Errors: kUnavailable, and kOverloaded when the
+  // server has no connection left, with libpq's reason (it names the host and never the password);
+  // kDeadlineExceeded, kClientClosed.
   static net::Task<Result<std::shared_ptr<Connection>>> open(const Target& target,
                                                              Deadline deadline);
   ~Connection();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 
+#include "base/log.h"
+
 namespace raglan::postgres {
 
 using Kind = policy::ConnectionPool::Kind;
@@ -48,15 +50,28 @@ Pool::Pool(policy::ConnectionPoolConfig config, Target target,
 
 net::Task<Result<Pool::Lease>> Pool::acquire(Deadline deadline) {
   const MonotonicTime began = target_.clock.now();
-  auto grant = co_await wait_for_grant(deadline);
-  if (!grant) co_return forward_error(grant);
-  Hold hold(*this, grant->slot); // here, as a cancelled coroutine throws where it awaits
-  if (auto ok = co_await fill(hold, grant->kind, deadline); !ok) co_return forward_error(ok);
-  if (on_wait_) on_wait_(target_.clock.now() - began);
-  co_return hold.lease();
+  auto grant = co_await wait_for_grant(std::nullopt, deadline);
+  while (grant) {
+    Hold hold(*this, grant->slot); // here, as a cancelled coroutine throws where it awaits
+    auto filled = co_await fill(hold, grant->kind, deadline);
+    if (filled) {
+      if (on_wait_) on_wait_(target_.clock.now() - began);
+      co_return hold.lease();
+    }
+    if (filled.error().code != ErrorCode::kOverloaded) co_return forward_error(filled);
+    if (const auto left_out = full_.admit(target_.clock.now())) {
+      log_warning("PostgreSQL has no connection left, and requests share those that are open",
+                  {{"server", name_of(target_.parameters)},
+                   {"open", status().open},
+                   {"left_out", *left_out}});
+    }
+    grant = co_await wait_for_grant(hold.slot(), deadline);
+    if (!grant && grant.error().code == ErrorCode::kOverloaded) co_return forward_error(filled);
+  }
+  co_return forward_error(grant);
 }
 
-net::Task<Result<Pool::Grant>> Pool::wait_for_grant(Deadline deadline) {
+net::Task<Result<Pool::Grant>> Pool::wait_for_grant(std::optional<Slot> full, Deadline deadline) {
   std::optional<policy::ConnectionPool::Waiter> waiter;
   std::optional<Result<Grant>> at_once;
   const MonotonicTime now = target_.clock.now();
@@ -64,7 +79,7 @@ net::Task<Result<Pool::Grant>> Pool::wait_for_grant(Deadline deadline) {
   auto begin = [&](const net::Completion<Grant>& done) {
     state_.with([&](State& state) {
       if (state.stopped) return done.deliver(stopped());
-      const Grant grant = state.pool.check_out(now);
+      const Grant grant = full ? state.pool.wait_instead(*full, now) : state.pool.check_out(now);
       if (grant.kind == Kind::kRefused) return done.deliver(no_connection_free());
       if (grant.kind != Kind::kWait) return done.deliver(grant);
       waiter = grant.waiter;
@@ -126,7 +141,9 @@ net::Task<Result<>> Pool::fill(Hold& hold, Kind kind, Deadline deadline) {
   auto opened = co_await Connection::open(target_, until);
   if (!opened && opened.error().code == ErrorCode::kDeadlineExceeded &&
       !deadline.expired(target_.clock.now())) {
-    co_return fail(ErrorCode::kUnavailable, "no connection to PostgreSQL: it takes too long");
+    Error late{ErrorCode::kUnavailable, "no connection to PostgreSQL", {}};
+    late.reason = "it takes too long";
+    co_return std::unexpected(std::move(late));
   }
   if (!opened) co_return forward_error(opened);
   hold.connection = std::move(*opened);

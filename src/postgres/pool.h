@@ -14,7 +14,8 @@
 // idle.
 //
 // Errors: kOverloaded (nobody gave one back within pool_timeout, or too many wait),
-// kDeadlineExceeded, kClientClosed (cancelled), kUnavailable (none can be opened; stopped).
+// kDeadlineExceeded, kClientClosed (cancelled), kUnavailable (none can be opened; stopped). When
+// the server has no connection left, those that are open are shared; without any it is kOverloaded.
 //
 // Thread safety: acquire, from any event loop, concurrently; status, from any thread. It must
 // outlive its leases and the loops' last coroutine; `stop` before the loops are destroyed.
@@ -28,6 +29,7 @@
 #include <utility>
 
 #include "base/guarded.h"
+#include "base/log_throttle.h"
 #include "net/completion.h"
 #include "policy/connection_pool.h"
 #include "postgres/connection.h"
@@ -94,7 +96,8 @@ class Pool {
   // A slot that is this one's to fill or to give back.
   class Hold;
 
-  net::Task<Result<Grant>> wait_for_grant(Deadline deadline);
+  // `full`: a slot in which none can be opened, as the server has none left.
+  net::Task<Result<Grant>> wait_for_grant(std::optional<Slot> full, Deadline deadline);
   net::Task<Result<>> fill(Hold& hold, policy::ConnectionPool::Kind kind, Deadline deadline);
   net::Task<Result<>> ping(Connection& connection, Deadline deadline);
   void give_back(Slot slot, ConnectionPtr connection);
@@ -105,6 +108,7 @@ class Pool {
   const Target target_;
   const std::function<void(Duration)> on_wait_;
   Guarded<State> state_;
+  LogThrottle full_; // the server's refusals
 };
 
 } // namespace raglan::postgres

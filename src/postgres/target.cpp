@@ -31,6 +31,11 @@ Result<Parameters> parse_url(std::string_view url) {
     if (option->val != nullptr)
       parameters.emplace_back(option->keyword, config::Secret(option->val));
   }
+  if (value_of(parameters, "host", "").find('@', 1) != std::string_view::npos) {
+    // libpq takes the first '@' for the end of the password.
+    return fail(ErrorCode::kMalformedRequest,
+                "'@' in a user's name or a password must be written %40");
+  }
   return parameters;
 }
 

@@ -196,7 +196,7 @@ net::Task<void> Replicas::look(std::size_t replica, std::uint64_t epoch, Connect
     connection.reset();
     of.lag = {}; // it may come back as another one, made anew
   }
-  of.error.with([&](std::string& error) { error = look ? "" : look.error().message; });
+  of.error.with([&](std::string& error) { error = look ? "" : explain(look.error()); });
   if (look && !position) look->behind.reset(); // what is known is old
   note(replica, look ? *look : ReplicaLook());
 }

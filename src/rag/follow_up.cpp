@@ -72,6 +72,13 @@ bool names_nothing(std::string_view question, const Words& words) {
   return short_one || store::analyze(subject_words(question)).empty();
 }
 
+// Whether later questions may be about what it names: "What about the ferry?", though it goes on.
+bool names_subject(std::string_view question) {
+  const std::string lower = lower_case(question);
+  const Words words = words_of(lower);
+  return !words.empty() && !points_back(words) && !names_nothing(question, words);
+}
+
 } // namespace
 
 bool leans_on_conversation(std::string_view question) {
@@ -89,8 +96,8 @@ std::string with_subject(std::string_view question, std::span<const model::ChatM
     if (message.role != model::ChatRole::kUser) continue;
     if (++looked_at > kMaxLookedAt) break;
     if (message.text.size() + whole.size() > kMaxBytes) continue;
-    subject = message.text; // the oldest, when none stands alone
-    if (!leans_on_conversation(subject)) break;
+    subject = message.text; // the oldest, when none names one
+    if (names_subject(subject)) break;
   }
   if (subject.empty()) return whole;
   return std::string(subject) + '\n' + whole;

@@ -27,7 +27,7 @@ TEST(FollowUp, QuestionsThatNameTheirSubjectStandAlone) {
   }
 }
 
-TEST(FollowUp, TheSubjectIsThatOfTheLastQuestionThatStoodAlone) {
+TEST(FollowUp, TheSubjectIsThatOfTheLastQuestionThatNamedOne) {
   const std::vector<ChatMessage> history{{ChatRole::kSystem, "Be brief, whatever it is."},
                                          {ChatRole::kUser, "When does the market open?"},
                                          {ChatRole::kAssistant, "At five [1]."},
@@ -38,6 +38,14 @@ TEST(FollowUp, TheSubjectIsThatOfTheLastQuestionThatStoodAlone) {
   EXPECT_EQ(with_subject("How tall is it?", history),
             "When was the lighthouse built?\nHow tall is it?");
   EXPECT_EQ(with_subject("What does the ferry cost?", history), "What does the ferry cost?");
+}
+
+TEST(FollowUp, AQuestionThatGoesOnMayChangeTheSubject) {
+  const std::vector<ChatMessage> history{{ChatRole::kUser, "When does the market open?"},
+                                         {ChatRole::kUser, "And what about the lighthouse?"},
+                                         {ChatRole::kUser, "Who built it?"}};
+  EXPECT_EQ(with_subject("How tall is it?", history),
+            "And what about the lighthouse?\nHow tall is it?");
 }
 
 TEST(FollowUp, WithNothingBeforeItAQuestionIsItself) {

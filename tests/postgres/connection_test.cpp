@@ -87,6 +87,16 @@ TEST_F(ConnectionTest, ARefusedStatementSaysNothingOfItsTextAndLeavesTheConnecti
   EXPECT_TRUE(run(connection, Statement("SELECT 1")));
 }
 
+TEST_F(ConnectionTest, WhatAnOperatorCanMendIsSaidInWords) {
+  const auto connection = connect();
+  ASSERT_TRUE(run(connection, Statement("SET default_transaction_read_only = on")));
+  const auto refused = run(connection, Statement("CREATE TABLE t (n int8)"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(refused.error().message,
+            "PostgreSQL refused a statement: it is read-only (SQLSTATE 25006)");
+}
+
 TEST_F(ConnectionTest, ManyStatementsAreOneTransaction) {
   const auto connection = connect();
   ASSERT_TRUE(run(connection, Statement("CREATE TEMP TABLE t (n int8 PRIMARY KEY)")));
@@ -207,6 +217,14 @@ TEST_F(ConnectionTest, GoesFromLoopToLoop) {
   connection->detach();
   connection->attach(loops_.executor(1));
   EXPECT_TRUE(start(connection->execute(Statement("SELECT 1"), within()), 1).get());
+}
+
+TEST(PostgresUrl, AnAtSignInAPasswordIsNotTakenForTheEndOfIt) {
+  EXPECT_TRUE(parse_url("postgresql://user:pa%40ss@host/db"));
+  const auto parsed = parse_url("postgresql://user:pa@canary@host/db");
+  ASSERT_FALSE(parsed);
+  EXPECT_THAT(parsed.error().message, HasSubstr("%40"));
+  EXPECT_THAT(parsed.error().message, Not(HasSubstr("canary")));
 }
 
 TEST(PostgresUrl, IsCheckedWithoutRepeatingIt) {

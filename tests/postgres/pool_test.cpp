@@ -74,6 +74,38 @@ TEST_F(PoolTest, WhoFindsNoneWaitsInTurn) {
   EXPECT_EQ(pool().status().opened, 1u);
 }
 
+TEST_F(PoolTest, AServerWithFewerConnectionsThanThePoolMayOpenServesAll) {
+  const RealServer small({"max_connections = 3", "superuser_reserved_connections = 0"});
+  config_ = {.pool_size = 8, .max_overflow = 0};
+  pool_ = std::make_unique<Pool>(config_, target(small.url()));
+  std::vector<net::Running<std::int32_t>> callers;
+  callers.push_back(begin("SELECT 1"));
+  ASSERT_TRUE(callers.front().get());
+  for (std::size_t i = 0; i < 20; ++i) {
+    callers.push_back(begin("SELECT 1 FROM pg_sleep(0.05)", within(), i % 2));
+  }
+  for (std::size_t i = 1; i < callers.size(); ++i) {
+    const auto got = callers[i].get();
+    EXPECT_TRUE(got) << explain(got.error());
+  }
+  EXPECT_GT(pool().status().server_full, 0u);
+  EXPECT_LE(pool().status().open, 3u);
+}
+
+TEST_F(PoolTest, AServerWithoutAnyConnectionLeftIsBusyAndNotGone) {
+  const RealServer small({"max_connections = 1", "superuser_reserved_connections = 0"});
+  Pool other({.pool_size = 1, .max_overflow = 0}, target(small.url()));
+  auto holds = start(other.acquire(within()), 0).get();
+  ASSERT_TRUE(holds);
+  pool_ = std::make_unique<Pool>(config_, target(small.url()));
+  const auto refused = begin().get();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kOverloaded);
+  EXPECT_EQ(refused.error().message, "PostgreSQL has no connection left");
+  EXPECT_EQ(pool().status().opened, 0u);
+  other.stop();
+}
+
 TEST_F(PoolTest, NobodyWaitsForLongerThanThePoolsTimeout) {
   config_.max_overflow = 0;
   config_.pool_timeout = 50ms;
