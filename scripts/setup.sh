@@ -120,7 +120,7 @@ setup_corpora() {
 # setup_peers [BENCHMARK]: what only the benchmarks compare with; Java and the gateways for one each. nginx is
 # unpacked only: installed, it would start and take port 80.
 setup_peers() {
-  step "peers" unpack_packages "$DEPS/peers" nginx
+  step "peers" unpack_packages "$DEPS/peers" nginx haproxy liblua5.3-0 libopentracing1 libopentracing-c-wrapper0
   [ "${1:-postgres}" = postgres ] && step "SQLAlchemy" sqlalchemy_pool
   if [ "${1:-eviction}" = eviction ]; then
     step "Java" install_packages "${JAVA_PACKAGES[@]}"

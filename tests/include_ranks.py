@@ -28,7 +28,7 @@ RANKS = {
     "export": 8, "advisor": 8, "web": 8, "evaluation": 8,
     "app": 9,
 }
-ASIO = {"net", "http", "supervisor", "redis", "postgres", "store", "postgres_store", "model", "app"}
+ASIO = {"net", "http", "balancer", "supervisor", "redis", "postgres", "store", "postgres_store", "model", "app"}
 CLOCK_FILE = "base/clock.cpp"
 MAX_LINES = 500
 MAX_TEST_LINES = 800

@@ -42,6 +42,7 @@ void print_json(const boost::json::value& document);
 // A subcommand: adds its options to `program` and, when it is the one that was called, sets `run`.
 using Run = std::function<int()>;
 void add_serve(CLI::App& program, Run& run);
+void add_balance(CLI::App& program, Run& run);
 void add_ingest(CLI::App& program, Run& run);
 void add_ask(CLI::App& program, Run& run);
 void add_warm(CLI::App& program, Run& run);

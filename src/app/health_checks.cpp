@@ -9,6 +9,7 @@
 
 #include "app/embedder.h"
 #include "app/opened_stores.h"
+#include "net/host_port.h"
 #include "net/listener.h"
 #include "store/embedded_store.h"
 #include "telemetry/resource_usage.h"
@@ -199,7 +200,7 @@ std::vector<Finding> check_database(const Settings& settings, const fs::path& da
 }
 
 Finding check_listening(const Settings& settings) {
-  const HostPort address = *parse_host_port(settings.serving.listen);
+  const net::HostPort address = *net::parse_host_port(settings.serving.listen);
   auto listener = net::Listener::open({.host = address.host, .port = address.port});
   if (!listener) {
     return {"listen", Health::kWarning, listener.error().message,

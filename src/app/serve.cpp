@@ -14,6 +14,7 @@
 #include "app/generator.h"
 #include "app/pool_metrics.h"
 #include "app/redis_metrics.h"
+#include "app/stop_signals.h"
 #include "app/warmup_list.h"
 #include "base/json_text.h"
 #include "base/log.h"
@@ -21,6 +22,7 @@
 #include "http/server.h"
 #include "net/descriptor_limit.h"
 #include "net/detach.h"
+#include "net/host_port.h"
 #include "node/node.h"
 #include "node/query_json.h"
 #include "node/request_metrics.h"
@@ -39,21 +41,8 @@ struct ServeOptions {
   std::string llm;
 };
 
-// SIGTERM and SIGINT are waited for by the main thread; every other thread has them blocked.
-sigset_t block_stop_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
-}
-
-// A second signal ends the process at once.
-void unblock(const sigset_t& signals) { pthread_sigmask(SIG_UNBLOCK, &signals, nullptr); }
-
 Result<net::Listener> open_listener(const ServingConfig& config) {
-  const HostPort address = *parse_host_port(config.listen); // checked when it was read
+  const net::HostPort address = *net::parse_host_port(config.listen); // checked when it was read
   return net::Listener::open({.host = address.host, .port = address.port});
 }
 

@@ -3,11 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 
 #include "config/environment.h"
 #include "http/message_fields.h"
+#include "net/host_port.h"
 #include "postgres/target.h"
 
 namespace raglan::app {
@@ -38,24 +38,10 @@ std::expected<std::string, std::string> read_config(const std::filesystem::path&
 
 } // namespace
 
-std::optional<HostPort> parse_host_port(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == text.npos) return std::nullopt;
-  HostPort parsed{std::string(text.substr(0, colon)), 0};
-  const bool bracketed = parsed.host.starts_with('[') && parsed.host.ends_with(']');
-  if (bracketed) parsed.host = parsed.host.substr(1, parsed.host.size() - 2);
-  if (!bracketed && parsed.host.find(':') != std::string::npos) return std::nullopt;
-  if (parsed.host.empty()) parsed.host = "127.0.0.1";
-  const std::string_view port = text.substr(colon + 1);
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), parsed.port);
-  if (error != std::errc() || end != port.data() + port.size()) return std::nullopt;
-  return parsed;
-}
-
 void describe(config::Table<ServingConfig>& table) {
   table.field("listen", &ServingConfig::listen, "address and port; port 0 picks a free one")
       .must("be HOST:PORT",
-            [](const std::string& text) { return parse_host_port(text).has_value(); });
+            [](const std::string& text) { return net::parse_host_port(text).has_value(); });
   table.field("hosts", &ServingConfig::hosts,
               "names under which clients may ask for the node, besides localhost and 127.0.0.1");
   table
@@ -231,6 +217,19 @@ Settings::Settings() {
   registry_.add("cache.embedding", embedding_shelf, "");
   registry_.add("cache.embedding", shared_vectors, "");
   registry_.add("cache.warmup", warmup, "Answers that are there before anybody asks.");
+  registry_.add("balancer", balancer, "The load balancer, `raglan balance`.");
+  registry_.add("balancer.limits", balancer.limits, "What it accepts of a request.");
+  registry_.add("balancer.health", health, "How it asks nodes whether they are well.");
+  registry_.add("balancer.health", health.thresholds, "");
+  registry_.add("balancer.slow_start", balancer.slow_start,
+                "How a node that joins comes to its share of the requests.");
+  registry_.add("balancer.retry", balancer.retry_budget,
+                "When a request that a node lost, or had no room for, is given to another.");
+  registry_.add("balancer.ejection", balancer.ejection,
+                "When a node whose answers fail is left out for a while.");
+  registry_.add_list("balancer.upstream", upstreams, "A node.", balancer::kMaxUpstreams);
+  registry_.add_list("balancer.route", routes, "A strategy for the requests below a path.",
+                     balancer::kMaxRoutes);
 }
 
 std::vector<std::string> Settings::load(const SettingSources& given) {

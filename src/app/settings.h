@@ -14,6 +14,7 @@
 #include "app/local_llm.h"
 #include "auth/config.h"
 #include "auth/rate_limits.h"
+#include "balancer/config.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "cache/local_cache.h"
@@ -143,6 +144,10 @@ class Settings {
   cache::LocalCacheConfig embedding_cache{.ttl = std::chrono::milliseconds(0)};
   store::EmbeddingShelfConfig embedding_shelf;
   model::SharedVectorsConfig shared_vectors;
+  balancer::BalancerConfig balancer;
+  balancer::HealthConfig health; // of the balancer's nodes
+  std::vector<balancer::UpstreamConfig> upstreams;
+  std::vector<balancer::RouteConfig> routes;
 
  private:
   // Settings that contradict those of another section.
@@ -150,12 +155,5 @@ class Settings {
 
   config::Registry registry_;
 };
-
-struct HostPort {
-  std::string host;
-  std::uint16_t port = 0;
-};
-// "HOST:PORT", "[::1]:8080" or ":8080" (loopback). Empty when it is none of them.
-std::optional<HostPort> parse_host_port(std::string_view text);
 
 } // namespace raglan::app

@@ -32,7 +32,7 @@ BodyDecoder BodyDecoder::chunked() { return BodyDecoder(State::kChunkSize); }
 BodyDecoder BodyDecoder::until_close() { return BodyDecoder(State::kUntilClose); }
 
 Result<std::size_t> BodyDecoder::decode(std::string_view input, std::uint64_t limit_bytes,
-                                        std::string& out) {
+                                        std::string* out) {
   const std::size_t size_before = input.size();
   // Known from the first byte on when the length is: refuse before reading any of it.
   if (state_ == State::kLength && decoded_bytes_ + remaining_bytes_ > limit_bytes) {
@@ -53,13 +53,13 @@ Result<std::size_t> BodyDecoder::decode(std::string_view input, std::uint64_t li
 }
 
 Result<> BodyDecoder::take_content(std::string_view& input, std::uint64_t limit_bytes,
-                                   std::string& out) {
+                                   std::string* out) {
   const bool bounded = state_ != State::kUntilClose;
   const std::size_t size_bytes =
       bounded ? static_cast<std::size_t>(std::min<std::uint64_t>(remaining_bytes_, input.size()))
               : input.size();
   if (size_bytes > limit_bytes - decoded_bytes_) return too_large();
-  out.append(input.substr(0, size_bytes));
+  if (out != nullptr) out->append(input.substr(0, size_bytes));
   input.remove_prefix(size_bytes);
   decoded_bytes_ += size_bytes;
   if (!bounded) return {};

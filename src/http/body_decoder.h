@@ -20,11 +20,12 @@ class BodyDecoder {
   static BodyDecoder chunked();
   static BodyDecoder until_close();
 
-  // Decodes from the front of `input`, appends the body's bytes to `out` and returns how much of
-  // the input is used up; what is left must be shown again with more behind it, unless done().
+  // Decodes from the front of `input`, appends the body's bytes to `out`, unless that is null (who
+  // passes the input on as it came wants to know its end alone), and returns how much of the input
+  // is used up; what is left must be shown again with more behind it, unless done().
   // Errors: kMalformedRequest (bad chunk); kTooLarge when the body passes `limit_bytes` in all, as
   // soon as that is known.
-  Result<std::size_t> decode(std::string_view input, std::uint64_t limit_bytes, std::string& out);
+  Result<std::size_t> decode(std::string_view input, std::uint64_t limit_bytes, std::string* out);
 
   bool done() const { return state_ == State::kDone; }
   bool ends_with_connection() const { return state_ == State::kUntilClose; }
@@ -35,7 +36,7 @@ class BodyDecoder {
   enum class State { kLength, kChunkSize, kChunkContent, kChunkEnd, kTrailer, kUntilClose, kDone };
 
   explicit BodyDecoder(State state) : state_(state) {}
-  Result<> take_content(std::string_view& input, std::uint64_t limit_bytes, std::string& out);
+  Result<> take_content(std::string_view& input, std::uint64_t limit_bytes, std::string* out);
   // False: the line has not arrived whole.
   Result<bool> take_line(std::string_view& input, std::uint64_t limit_bytes);
   Result<> on_chunk_size(std::string_view line, std::uint64_t limit_bytes);

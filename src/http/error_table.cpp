@@ -52,6 +52,7 @@ Response error_response(const Error& error, std::string_view request_id) {
   const int status = error_mapping(error.code).status;
   auto response = json_response(status, error_body(error, request_id));
   response.headers.add(kRequestIdHeader, request_id);
+  if (error.code == ErrorCode::kDraining) response.headers.add(kNotReadyHeader, "draining");
   if (status == 429 || status == 503) {
     using std::chrono::seconds;
     const auto retry_after = std::max(std::chrono::ceil<seconds>(error.retry_after), seconds(1));

@@ -13,6 +13,9 @@ namespace raglan::http {
 
 // The header that names a request, in requests and in responses.
 inline constexpr std::string_view kRequestIdHeader = "x-request-id";
+// Of a 503 of a node that is not ready yet, or no longer: a balancer asks it nothing more until its
+// /ready is 200.
+inline constexpr std::string_view kNotReadyHeader = "x-raglan-not-ready";
 
 struct ErrorMapping {
   int status;

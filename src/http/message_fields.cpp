@@ -79,15 +79,18 @@ bool is_token(std::string_view text) {
   return !text.empty();
 }
 
-Result<> parse_field(std::string_view line, Headers& headers, Framing& framing) {
+Result<Header> split_field(std::string_view line) {
   if (line.front() == ' ' || line.front() == '\t') return malformed("a folded header field");
   const auto colon = line.find(':');
   const auto name = line.substr(0, colon);
   if (colon == line.npos || !is_token(name)) return malformed("bad header field name");
   const auto value = trim(line.substr(colon + 1));
   if (!is_field_value(value)) return malformed("bad character in a header field");
-  headers.add(name, value);
+  return Header{name, value};
+}
 
+Result<> note_framing(const Header& field, Framing& framing) {
+  const auto& [name, value] = field;
   if (equals_ignoring_case(name, "content-length")) return note_content_length(value, framing);
   if (equals_ignoring_case(name, "transfer-encoding")) {
     return note_transfer_encoding(value, framing);
@@ -97,6 +100,13 @@ Result<> parse_field(std::string_view line, Headers& headers, Framing& framing) 
     framing.keep_alive |= has_token(value, "keep-alive");
   }
   return {};
+}
+
+Result<> parse_field(std::string_view line, Headers& headers, Framing& framing) {
+  const auto field = split_field(line);
+  if (!field) return std::unexpected(field.error());
+  headers.add(field->name, field->value);
+  return note_framing(*field, framing);
 }
 
 Result<> check_framing(const Framing& framing, int minor_version) {

@@ -1,5 +1,5 @@
 // What requests and responses have in common on the wire (RFC 9112): lines, header fields, and how
-// a body is framed. Used by the two parsers, and by nothing else.
+// a body is framed.
 //
 // Strict where leniency lets two programs on the same path see different messages (request
 // smuggling): lines end in CRLF and a bare CR or LF is an error; no folded fields; no space before
@@ -33,8 +33,13 @@ struct Framing {
   bool keep_alive = false; // "Connection: keep-alive"
 };
 
-// Parses one field line, appends it to `headers` and notes what it says about framing.
-// Errors: kMalformedRequest; kNotImplemented for a transfer coding other than chunked.
+// The name and the value of a field line. Errors: kMalformedRequest.
+Result<Header> split_field(std::string_view line);
+// Notes what the field says about framing. Errors: kMalformedRequest; kNotImplemented for a
+// transfer coding other than chunked.
+Result<> note_framing(const Header& field, Framing& framing);
+
+// Both, for a line whose field goes into `headers`.
 Result<> parse_field(std::string_view line, Headers& headers, Framing& framing);
 
 // To be asked once all fields are there: kMalformedRequest when they contradict each other.

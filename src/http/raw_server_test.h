@@ -51,9 +51,20 @@ class RawPeer {
     while (pending_.size() < size_bytes) {
       if (!read_some()) return {};
     }
-    auto request = pending_.substr(0, size_bytes);
-    pending_.erase(0, size_bytes);
-    return request;
+    return take(size_bytes);
+  }
+  // Its head alone; what comes behind is there for read_bytes.
+  std::string read_head() {
+    while (pending_.find("\r\n\r\n") == pending_.npos) {
+      if (!read_some()) return {};
+    }
+    return take(pending_.find("\r\n\r\n") + 4);
+  }
+  // Fewer when the client closes first.
+  std::string read_bytes(std::size_t count) {
+    while (pending_.size() < count && read_some()) {
+    }
+    return take(std::min(count, pending_.size()));
   }
   void send(std::string_view bytes) {
     while (!bytes.empty()) {
@@ -90,6 +101,11 @@ class RawPeer {
     if (count <= 0) return false;
     pending_.append(buffer, static_cast<std::size_t>(count));
     return true;
+  }
+  std::string take(std::size_t count) {
+    std::string taken = pending_.substr(0, count);
+    pending_.erase(0, count);
+    return taken;
   }
 
   OpenSockets& open_;

@@ -1,5 +1,7 @@
 #include "http/request_parser.h"
 
+#include "http/request_target.h"
+
 namespace raglan::http {
 namespace {
 
@@ -7,35 +9,10 @@ std::unexpected<Error> malformed(const char* what) {
   return fail(ErrorCode::kMalformedRequest, what);
 }
 
-// Splits the target into path and query. Origin form ("/a?b"), absolute form ("http://host/a?b",
-// which a proxy sends) and the "*" of OPTIONS; CONNECT's authority form has no use here.
-Result<> split_target(Request& request) {
-  std::string_view rest = request.target;
-  for (const char c : rest) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte >= 0x7f || c == '#') return malformed("bad character in the target");
-  }
-  if (rest == "*" && request.method == "OPTIONS") {
-    request.path = "*";
-    return {};
-  }
-  if (!rest.starts_with('/')) {
-    auto absolute = parse_url(rest);
-    if (!absolute) return malformed("bad request target");
-    const auto authority_end = rest.find_first_of("/?", rest.find("//") + 2);
-    rest = authority_end == rest.npos ? "/" : rest.substr(authority_end);
-  }
-  const auto mark = rest.find('?');
-  request.path = rest.substr(0, mark);
-  if (request.path.empty()) request.path = "/";
-  if (mark != rest.npos) request.query = rest.substr(mark + 1);
-  return {};
-}
-
 } // namespace
 
 Result<std::size_t> RequestParser::feed(std::string_view input, Request& request) {
-  if (state_ == State::kBody) return body_.decode(input, limits_.max_body_bytes, request.body);
+  if (state_ == State::kBody) return body_.decode(input, limits_.max_body_bytes, &request.body);
   return feed_head(input, request);
 }
 
@@ -74,20 +51,16 @@ Result<> RequestParser::on_line(std::string_view line, Request& request) {
 }
 
 Result<> RequestParser::on_request_line(std::string_view line, Request& request) {
-  const auto first_space = line.find(' ');
-  const auto last_space = line.rfind(' ');
-  if (first_space == line.npos || first_space == last_space) return malformed("bad request line");
-  const auto method = line.substr(0, first_space);
-  const auto target = line.substr(first_space + 1, last_space - first_space - 1);
-  const auto version = parse_version(line.substr(last_space + 1));
-  if (!is_token(method)) return malformed("bad method");
-  if (!version) return malformed("only HTTP/1.0 and HTTP/1.1 are spoken here");
-  if (target.size() > limits_.max_target_bytes) return head_too_large();
-  request.method = method;
-  request.target = target;
-  request.minor_version = *version;
-  auto split = split_target(request);
-  if (!split) return split;
+  const auto parts = split_request_line(line);
+  if (!parts) return std::unexpected(parts.error());
+  if (parts->target.size() > limits_.max_target_bytes) return head_too_large();
+  request.method = parts->method;
+  request.target = parts->target;
+  request.minor_version = parts->minor_version;
+  const auto target = parse_target(request.method, request.target);
+  if (!target) return std::unexpected(target.error());
+  request.path = target->path;
+  request.query = target->query;
   state_ = State::kFields;
   return {};
 }

@@ -24,7 +24,7 @@ std::unexpected<Error> upstream_error(const Error& error) {
 Result<std::size_t> ResponseParser::feed(std::string_view input, ResponseHead& head,
                                          std::string& body) {
   if (state_ != State::kBody) return feed_head(input, head);
-  auto used = body_.decode(input, limits_.max_body_bytes, body);
+  auto used = body_.decode(input, limits_.max_body_bytes, &body);
   if (!used) return upstream_error(used.error());
   return used;
 }

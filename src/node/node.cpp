@@ -13,6 +13,13 @@ namespace {
 // Probes come once a second or less, and their results are shared.
 constexpr std::size_t kMaxQueuedChecks = 16;
 
+net::Task<http::Response> refuse_while_starting(http::Request& request) {
+  http::Response response =
+      error_reply({ErrorCode::kUnavailable, "the node is starting", {}}, request);
+  response.headers.add(http::kNotReadyHeader, "starting");
+  co_return response;
+}
+
 } // namespace
 
 Node::Node(telemetry::MetricRegistry& metrics, NodeConfig config, const Clock& clock)
@@ -76,7 +83,7 @@ net::Task<http::Response> Node::forward(http::Request& request) {
   }
   const Loaded* loaded = loaded_.load();
   if (loaded == nullptr) {
-    return refuse(request, {ErrorCode::kUnavailable, "the node is starting", ""});
+    return refuse_while_starting(request);
   }
   return loaded->handler(request);
 }

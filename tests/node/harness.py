@@ -62,12 +62,14 @@ class Reply:
 class Node:
     """One `raglan serve`. With wait=False it may still be loading when the constructor returns."""
 
+    command = "serve"
+
     def __init__(self, data, *options, wait=True, env=None, preexec=None, listen="127.0.0.1:0"):
         self.data = Path(data)
         self.told_to_end = False
         self.log_file = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--data", str(data), "--listen", listen, "--set", "log.level=debug", *options],
+            [BINARY, self.command, "--data", str(data), "--listen", listen, "--set", "log.level=debug", *options],
             stdout=subprocess.PIPE,
             stderr=self.log_file,
             env=clean_environment(env),
@@ -172,6 +174,29 @@ class Node:
             if never in log:
                 line = next(line for line in log.splitlines() if never in line)
                 raise AssertionError(f"the node logged {never!r}: {line}")
+
+
+class Balancer(Node):
+    """One `raglan balance`, whose nodes are asked every 100 ms whether they are well."""
+
+    command = "balance"
+
+    def __init__(self, data, nodes, *options, **keywords):
+        upstreams = [option for node in nodes for option in ("--upstream", node.url)]
+        super().__init__(data, *upstreams, "--set", "balancer.health.interval=100ms", *options, **keywords)
+
+    def hosts(self):
+        """What it knows of its nodes, by their port."""
+        hosts = self.get("/admin/upstreams").json["hosts"]
+        return {int(host["host"].rpartition(":")[2]): host for host in hosts}
+
+    def wait_in_rotation(self, *nodes):
+        """Until these, and no others, are well."""
+        ports = {node.port for node in nodes}
+        wait_until(
+            lambda: {port for port, host in self.hosts().items() if host["health"] == "well"} == ports,
+            "the nodes that are well are these",
+        )
 
 
 def read_to_end(connection):

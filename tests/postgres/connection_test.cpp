@@ -190,16 +190,18 @@ TEST_F(ConnectionTest, AServerThatGoesAwayIsUnavailable) {
 }
 
 TEST_F(ConnectionTest, WhatCannotBeOpenedSaysWhy) {
-  EXPECT_THAT(error_of(server->url("nowhere")).message,
+  EXPECT_THAT(error_of(server->url("nowhere")).reason,
               HasSubstr("database \"nowhere\" does not exist"));
-  EXPECT_THAT(error_of(server->tcp_url("wrong-canary")).message,
+  EXPECT_THAT(error_of(server->tcp_url("wrong-canary")).reason,
               HasSubstr("password authentication failed"));
-  EXPECT_THAT(error_of("postgresql://raglan@127.0.0.1:1/postgres").message, HasSubstr("refused"));
-  EXPECT_THAT(error_of("postgresql://raglan@no-such-host.invalid/postgres").message,
+  EXPECT_THAT(error_of("postgresql://raglan@127.0.0.1:1/postgres").reason, HasSubstr("refused"));
+  EXPECT_THAT(error_of("postgresql://raglan@no-such-host.invalid/postgres").reason,
               HasSubstr("cannot be resolved"));
-  EXPECT_THAT(error_of(server->tcp_url("sesame", "127.0.0.1", "?sslmode=require")).message,
+  EXPECT_THAT(error_of(server->tcp_url("sesame", "127.0.0.1", "?sslmode=require")).reason,
               HasSubstr("SSL"));
-  EXPECT_EQ(error_of(server->tcp_url("wrong-canary")).code, ErrorCode::kUnavailable);
+  const Error refused = error_of(server->tcp_url("wrong-canary"));
+  EXPECT_EQ(refused.code, ErrorCode::kUnavailable);
+  EXPECT_EQ(refused.message, "no connection to PostgreSQL"); // clients see no more
 }
 
 TEST_F(ConnectionTest, NamesOfHostsAreResolvedAndPasswordsChecked) {

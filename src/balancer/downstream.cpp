@@ -1,0 +1,192 @@
+#include "balancer/downstream.h"
+
+#include "balancer/worker.h"
+#include "http/error_table.h"
+
+namespace raglan::balancer {
+
+using Io = Socket::Io;
+
+Downstream::Downstream(Worker& worker, Socket socket, std::string address)
+    : worker_(worker),
+      socket_(std::move(socket)),
+      address_(std::move(address)),
+      address_hash_(std::hash<std::string>()(address_)),
+      in_(worker.loop().blocks()),
+      out_(worker.loop().blocks()) {
+  worker_.timeouts().idle.start(*this, worker_.loop().now());
+}
+
+Downstream::~Downstream() { TimeoutQueue::stop(*this); }
+
+void Downstream::on_events(std::uint32_t events) {
+  socket_.note(events);
+  bool more = true;
+  while (more) {
+    switch (phase_) {
+      case Phase::kHead: more = read_head(); break;
+      case Phase::kExchange: more = exchange(exchange_->relay()); break;
+      case Phase::kAnswering: more = answer(); break;
+      case Phase::kLingering: more = linger(); break;
+      case Phase::kClosed: return;
+    }
+  }
+}
+
+bool Downstream::read_head() {
+  auto end = scanner_.find_end(in_.bytes());
+  if (!end) {
+    refuse(end.error());
+    return true;
+  }
+  if (*end > 0) {
+    begin_exchange(*end);
+    return true;
+  }
+  if (in_.size() > worker_.limits().max_header_bytes) {
+    refuse({ErrorCode::kHeadersTooLarge, "the request's header fields are too large", {}});
+    return true;
+  }
+  if (!socket_.readable()) return false;
+  const bool idle = in_.empty();
+  const Io io = socket_.read(in_);
+  if (io == Io::kEnded || io == Io::kFailed) {
+    close();
+    return false;
+  }
+  if (io == Io::kSome && idle) worker_.timeouts().header.start(*this, worker_.loop().now());
+  return io == Io::kSome;
+}
+
+void Downstream::begin_exchange(std::size_t head_bytes) {
+  worker_.make_request_id(request_id_);
+  RequestHead& head = worker_.request_head();
+  const auto bytes = in_.bytes().substr(0, head_bytes);
+  if (auto ok = parse_request_head(bytes, worker_.limits(), head); !ok) {
+    return refuse(ok.error());
+  }
+  exchange_ = std::make_unique<Exchange>(worker_, ClientSide{.socket = socket_,
+                                                             .in = in_,
+                                                             .timed = *this,
+                                                             .watcher = *this,
+                                                             .address = address_,
+                                                             .address_hash = address_hash_,
+                                                             .request_id = request_id_});
+  phase_ = Phase::kExchange;
+  exchange_->begin(head, head_bytes);
+  if (draining_) exchange_->end_connection();
+}
+
+bool Downstream::exchange(Exchange::State state) {
+  switch (state) {
+    case Exchange::State::kRelaying: return false;
+    case Exchange::State::kCut: close(); return false;
+    case Exchange::State::kRefused: {
+      keep_alive_ = exchange_->keep_alive();
+      out_.take(exchange_->unsent());
+      const Error error = exchange_->error();
+      refuse(error);
+      return true;
+    }
+    case Exchange::State::kDone: break;
+  }
+  const bool keep_alive = exchange_->keep_alive();
+  exchange_.reset();
+  if (keep_alive) {
+    await_request();
+  } else {
+    end_connection();
+  }
+  return true;
+}
+
+void Downstream::await_request() {
+  keep_alive_ = false;
+  phase_ = Phase::kHead;
+  auto& timeouts = worker_.timeouts();
+  (in_.empty() ? timeouts.idle : timeouts.header).start(*this, worker_.loop().now());
+}
+
+// With an answer of our own. Unless keep_alive_ says so, nobody knows where a next request begins.
+void Downstream::refuse(const Error& error) {
+  const bool head_method = exchange_ && exchange_->is_head();
+  if (!exchange_) worker_.make_request_id(request_id_);
+  const http::Response response = http::error_response(error, request_id_.text());
+  std::string head;
+  http::append_head(head, response,
+                    {.date = worker_.date(),
+                     .request_id = {},
+                     .body_bytes = response.body.size(),
+                     .close = !keep_alive_});
+  exchange_.reset();
+  out_.append(head);
+  if (!head_method) out_.append(response.body);
+  phase_ = Phase::kAnswering;
+  worker_.timeouts().response.start(*this, worker_.loop().now());
+}
+
+bool Downstream::answer() {
+  if (!socket_.writable()) return false;
+  const Io io = socket_.write(out_);
+  if (io == Io::kFailed) close();
+  if (io != Io::kSome) return false;
+  if (keep_alive_) {
+    await_request();
+  } else {
+    end_connection();
+  }
+  return true;
+}
+
+// A plain close would reset what the client has not read yet, when it still sends.
+void Downstream::end_connection() {
+  socket_.finish_writing();
+  in_.clear();
+  phase_ = Phase::kLingering;
+  worker_.timeouts().linger.start(*this, worker_.loop().now());
+}
+
+bool Downstream::linger() {
+  if (!socket_.readable()) return false;
+  const Io io = socket_.read(in_);
+  in_.clear();
+  if (io == Io::kEnded || io == Io::kFailed) close();
+  return io == Io::kSome;
+}
+
+void Downstream::on_overdue() {
+  switch (phase_) {
+    case Phase::kExchange: exchange_->on_overdue(); return on_events(0);
+    case Phase::kHead:
+      if (in_.empty()) return close();
+      refuse({ErrorCode::kRequestTimeout, "the request did not arrive in time", {}});
+      return on_events(0);
+    case Phase::kAnswering:
+    case Phase::kLingering: return close();
+    case Phase::kClosed: return;
+  }
+}
+
+void Downstream::refuse_connection() {
+  refuse({ErrorCode::kOverloaded, "there are too many connections", {}});
+  on_events(0);
+}
+
+void Downstream::drain() {
+  draining_ = true;
+  if (exchange_) exchange_->end_connection();
+  keep_alive_ = false;
+  if (phase_ == Phase::kHead && in_.empty()) close();
+}
+
+void Downstream::close() {
+  phase_ = Phase::kClosed;
+  exchange_.reset();
+  TimeoutQueue::stop(*this);
+  in_.clear();
+  out_.clear();
+  worker_.loop().unwatch(socket_.descriptor());
+  worker_.remove(*this);
+}
+
+} // namespace raglan::balancer

@@ -1,0 +1,66 @@
+// A client's connection: its requests in turn, each an Exchange with a host.
+//
+// Everything happens in on_events, which goes on until nothing more can be done, each time that
+// something may be. Between requests a connection has no buffers, and no exchange.
+//
+// Thread safety: none; of one loop.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "balancer/exchange.h"
+
+namespace raglan::balancer {
+
+class Worker;
+
+class Downstream final : public Loop::Watcher, public Timed {
+ public:
+  Downstream(Worker& worker, Socket socket, std::string address);
+  ~Downstream();
+
+  void on_events(std::uint32_t events) override;
+  void on_overdue() override;
+  // There are too many: it is told so, and closed.
+  void refuse_connection();
+  // No request after the one under way.
+  void drain();
+
+ private:
+  enum class Phase : std::uint8_t {
+    kHead,      // of a request: it has not come whole, or not at all
+    kExchange,  // of the request with a host
+    kAnswering, // with an answer of our own
+    kLingering, // all is said; what still comes is thrown away, so that it is not lost on the way
+    kClosed,
+  };
+
+  // Each: whether there may be more to do at once.
+  bool read_head();
+  bool exchange(Exchange::State state);
+  bool answer();
+  bool linger();
+
+  void begin_exchange(std::size_t head_bytes);
+  void await_request();
+  void refuse(const Error& error);
+  void end_connection();
+  void close();
+
+  Worker& worker_;
+  Socket socket_;
+  const std::string address_;
+  const std::uint64_t address_hash_;
+  Phase phase_ = Phase::kHead;
+  bool keep_alive_ = false; // after an answer of our own
+  bool draining_ = false;
+  HeadScanner scanner_;
+  Buffer in_;
+  Buffer out_; // of our own answers
+  RequestId request_id_;
+  std::unique_ptr<Exchange> exchange_;
+};
+
+} // namespace raglan::balancer

@@ -1,0 +1,480 @@
+#include "balancer/exchange.h"
+
+#include <algorithm>
+
+#include "balancer/content_key.h"
+#include "balancer/forwarded_head.h"
+#include "balancer/worker.h"
+#include "http/error_table.h"
+#include "policy/outcome.h"
+
+namespace raglan::balancer {
+namespace {
+
+using Io = Socket::Io;
+
+constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+// Before others have their turn.
+constexpr int kRoundsAtATime = 16;
+// Of a client, within a timeout: with less it is as if nothing had come, or gone. One byte a minute
+// would hold a host for ever.
+constexpr std::size_t kProgressBytes = 16 * 1024;
+
+// RFC 9110, 9.2.2; and what of Raglan's API only asks, though by POST.
+bool does_no_harm_twice(const RequestHead& head) {
+  constexpr std::string_view kMethods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+  if (std::ranges::find(kMethods, head.method) != std::end(kMethods)) return true;
+  constexpr std::string_view kQuestions[] = {"/v1/query", "/v1/search", "/v1/embeddings",
+                                             "/v1/chat/completions"};
+  return head.method == "POST" && std::ranges::find(kQuestions, head.path) != std::end(kQuestions);
+}
+
+bool has_body(int status) { return status >= 200 && status != 204 && status != 304; }
+
+Error bad_answer() { return {ErrorCode::kUpstream, "the upstream's answer is no HTTP", {}}; }
+
+} // namespace
+
+Exchange::Exchange(Worker& worker, ClientSide client)
+    : worker_(worker),
+      client_(client),
+      to_host_(client.in, worker.loop().blocks()),
+      answer_in_(worker.loop().blocks()),
+      to_client_(answer_in_, worker.loop().blocks()),
+      live_(worker.retry_budget().begin_request()) {}
+
+Exchange::~Exchange() { leave_host(); }
+
+void Exchange::wait(TimeoutQueue& queue) { queue.start(client_.timed, worker_.loop().now()); }
+
+void Exchange::on_upstream() { client_.watcher.on_events(0); }
+
+// ---- The request
+
+void Exchange::begin(const RequestHead& head, std::size_t head_bytes) {
+  old_client_ = head.minor_version == 0;
+  head_method_ = head.method == "HEAD";
+  upgrades_ = head.upgrades;
+  repeatable_ = does_no_harm_twice(head);
+  frame_request(head);
+  if (state_ != State::kRelaying) return;
+  keep_alive_ = head.keep_alive;
+  append_forwarded(head,
+                   {.client = client_.address,
+                    .scheme = "http",
+                    .request_id = client_.request_id.text(),
+                    .trusted = false},
+                   to_host_.out);
+  route_ = &worker_.choice().route_of(head.path);
+  key_.client = client_.address_hash;
+  const Answerer answerer = answerer_of(worker_.own_answers(), head.path);
+  if (answerer == Answerer::kNobody) {
+    return refuse({ErrorCode::kNotFound, "there is no such route", {}});
+  }
+  own_ = answerer == Answerer::kBalancer;
+  body_begin_ = to_host_.out.size();
+  const bool by_body = waits_for_body(head);
+  client_.in.consume(head_bytes);
+  to_host_.out.keep_consumed();
+  if (auto ok = to_host_.take_body(worker_.limits().max_body_bytes); !ok) {
+    return refuse(std::move(ok.error()));
+  }
+  request_done_ = to_host_.body.done();
+  if (head.expects_continue && !request_done_) to_client_.out.append(kContinue);
+  waiting_for_body_ = by_body && !request_done_;
+  if (waiting_for_body_) return wait(worker_.timeouts().response);
+  if (by_body) choose_by_body();
+  connect(choose());
+}
+
+bool Exchange::waits_for_body(const RequestHead& head) const {
+  return route_->strategy == policy::Strategy::kAffinity &&
+         asks_by_content(head.method, head.path) && head.framing.content_length &&
+         *head.framing.content_length + Relay::kLeastRoomBytes <= to_host_.out.room_bytes();
+}
+
+void Exchange::choose_by_body() {
+  key_.content = content_key(to_host_.out.bytes().substr(body_begin_));
+}
+
+void Exchange::frame_request(const RequestHead& head) {
+  if (head.framing.chunked) {
+    to_host_.body = http::BodyDecoder::chunked();
+  } else if (head.framing.content_length) {
+    if (*head.framing.content_length > worker_.limits().max_body_bytes) {
+      return refuse({ErrorCode::kTooLarge, "the body is larger than the server accepts", {}});
+    }
+    to_host_.body = http::BodyDecoder::with_length(*head.framing.content_length);
+  }
+}
+
+std::shared_ptr<Host> Exchange::choose() {
+  if (own_) return tried_.empty() ? worker_.own_answers().host : nullptr;
+  if (tried_.size() == tried_.capacity()) return nullptr;
+  return worker_.choice().choose(*route_, key_, tried_, worker_.loop().now());
+}
+
+void Exchange::connect(std::shared_ptr<Host> host, bool fresh) {
+  for (host_ = std::move(host); host_; host_ = choose()) {
+    host_->in_flight.fetch_add(1, std::memory_order_relaxed);
+    host_->requests.fetch_add(1, std::memory_order_relaxed);
+    tried_.push_back(host_.get());
+    asked_ = worker_.loop().now();
+    upstream_ = worker_.upstreams().take(host_, *this, fresh);
+    connecting_ = upstream_ != nullptr;
+    if (connecting_) return wait(worker_.timeouts().connect);
+    host_->connect_failures.fetch_add(1, std::memory_order_relaxed);
+    report(policy::ExchangeEnd::kConnectionLost);
+    leave_host();
+    fresh = false;
+  }
+  if (tried_.empty()) return refuse({ErrorCode::kUnavailable, "no upstream can be asked", {}});
+  refuse({ErrorCode::kUpstream, "no upstream could be reached", {}});
+}
+
+Exchange::State Exchange::relay() {
+  for (int round = 0; round < kRoundsAtATime && state_ == State::kRelaying; ++round) {
+    // A client that closes its side is gone. What it has sent may be there to be read still.
+    if (client_.socket.hung_up() && (request_done_ || !client_.socket.readable())) {
+      cut();
+      break;
+    }
+    const bool there =
+        tunnel_ ? relay_tunnel(client_.socket, to_host_, upstream_->socket()) : relay_request();
+    if (state_ != State::kRelaying) break;
+    const bool back =
+        tunnel_ ? relay_tunnel(upstream_->socket(), to_client_, client_.socket) : relay_response();
+    if (!there && !back) return state_;
+  }
+  if (state_ == State::kRelaying) worker_.loop().defer(client_.watcher);
+  return state_;
+}
+
+bool Exchange::relay_request() {
+  if (waiting_for_body_) {
+    const bool came = read_request();
+    if (!request_done_ || state_ != State::kRelaying) return came;
+    waiting_for_body_ = false;
+    choose_by_body();
+    connect(choose());
+    return true;
+  }
+  if (upstream_ == nullptr || upstream_->connecting()) return false;
+  if (upstream_->failed_to_connect()) {
+    on_lost(true);
+    return true;
+  }
+  if (std::exchange(connecting_, false)) wait(worker_.timeouts().response);
+  const bool sent = send_request();
+  if (state_ != State::kRelaying || request_done_) return sent;
+  return read_request() || sent;
+}
+
+bool Exchange::send_request() {
+  Buffer& out = to_host_.out;
+  if (out.empty() || !upstream_->socket().writable()) return false;
+  const std::size_t before = out.size();
+  if (upstream_->socket().write(out) == Io::kFailed) {
+    // It may have answered all the same, before it had read all: then that is read.
+    if (upstream_->socket().readable()) {
+      out.consume(out.size());
+    } else {
+      on_lost(false);
+    }
+    return true;
+  }
+  if (request_done_ && out.empty()) wait(worker_.timeouts().response);
+  return out.size() < before;
+}
+
+bool Exchange::read_request() {
+  Buffer& out = to_host_.out;
+  if (!to_host_.has_room() && out.keeps_consumed()) out.release_consumed();
+  if (!to_host_.has_room()) return false;
+  const std::uint64_t limit_bytes = worker_.limits().max_body_bytes;
+  const std::size_t before = out.size();
+  auto taken = to_host_.take_body(limit_bytes);
+  bool moved = out.size() > before;
+  if (taken && !moved && client_.socket.readable()) {
+    auto io = to_host_.read_body(client_.socket, limit_bytes);
+    if (io && (*io == Io::kEnded || *io == Io::kFailed)) {
+      cut();
+      return false;
+    }
+    moved = io && *io == Io::kSome;
+    if (!io) taken = forward_error(io);
+  }
+  if (!taken) {
+    refuse(std::move(taken.error()));
+    return false;
+  }
+  request_done_ = to_host_.body.done();
+  if (moved) note_progress(out.size() - before, request_done_);
+  return moved;
+}
+
+void Exchange::note_progress(std::size_t size_bytes, bool whole) {
+  progress_bytes_ += size_bytes;
+  if (!whole && progress_bytes_ < kProgressBytes) return;
+  progress_bytes_ = 0;
+  wait(worker_.timeouts().response);
+}
+
+// ---- The answer
+
+bool Exchange::relay_response() {
+  bool sent = false;
+  Buffer& out = to_client_.out;
+  if (!out.empty() && client_.socket.writable()) {
+    const std::size_t before = out.size();
+    if (client_.socket.write(out) == Io::kFailed) {
+      cut();
+      return false;
+    }
+    sent = out.size() < before;
+    if (sent) note_progress(before - out.size(), out.empty());
+  }
+  if (response_begun_ && to_client_.body.done()) {
+    if (out.empty()) finish();
+    return sent;
+  }
+  if (upstream_ == nullptr || upstream_->connecting()) return sent;
+  const bool came = response_begun_ ? read_response_body() : read_response_head();
+  return came || sent;
+}
+
+bool Exchange::read_response_head() {
+  bool moved = false;
+  if (upstream_->socket().readable()) {
+    const Io io = upstream_->socket().read(answer_in_);
+    if (io == Io::kEnded || io == Io::kFailed) {
+      on_lost(false);
+      return true;
+    }
+    moved = io == Io::kSome;
+    if (moved) wait(worker_.timeouts().response);
+  }
+  while (state_ == State::kRelaying && !response_begun_ && !answer_in_.empty()) {
+    auto end = scanner_.find_end(answer_in_.bytes());
+    if (!end || *end > kMaxHeadBytes || (*end == 0 && answer_in_.size() > kMaxHeadBytes)) {
+      refuse(bad_answer());
+      break;
+    }
+    if (*end == 0) break;
+    begin_response(*end);
+    moved = true;
+  }
+  return moved;
+}
+
+void Exchange::begin_response(std::size_t head_bytes) {
+  ResponseHead& head = worker_.response_head();
+  if (auto ok = parse_response_head(answer_in_.bytes().substr(0, head_bytes), head); !ok) {
+    return refuse(std::move(ok.error()));
+  }
+  if (head.status < 200 && head.status != 101) {
+    // "100 Continue" was said by us; the others are for clients that know them, and can be left
+    // out.
+    const bool passes = head.status != 100 && !old_client_ && to_client_.out.empty() &&
+                        head_bytes <= kForwardedBytes;
+    if (passes) append_forwarded(head, {}, to_client_.out);
+    return answer_in_.consume(head_bytes);
+  }
+  if (head.status == 101 && !upgrades_) return refuse(bad_answer());
+  comes_again_ = head.status == 503 && std::ranges::any_of(head.fields, [](const Field& field) {
+                   return http::equals_ignoring_case(field.name, "retry-after");
+                 });
+  if (pass_to_another(head)) return;
+  frame_response(head);
+  Buffer& out = to_client_.out;
+  const std::size_t unsent = out.size();
+  append_forwarded(head,
+                   {.request_id = client_.request_id.text(),
+                    .close = !keep_alive_,
+                    .announce_keep_alive = keep_alive_ && old_client_},
+                   out);
+  answer_in_.consume(head_bytes);
+  tunnel_ = head.status == 101;
+  if (!tunnel_ && !to_client_.take_body(kNoLimit)) {
+    out.remove_suffix(out.size() - unsent);
+    return refuse(bad_answer());
+  }
+  status_ = head.status;
+  response_begun_ = true;
+  to_host_.out.release_consumed();
+}
+
+void Exchange::frame_response(const ResponseHead& head) {
+  bool ends_with_connection = head.status == 101;
+  to_client_.body = {};
+  if (!head_method_ && has_body(head.status)) {
+    if (head.framing.chunked) {
+      to_client_.body = http::BodyDecoder::chunked();
+    } else if (head.framing.content_length) {
+      to_client_.body = http::BodyDecoder::with_length(*head.framing.content_length);
+    } else {
+      to_client_.body = http::BodyDecoder::until_close();
+      ends_with_connection = true;
+    }
+  }
+  upstream_reusable_ = !ends_with_connection && !old_client_ && !head.framing.close &&
+                       (head.minor_version == 1 || head.framing.keep_alive);
+  // Behind a request that has not come whole nobody knows where the next one begins.
+  keep_alive_ = keep_alive_ && !ends_with_connection && request_done_;
+}
+
+bool Exchange::read_response_body() {
+  if (!to_client_.has_room()) return false;
+  const std::size_t before = to_client_.out.size();
+  if (!to_client_.take_body(kNoLimit)) {
+    cut();
+    return false;
+  }
+  if (to_client_.out.size() > before || to_client_.body.done()) return true;
+  if (!upstream_->socket().readable()) return false;
+  const auto io = to_client_.read_body(upstream_->socket(), kNoLimit);
+  if (io && *io == Io::kEnded && to_client_.body.ends_with_connection()) {
+    to_client_.body = {};
+    return true;
+  }
+  if (!io || *io == Io::kEnded || *io == Io::kFailed) {
+    host_->broken.fetch_add(1, std::memory_order_relaxed);
+    report(policy::ExchangeEnd::kConnectionLost);
+    cut(); // the client sees that the answer is not whole
+    return false;
+  }
+  if (*io != Io::kSome) return false;
+  wait(worker_.timeouts().response);
+  return true;
+}
+
+bool Exchange::relay_tunnel(Socket& from, Relay& relay, Socket& to) {
+  bool moved = false;
+  if (!relay.in.empty() && relay.out.empty()) relay.out.take(relay.in);
+  if (!relay.out.empty() && to.writable()) {
+    if (to.write(relay.out) == Io::kFailed) {
+      cut();
+      return false;
+    }
+    moved = true;
+  }
+  if (from.readable() && relay.has_room()) {
+    const Io io = from.read(relay.out);
+    if (io == Io::kSome) moved = true;
+    // What was said before the end goes out first.
+    if ((io == Io::kEnded || io == Io::kFailed) && relay.out.empty()) {
+      cut();
+      return false;
+    }
+  }
+  if (moved) wait(worker_.timeouts().tunnel);
+  return moved;
+}
+
+// ---- Ends
+
+void Exchange::finish() {
+  state_ = State::kDone;
+  host_->answers[status_ / 100 % 6].fetch_add(1, std::memory_order_relaxed);
+  const auto outcome = policy::outcome_of_status(status_, comes_again_);
+  if (outcome != policy::Outcome::kNeutral || status_ < 500) {
+    report(outcome == policy::Outcome::kFailure ? policy::ExchangeEnd::kServerError
+                                                : policy::ExchangeEnd::kAnswered);
+  }
+  if (upstream_reusable_ && request_done_ && to_host_.out.empty() && answer_in_.empty()) {
+    worker_.upstreams().give_back(*std::exchange(upstream_, nullptr));
+  }
+  leave_host();
+}
+
+void Exchange::report(policy::ExchangeEnd end) {
+  const MonotonicTime now = worker_.loop().now();
+  // Who fails fast is not quick.
+  const bool well = end == policy::ExchangeEnd::kAnswered;
+  host_->note_latency(well ? now - asked_ : worker_.timeouts().response.length(), now);
+  worker_.fleet().note_end(*host_, end, now);
+}
+
+void Exchange::on_lost(bool never_sent) {
+  // A connection that was kept for long may be closed by the host at the moment it is used.
+  const bool stale = upstream_->used_before() && !never_sent;
+  if (stale) {
+    tried_.pop_back();
+  } else {
+    auto& count = never_sent ? host_->connect_failures : host_->broken;
+    count.fetch_add(1, std::memory_order_relaxed);
+    report(policy::ExchangeEnd::kConnectionLost);
+  }
+  leave_host();
+  const bool again = to_host_.out.keeps_consumed() && (never_sent || repeatable_);
+  if (again && !never_sent && !stale && !retry_) {
+    retry_ = worker_.retry_budget().try_acquire_retry();
+  }
+  if (!again || !(never_sent || stale || retry_)) {
+    return refuse({ErrorCode::kUpstream, "the upstream's answer was lost", {}});
+  }
+  ask_again(choose(), stale);
+}
+
+// The request from its beginning.
+void Exchange::ask_again(std::shared_ptr<Host> host, bool fresh) {
+  to_host_.out.rewind();
+  answer_in_.clear();
+  scanner_ = {};
+  connect(std::move(host), fresh);
+}
+
+// A host that says that it cannot now has not worked on the request, whatever it asks for: another
+// may, if there is one. From a host that starts or ends nothing more is asked until it says that it
+// is ready; from one that has too much to do only so much of what it refuses is asked elsewhere, or
+// all would be refused by all.
+bool Exchange::pass_to_another(const ResponseHead& head) {
+  if (!comes_again_ || own_ || !to_host_.out.keeps_consumed()) return false;
+  const bool not_ready = std::ranges::any_of(head.fields, [](const Field& field) {
+    return http::equals_ignoring_case(field.name, http::kNotReadyHeader);
+  });
+  if (not_ready) worker_.fleet().note_not_ready(*host_);
+  if (!not_ready && !retry_) retry_ = worker_.retry_budget().try_acquire_retry();
+  if (!not_ready && !retry_) return false;
+  auto other = choose();
+  if (!other) return false;
+  host_->answers[5].fetch_add(1, std::memory_order_relaxed);
+  leave_host();
+  ask_again(std::move(other), false);
+  return true;
+}
+
+void Exchange::leave_host() {
+  if (upstream_ != nullptr) worker_.upstreams().close(*std::exchange(upstream_, nullptr));
+  if (host_) host_->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  host_ = nullptr;
+}
+
+void Exchange::refuse(Error error) {
+  leave_host();
+  if (response_begun_) return cut();
+  if (!to_host_.body.done()) keep_alive_ = false;
+  error_ = std::move(error);
+  state_ = State::kRefused;
+}
+
+void Exchange::cut() {
+  leave_host();
+  state_ = State::kCut;
+}
+
+void Exchange::on_overdue() {
+  if (response_begun_) {
+    cut();
+  } else if (upstream_ != nullptr && upstream_->connecting()) {
+    on_lost(true);
+  } else if (!request_done_) {
+    refuse({ErrorCode::kRequestTimeout, "the request did not arrive in time", {}});
+  } else {
+    report(policy::ExchangeEnd::kConnectionLost);
+    refuse({ErrorCode::kDeadlineExceeded, "the upstream did not answer in time", {}});
+  }
+}
+
+} // namespace raglan::balancer

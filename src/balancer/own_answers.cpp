@@ -1,0 +1,26 @@
+#include "balancer/own_answers.h"
+
+#include <algorithm>
+#include <array>
+
+namespace raglan::balancer {
+namespace {
+
+constexpr std::array<std::string_view, 3> kHealth = {"/health", "/ready", "/startup"};
+constexpr std::array<std::string_view, 2> kOperators = {"/metrics", "/admin"};
+
+bool is_at_or_below(std::string_view path, std::string_view root) {
+  return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
+}
+
+} // namespace
+
+Answerer answerer_of(const OwnAnswers& own, std::string_view path) {
+  const auto holds = [path](std::string_view root) { return is_at_or_below(path, root); };
+  if (!own.host) return Answerer::kNode;
+  if (std::ranges::find(kHealth, path) != kHealth.end()) return Answerer::kBalancer;
+  if (!std::ranges::any_of(kOperators, holds)) return Answerer::kNode;
+  return own.health_only ? Answerer::kNobody : Answerer::kBalancer;
+}
+
+} // namespace raglan::balancer
