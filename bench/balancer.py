@@ -27,7 +27,7 @@ import time
 from http_core import free_port, run_nanoseconds, wait_until_served
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PEERS = ROOT / ".deps/peers"
+PEERS = ROOT / ".deps/tools"
 CPU_GOAL = 0.9  # times HAProxy's
 MEMORY_GOAL = 1.0
 BODY_BYTES = 1024

@@ -23,7 +23,7 @@ import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-NGINX = ROOT / ".deps/peers/nginx/usr/sbin/nginx"
+NGINX = ROOT / ".deps/tools/nginx/usr/sbin/nginx"
 GOAL = 1.3
 BODY_BYTES = 1024
 CONNECTIONS = 64

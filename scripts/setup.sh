@@ -11,6 +11,8 @@ readonly BUILD_PACKAGES=(
 )
 # redis-tools holds the server, too; the package redis-server would start one as a service.
 readonly TEST_PACKAGES=(curl wrk redis-tools libevent-2.1-7 libc-ares2) # the last two are PgBouncer's
+# nginx and HAProxy, with the libraries that only HAProxy needs.
+readonly BALANCERS=(nginx haproxy liblua5.3-0 libopentracing1 libopentracing-c-wrapper0)
 readonly JAVA_PACKAGES=(openjdk-17-jdk-headless maven)
 
 # step NAME COMMAND...: says what is being done, and how long it took when that is worth saying.
@@ -82,7 +84,7 @@ setup_llm() {
 
 setup_test_tools() {
   step "test tools" install_packages "${TEST_PACKAGES[@]}"
-  unpack_packages "$DEPS/tools" pgbouncer # installed, it would be started
+  unpack_packages "$DEPS/tools" pgbouncer "${BALANCERS[@]}" # installed, they would be started
   python_environment
   javascript_packages
 }
@@ -117,10 +119,9 @@ setup_corpora() {
   step "documents" unpack_packages "$DEPS/corpora" postgresql-doc-15 python3.11-doc perl-doc
 }
 
-# setup_peers [BENCHMARK]: what only the benchmarks compare with; Java and the gateways for one each. nginx is
-# unpacked only: installed, it would start and take port 80.
+# setup_peers [BENCHMARK]: what only the benchmarks compare with; Java and the gateways for one each.
 setup_peers() {
-  step "peers" unpack_packages "$DEPS/peers" nginx haproxy liblua5.3-0 libopentracing1 libopentracing-c-wrapper0
+  step "peers" unpack_packages "$DEPS/tools" "${BALANCERS[@]}"
   [ "${1:-postgres}" = postgres ] && step "SQLAlchemy" sqlalchemy_pool
   if [ "${1:-eviction}" = eviction ]; then
     step "Java" install_packages "${JAVA_PACKAGES[@]}"

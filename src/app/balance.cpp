@@ -4,7 +4,7 @@
 
 #include <CLI/App.hpp>
 
-#include "app/command_line.h"
+#include "app/balancer_options.h"
 #include "app/stop_signals.h"
 #include "balancer/admin_routes.h"
 #include "balancer/balancer.h"
@@ -17,13 +17,6 @@
 
 namespace raglan::app {
 namespace {
-
-struct BalanceOptions {
-  CommonOptions common;
-  std::string listen;
-  std::string strategy;
-  std::vector<std::string> upstreams;
-};
 
 net::ListenerConfig listener_config(const std::string& text) {
   const net::HostPort address = *net::parse_host_port(text); // checked when it was read
@@ -109,27 +102,10 @@ class Balancing {
   std::atomic<bool> draining_ = false;
 };
 
-int balance(const BalanceOptions& options) {
+int balance(const BalancerOptions& options) {
   const sigset_t stop_signals = block_stop_signals();
   Settings settings;
-  std::vector<config::Override> flags;
-  if (!options.listen.empty()) flags.push_back({"balancer.listen", options.listen, "--listen"});
-  if (!options.strategy.empty()) {
-    flags.push_back({"balancer.strategy", options.strategy, "--strategy"});
-  }
-  for (std::size_t i = 0; i < options.upstreams.size(); ++i) {
-    flags.push_back(
-        {fmt::format("balancer.upstream.{}.url", i), options.upstreams[i], "--upstream"});
-  }
-  if (!load_settings(settings, options.common, std::move(flags), Logging::kServer)) {
-    return kExitUsage;
-  }
-  if (settings.upstreams.empty()) {
-    fmt::print(stderr,
-               "raglan balance: there is no node: --upstream http://127.0.0.1:8080, or "
-               "[[balancer.upstream]] in raglan.toml\n");
-    return kExitUsage;
-  }
+  if (!load_balancer_settings(settings, options, "balance", Logging::kServer)) return kExitUsage;
   auto listener = net::Listener::open(listener_config(settings.balancer.listen));
   if (!listener) return report_error("balance", listener.error());
   return Balancing(settings).run(std::move(*listener), stop_signals);
@@ -138,14 +114,9 @@ int balance(const BalanceOptions& options) {
 } // namespace
 
 void add_balance(CLI::App& program, Run& run) {
-  auto options = std::make_shared<BalanceOptions>();
+  auto options = std::make_shared<BalancerOptions>();
   CLI::App* command = program.add_subcommand("balance", "a load balancer in front of nodes");
-  add_common_options(*command, options->common);
-  command->add_option("--listen", options->listen, "HOST:PORT; port 0 picks a free one");
-  command->add_option("--upstream", options->upstreams, "URL of a node; as often as there are");
-  command->add_option("--strategy", options->strategy,
-                      "round_robin, least_connections, ip_hash, weighted_round_robin, p2c, "
-                      "prequal or affinity");
+  add_balancer_options(*command, *options);
   command->callback([options, &run] { run = [options] { return balance(*options); }; });
 }
 

@@ -43,6 +43,7 @@ void print_json(const boost::json::value& document);
 using Run = std::function<int()>;
 void add_serve(CLI::App& program, Run& run);
 void add_balance(CLI::App& program, Run& run);
+void add_export(CLI::App& program, Run& run);
 void add_ingest(CLI::App& program, Run& run);
 void add_ask(CLI::App& program, Run& run);
 void add_warm(CLI::App& program, Run& run);

@@ -23,8 +23,8 @@ int run_program(int argc, char** argv) {
       "raglan");
   program.require_subcommand(1);
   Run run;
-  for (auto* add : {add_serve, add_balance, add_ingest, add_ask, add_warm, add_keys, add_migrate,
-                    add_eval, add_prove, add_doctor, add_config, add_version}) {
+  for (auto* add : {add_serve, add_balance, add_export, add_ingest, add_ask, add_warm, add_keys,
+                    add_migrate, add_eval, add_prove, add_doctor, add_config, add_version}) {
     add(program, run);
   }
   try {

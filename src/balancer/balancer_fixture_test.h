@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "balancer/balancer.h"
+#include "base/guarded.h"
 #include "http/raw_client_test.h"
 #include "http/raw_server_test.h"
 
@@ -22,6 +23,25 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 using namespace std::chrono_literals;
+
+// Written by one thread and read by another.
+class Note {
+ public:
+  Note& operator=(std::string text) {
+    text_.with([&](std::string& kept) { kept = std::move(text); });
+    return *this;
+  }
+  Note& operator+=(std::string_view more) {
+    text_.with([&](std::string& kept) { kept += more; });
+    return *this;
+  }
+  std::string text() const {
+    return text_.with([](const std::string& kept) { return kept; });
+  }
+
+ private:
+  Guarded<std::string> text_;
+};
 
 class BalancerTest : public ::testing::Test {
  protected:
@@ -77,8 +97,8 @@ class BalancerTest : public ::testing::Test {
 
   BalancerConfig config_{.strategy = policy::Strategy::kLeastConnections, .threads = 2};
   // What hosts have seen and been told: they outlive the test's own variables.
-  std::string seen_;
-  std::string says_;
+  Note seen_;
+  Note says_;
   std::atomic<bool> told_ = false;
   std::atomic<std::size_t> count_ = 0;
 

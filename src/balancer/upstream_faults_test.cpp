@@ -118,7 +118,7 @@ TEST_F(UpstreamFaultsTest, IdleConnectionsThatAreClosedAreForgotten) {
 TEST_F(UpstreamFaultsTest, WhatIsNoAnswerIsNotPassedOn) {
   add_host([&](RawPeer& peer) {
     (void)peer.read_request();
-    peer.send(says_);
+    peer.send(says_.text());
     peer.wait_for_close();
   });
   const std::uint16_t port = start();
@@ -142,7 +142,7 @@ TEST_F(UpstreamFaultsTest, WhatIsNoAnswerIsNotPassedOn) {
 TEST_F(UpstreamFaultsTest, AnAnswerThatBreaksOffBreaksOffForTheClientToo) {
   add_host([&](RawPeer& peer) {
     (void)peer.read_request();
-    peer.send(says_);
+    peer.send(says_.text());
     peer.close();
   });
   const std::uint16_t port = start();
