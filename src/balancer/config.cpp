@@ -1,8 +1,11 @@
 #include "balancer/config.h"
 
+#include <algorithm>
+
 #include "balancer/forwarded_head.h"
 #include "http/url.h"
 #include "net/host_port.h"
+#include "net/network.h"
 
 namespace raglan::balancer {
 
@@ -40,6 +43,15 @@ void describe(config::Table<BalancerConfig>& table) {
       .must("be HOST:PORT", is_host_port);
   table.choice("strategy", &C::strategy, "which node a request goes to (docs/balancer.md)",
                strategies());
+  table
+      .field(
+          "trusted_proxies", &C::trusted_proxies,
+          "networks of proxies in front whose x-forwarded-for and x-forwarded-proto are passed on; "
+          "what others say of that is left out")
+      .must("be addresses, or prefixes as 10.0.0.0/8", [](const std::vector<std::string>& texts) {
+        return std::ranges::all_of(
+            texts, [](const std::string& text) { return net::Network::parse(text).has_value(); });
+      });
   table.field("threads", &C::threads, "event loops; 0 means one per core").max(256);
   table
       .field("max_connections", &C::max_connections,

@@ -25,7 +25,8 @@ struct BalancerConfig {
   std::string listen = "127.0.0.1:8000";
   std::string admin_listen = "127.0.0.1:0";
   policy::Strategy strategy = policy::Strategy::kRoundRobin;
-  std::size_t threads = 0; // 0: one per core
+  std::size_t threads = 0;                  // 0: one per core
+  std::vector<std::string> trusted_proxies; // networks (net/network.h)
   std::size_t max_connections = 10'000;
   std::chrono::milliseconds header_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds idle_timeout = std::chrono::seconds(60);

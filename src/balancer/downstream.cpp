@@ -7,11 +7,10 @@ namespace raglan::balancer {
 
 using Io = Socket::Io;
 
-Downstream::Downstream(Worker& worker, Socket socket, std::string address)
+Downstream::Downstream(Worker& worker, Socket socket, ClientAddress address)
     : worker_(worker),
       socket_(std::move(socket)),
       address_(std::move(address)),
-      address_hash_(std::hash<std::string>()(address_)),
       in_(worker.loop().blocks()),
       out_(worker.loop().blocks()) {
   worker_.timeouts().idle.start(*this, worker_.loop().now());
@@ -70,7 +69,6 @@ void Downstream::begin_exchange(std::size_t head_bytes) {
                                                              .timed = *this,
                                                              .watcher = *this,
                                                              .address = address_,
-                                                             .address_hash = address_hash_,
                                                              .request_id = request_id_});
   phase_ = Phase::kExchange;
   exchange_->begin(head, head_bytes);

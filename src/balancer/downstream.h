@@ -18,7 +18,7 @@ class Worker;
 
 class Downstream final : public Loop::Watcher, public Timed {
  public:
-  Downstream(Worker& worker, Socket socket, std::string address);
+  Downstream(Worker& worker, Socket socket, ClientAddress address);
   ~Downstream();
 
   void on_events(std::uint32_t events) override;
@@ -51,8 +51,7 @@ class Downstream final : public Loop::Watcher, public Timed {
 
   Worker& worker_;
   Socket socket_;
-  const std::string address_;
-  const std::uint64_t address_hash_;
+  const ClientAddress address_;
   Phase phase_ = Phase::kHead;
   bool keep_alive_ = false; // after an answer of our own
   bool draining_ = false;

@@ -54,13 +54,13 @@ void Exchange::begin(const RequestHead& head, std::size_t head_bytes) {
   if (state_ != State::kRelaying) return;
   keep_alive_ = head.keep_alive;
   append_forwarded(head,
-                   {.client = client_.address,
+                   {.client = client_.address.text,
                     .scheme = "http",
                     .request_id = client_.request_id.text(),
-                    .trusted = false},
+                    .trusted = client_.address.trusted},
                    to_host_.out);
   route_ = &worker_.choice().route_of(head.path);
-  key_.client = client_.address_hash;
+  key_.client = client_.address.hash;
   const Answerer answerer = answerer_of(worker_.own_answers(), head.path);
   if (answerer == Answerer::kNobody) {
     return refuse({ErrorCode::kNotFound, "there is no such route", {}});

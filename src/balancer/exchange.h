@@ -27,14 +27,19 @@ namespace raglan::balancer {
 
 class Worker;
 
+struct ClientAddress {
+  std::string text;
+  bool trusted = false; // a proxy, whose word on those before it is passed on
+  std::uint64_t hash = std::hash<std::string>()(text);
+};
+
 // Of the client's connection, on which the exchange takes place.
 struct ClientSide {
   Socket& socket;
   Buffer& in;   // what was read of it: the rest of the request, and what comes behind
   Timed& timed; // waits in the worker's timeouts
   Loop::Watcher& watcher;
-  std::string_view address;
-  std::uint64_t address_hash;
+  const ClientAddress& address;
   const RequestId& request_id;
 };
 

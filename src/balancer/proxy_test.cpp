@@ -32,6 +32,23 @@ TEST_F(ProxyTest, ARequestAndItsAnswerPassUnchangedButForWhatIsTheNeighboursOwn)
                 id + "\r\n\r\nbody");
 }
 
+TEST_F(ProxyTest, WhatATrustedProxySaysOfThoseBeforeItIsPassedOn) {
+  config_.trusted_proxies = {"127.0.0.0/8"};
+  add_host([&](RawPeer& peer) {
+    seen_ = peer.read_request();
+    peer.send(answer("ok"));
+    peer.wait_for_close();
+  });
+  RawClient client(start());
+  client.send(
+      "GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 10.9.8.7\r\nX-Forwarded-Proto: https\r\n\r\n");
+  EXPECT_THAT(client.read_response(), EndsWith("ok"));
+  EXPECT_THAT(
+      seen_.text(),
+      StartsWith("GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 10.9.8.7\r\n"
+                 "X-Forwarded-Proto: https\r\nx-forwarded-for: 127.0.0.1\r\nx-request-id: "));
+}
+
 TEST_F(ProxyTest, BothConnectionsAreKeptForTheNextRequest) {
   RawServer& server = add_host(named("a"));
   RawClient client(start());

@@ -48,6 +48,9 @@ Worker::Worker(const BalancerConfig& config, const std::vector<RouteConfig>& rou
       loop_(clock),
       timeouts_(config),
       connections_(connections) {
+  for (const std::string& network : config.trusted_proxies) {
+    trusted_.push_back(*net::Network::parse(network)); // checked when it was read
+  }
   for (TimeoutQueue* queue : {&timeouts_.header, &timeouts_.idle, &timeouts_.connect,
                               &timeouts_.response, &timeouts_.tunnel, &timeouts_.linger}) {
     loop_.add(*queue);
@@ -87,11 +90,14 @@ void Worker::remove(Downstream& downstream) {
   loop_.retire(std::move(downstreams_.extract(&downstream).mapped()));
 }
 
-void Worker::accepted(FileDescriptor descriptor, std::string client) {
+void Worker::accepted(FileDescriptor descriptor, const sockaddr_storage& client) {
   const int on = 1;
   ::setsockopt(descriptor.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const int number = descriptor.get();
-  auto made = std::make_unique<Downstream>(*this, Socket(std::move(descriptor)), std::move(client));
+  const bool trusted = std::ranges::any_of(
+      trusted_, [&](const net::Network& network) { return network.contains(client); });
+  auto made = std::make_unique<Downstream>(*this, Socket(std::move(descriptor)),
+                                           ClientAddress{text_of(client), trusted});
   if (!loop_.watch(number, *made)) return;
   Downstream* downstream = made.get();
   downstreams_.emplace(downstream, std::move(made));
@@ -106,7 +112,7 @@ void Worker::Acceptor::on_events(std::uint32_t) {
                                         &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!descriptor && (errno == EMFILE || errno == ENFILE)) return turn_away();
     if (!descriptor) return;
-    worker_.accepted(std::move(descriptor), text_of(address));
+    worker_.accepted(std::move(descriptor), address);
   }
 }
 

@@ -24,7 +24,7 @@
 #include "balancer/upstream.h"
 #include "base/log_throttle.h"
 #include "base/rng.h"
-#include "net/listener.h"
+#include "net/network.h"
 
 namespace raglan::balancer {
 
@@ -87,7 +87,7 @@ class Worker {
     LogThrottle throttle_;
   };
 
-  void accepted(FileDescriptor descriptor, std::string client);
+  void accepted(FileDescriptor descriptor, const sockaddr_storage& client);
 
   const BalancerConfig& config_;
   const Clock& clock_;
@@ -95,6 +95,7 @@ class Worker {
   Rng rng_;
   HostChoice choice_;
   policy::RetryBudget retry_budget_;
+  std::vector<net::Network> trusted_;
   const OwnAnswers own_;
   Loop loop_;
   Timeouts timeouts_;
