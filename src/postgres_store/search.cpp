@@ -23,8 +23,8 @@ using postgres::Statement;
 using store::IndexHit;
 using store::SearchRequest;
 
-// Work, in postings, beyond which scoring is not for the event loop: some 0.6 ms. Handing it over and
-// back costs 0.1 ms of processor time.
+// Work, in postings, beyond which scoring is not for the event loop: some 0.6 ms. Handing it over
+// and back costs 0.1 ms of processor time.
 constexpr std::size_t kInlinePostings = 128 * 1024;
 // Of hnsw.ef_search. With 100, a search of 100,000 chunks found 0.91 of the ten nearest; with 300,
 // as in the embedded index, 0.99.
