@@ -81,8 +81,13 @@ class PostgresServer:
 
     def sql(self, statement, database="postgres"):
         """What one statement comes to, a line for each row, columns apart by |."""
+        return self.sql_each([statement], database)
+
+    def sql_each(self, statements, database="postgres"):
+        """Likewise of many, one after the other, each a transaction of its own."""
+        commands = [word for statement in statements for word in ("-c", statement)]
         return self.run("psql", "-h", self.folder, "-p", self.port, "-U", USER, "-d", database, "-XAtq", "-v",
-                        "ON_ERROR_STOP=1", "-c", statement).strip()
+                        "ON_ERROR_STOP=1", *commands).strip()
 
     def start(self):
         full = {"LD_PRELOAD": str(self.disk), "FULL_DISK_WHILE": str(self.folder / "full")} if self.disk else {}
