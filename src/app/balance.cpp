@@ -12,6 +12,7 @@
 #include "balancer/host_metrics.h"
 #include "balancer/members.h"
 #include "http/server.h"
+#include "net/descriptor_limit.h"
 #include "net/detach.h"
 #include "net/host_port.h"
 
@@ -46,6 +47,12 @@ class Balancing {
     loops_.start();
     auto admin = net::Listener::open(listener_config(settings_.balancer.admin_listen));
     if (!admin) return report_error("balance", admin.error());
+    if (!admin->is_loopback()) {
+      return report_error("balance", {ErrorCode::kForbidden,
+                                      "balancer.admin_listen must be loopback: what is there asks "
+                                      "for no credentials",
+                                      {}});
+    }
     auto own_host = std::make_shared<balancer::Host>(address_of(*admin), 1);
     balancer::add_admin_routes(router_, {.fleet = fleet_,
                                          .members = members_,
@@ -104,6 +111,7 @@ class Balancing {
 
 int balance(const BalancerOptions& options) {
   const sigset_t stop_signals = block_stop_signals();
+  net::raise_descriptor_limit();
   Settings settings;
   if (!load_balancer_settings(settings, options, "balance", Logging::kServer)) return kExitUsage;
   auto listener = net::Listener::open(listener_config(settings.balancer.listen));

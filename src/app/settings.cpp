@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "balancer/forwarded_head.h"
 #include "config/environment.h"
 #include "http/message_fields.h"
 #include "net/host_port.h"
@@ -259,6 +260,10 @@ std::vector<std::string> Settings::contradictions() const {
     } else if (name == "generator" && !generates) {
       lines.emplace_back("readiness.require names generator, and generation.provider is none");
     }
+  }
+  if (balancer.limits.max_header_bytes > balancer::kMaxHeadBytes) {
+    lines.push_back(fmt::format("balancer.limits.max_header_bytes must be at most {}",
+                                balancer::kMaxHeadBytes));
   }
   if (!store_location.replicas.empty() && !store_location.file().empty()) {
     lines.emplace_back("store.replicas are of a store in PostgreSQL, and store.url names none");

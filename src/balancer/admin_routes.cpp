@@ -5,6 +5,7 @@
 
 #include "base/json_lookup.h"
 #include "base/json_text.h"
+#include "http/browser_guard.h"
 #include "http/error_table.h"
 
 namespace raglan::balancer {
@@ -45,6 +46,7 @@ json::object host_json(const Fleet& fleet, const Host& host, MonotonicTime now) 
           {"answers", std::move(answers)},
           {"connections_opened", host.connections.load()},
           {"connect_failures", host.connect_failures.load()},
+          {"timeouts", host.timeouts.load()},
           {"lost_answers", host.broken.load()}};
 }
 
@@ -102,6 +104,16 @@ net::Task<http::Response> delete_upstream(AdminParts parts, http::Request& reque
   co_return reply(200, upstreams_json(parts));
 }
 
+// Probes may ask for whatever host they like.
+http::Handler guarded(http::Handler handler) {
+  return [handler = std::move(handler)](http::Request& request) -> net::Task<http::Response> {
+    const bool operators = request.path.starts_with("/admin") || request.path == "/metrics";
+    auto allowed = operators ? http::check_browser(request, {}) : Result<>();
+    if (!allowed) co_return error_reply(allowed.error(), request);
+    co_return co_await handler(request);
+  };
+}
+
 http::Response ready_reply(const AdminParts& parts) {
   std::size_t in_rotation = 0;
   for (const auto& host : *parts.fleet.hosts()) in_rotation += host->in_rotation ? 1 : 0;
@@ -117,9 +129,9 @@ http::Response ready_reply(const AdminParts& parts) {
 void add_admin_routes(http::Router& router, const AdminParts& parts) {
   const auto now = [&router](std::string_view path, std::function<http::Response()> answer) {
     router.add("GET", path,
-               [answer = std::move(answer)](http::Request&) -> net::Task<http::Response> {
+               guarded([answer = std::move(answer)](http::Request&) -> net::Task<http::Response> {
                  co_return answer();
-               });
+               }));
   };
   now("/health", [] { return reply(200, {{"status", "ok"}}); });
   now("/startup", [] { return reply(200, {{"status", "started"}}); });
@@ -131,9 +143,9 @@ void add_admin_routes(http::Router& router, const AdminParts& parts) {
     return response;
   });
   router.add("PUT", "/admin/upstreams",
-             [parts](http::Request& request) { return put_upstream(parts, request); });
+             guarded([parts](http::Request& request) { return put_upstream(parts, request); }));
   router.add("DELETE", "/admin/upstreams",
-             [parts](http::Request& request) { return delete_upstream(parts, request); });
+             guarded([parts](http::Request& request) { return delete_upstream(parts, request); }));
 }
 
 } // namespace raglan::balancer

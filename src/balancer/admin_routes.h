@@ -7,6 +7,8 @@
 //   PUT /admin/upstreams            {"url", "weight"?}: adds it, or changes its weight
 //   DELETE /admin/upstreams?url=…   takes it out; what it is at work for is answered
 //
+// A web page that a browser shows has no business there: http/browser_guard.h.
+//
 // Thread safety: the routes, any loop.
 #pragma once
 

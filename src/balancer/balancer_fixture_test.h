@@ -77,7 +77,7 @@ class BalancerTest : public ::testing::Test {
   }
   Host& host(std::size_t place) { return *fleet_.hosts()->at(place); }
   std::uint16_t start() {
-    balancer_ = std::make_unique<Balancer>(config_, routes_, fleet_);
+    balancer_ = std::make_unique<Balancer>(config_, routes_, fleet_, own_);
     auto listener = net::Listener::open({});
     EXPECT_TRUE(listener);
     EXPECT_TRUE(balancer_->listen(std::move(*listener)));
@@ -102,6 +102,7 @@ class BalancerTest : public ::testing::Test {
   std::atomic<bool> told_ = false;
   std::atomic<std::size_t> count_ = 0;
 
+  OwnAnswers own_;
   std::vector<RouteConfig> routes_;
   std::vector<Fleet::Member> members_;
   Fleet fleet_;

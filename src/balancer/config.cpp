@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "balancer/forwarded_head.h"
 #include "http/url.h"
 #include "net/host_port.h"
 #include "net/network.h"

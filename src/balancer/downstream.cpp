@@ -7,6 +7,13 @@ namespace raglan::balancer {
 
 using Io = Socket::Io;
 
+namespace {
+
+// Of one client, before others have their turn.
+constexpr int kStepsAtATime = 64;
+
+} // namespace
+
 Downstream::Downstream(Worker& worker, Socket socket, ClientAddress address)
     : worker_(worker),
       socket_(std::move(socket)),
@@ -21,7 +28,8 @@ Downstream::~Downstream() { TimeoutQueue::stop(*this); }
 void Downstream::on_events(std::uint32_t events) {
   socket_.note(events);
   bool more = true;
-  while (more) {
+  for (int step = 0; more; ++step) {
+    if (step == kStepsAtATime) return worker_.loop().defer(*this);
     switch (phase_) {
       case Phase::kHead: more = read_head(); break;
       case Phase::kExchange: more = exchange(exchange_->relay()); break;
@@ -149,7 +157,7 @@ bool Downstream::linger() {
   const Io io = socket_.read(in_);
   in_.clear();
   if (io == Io::kEnded || io == Io::kFailed) close();
-  return io == Io::kSome;
+  return io == Io::kSome; // in turns: on_events
 }
 
 void Downstream::on_overdue() {

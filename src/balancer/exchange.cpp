@@ -1,5 +1,7 @@
 #include "balancer/exchange.h"
 
+#include <sys/epoll.h>
+
 #include <algorithm>
 
 #include "balancer/content_key.h"
@@ -63,6 +65,7 @@ void Exchange::begin(const RequestHead& head, std::size_t head_bytes) {
   key_.client = client_.address.hash;
   const Answerer answerer = answerer_of(worker_.own_answers(), head.path);
   if (answerer == Answerer::kNobody) {
+    keep_alive_ = false; // the request is not taken out of client_.in
     return refuse({ErrorCode::kNotFound, "there is no such route", {}});
   }
   own_ = answerer == Answerer::kBalancer;
@@ -117,6 +120,9 @@ void Exchange::connect(std::shared_ptr<Host> host, bool fresh) {
     upstream_ = worker_.upstreams().take(host_, *this, fresh);
     connecting_ = upstream_ != nullptr;
     if (connecting_) return wait(worker_.timeouts().connect);
+    if (worker_.upstreams().lacks_descriptors()) { // and the host is not to blame
+      return refuse({ErrorCode::kOverloaded, "the balancer has no connection left", {}});
+    }
     host_->connect_failures.fetch_add(1, std::memory_order_relaxed);
     report(policy::ExchangeEnd::kConnectionLost);
     leave_host();
@@ -129,7 +135,7 @@ void Exchange::connect(std::shared_ptr<Host> host, bool fresh) {
 Exchange::State Exchange::relay() {
   for (int round = 0; round < kRoundsAtATime && state_ == State::kRelaying; ++round) {
     // A client that closes its side is gone. What it has sent may be there to be read still.
-    if (client_.socket.hung_up() && (request_done_ || !client_.socket.readable())) {
+    if (!tunnel_ && client_.socket.hung_up() && (request_done_ || !client_.socket.readable())) {
       cut();
       break;
     }
@@ -169,12 +175,9 @@ bool Exchange::send_request() {
   if (out.empty() || !upstream_->socket().writable()) return false;
   const std::size_t before = out.size();
   if (upstream_->socket().write(out) == Io::kFailed) {
-    // It may have answered all the same, before it had read all: then that is read.
-    if (upstream_->socket().readable()) {
-      out.consume(out.size());
-    } else {
-      on_lost(false);
-    }
+    // It may have answered all the same, before it had read all: that is looked for.
+    upstream_->socket().note(EPOLLIN);
+    out.consume(out.size());
     return true;
   }
   if (request_done_ && out.empty()) wait(worker_.timeouts().response);
@@ -203,6 +206,8 @@ bool Exchange::read_request() {
     return false;
   }
   request_done_ = to_host_.body.done();
+  // What comes next may need more room than what is kept leaves.
+  if (!request_done_ && !client_.in.empty() && out.keeps_consumed()) out.release_consumed();
   if (moved) note_progress(out.size() - before, request_done_);
   return moved;
 }
@@ -232,7 +237,7 @@ void Exchange::report(policy::ExchangeEnd end) {
   const MonotonicTime now = worker_.loop().now();
   // Who fails fast is not quick.
   const bool well = end == policy::ExchangeEnd::kAnswered;
-  host_->note_latency(well ? now - asked_ : worker_.timeouts().response.length(), now);
+  host_->note_latency(well ? answered_at_ - asked_ : worker_.timeouts().response.length(), now);
   worker_.fleet().note_end(*host_, end, now);
 }
 
@@ -246,12 +251,14 @@ void Exchange::on_lost(bool never_sent) {
     count.fetch_add(1, std::memory_order_relaxed);
     report(policy::ExchangeEnd::kConnectionLost);
   }
+  const std::shared_ptr<Host> host = host_;
   leave_host();
   const bool again = to_host_.out.keeps_consumed() && (never_sent || repeatable_);
   if (again && !never_sent && !stale && !retry_) {
     retry_ = worker_.retry_budget().try_acquire_retry();
   }
   if (!again || !(never_sent || stale || retry_)) {
+    if (stale) host->broken.fetch_add(1, std::memory_order_relaxed);
     return refuse({ErrorCode::kUpstream, "the upstream's answer was lost", {}});
   }
   ask_again(choose(), stale);
@@ -265,16 +272,17 @@ void Exchange::ask_again(std::shared_ptr<Host> host, bool fresh) {
   connect(std::move(host), fresh);
 }
 
-// A host that says that it cannot now has not worked on the request, whatever it asks for: another
-// may, if there is one. From a host that starts or ends nothing more is asked until it says that it
-// is ready; from one that has too much to do only so much of what it refuses is asked elsewhere, or
-// all would be refused by all.
+// A host that starts or ends has not worked on the request, whatever that asks for: another may, if
+// there is one, and nothing more is asked of this one until it is ready. What one refuses that has
+// too much to do is asked elsewhere if it does no harm twice, and only so much of it, or all would
+// be refused by all.
 bool Exchange::pass_to_another(const ResponseHead& head) {
   if (!comes_again_ || own_ || !to_host_.out.keeps_consumed()) return false;
   const bool not_ready = std::ranges::any_of(head.fields, [](const Field& field) {
     return http::equals_ignoring_case(field.name, http::kNotReadyHeader);
   });
   if (not_ready) worker_.fleet().note_not_ready(*host_);
+  if (!not_ready && !repeatable_) return false;
   if (!not_ready && !retry_) retry_ = worker_.retry_budget().try_acquire_retry();
   if (!not_ready && !retry_) return false;
   auto other = choose();
@@ -305,14 +313,20 @@ void Exchange::cut() {
 }
 
 void Exchange::on_overdue() {
+  // Whoever is waited for: the client, when it takes nothing or sends nothing.
+  const bool client_waits =
+      response_begun_ ? to_client_.out.empty() : request_done_ || !to_host_.out.empty();
+  if (host_ && !tunnel_ && client_waits && !(upstream_ != nullptr && upstream_->connecting())) {
+    host_->timeouts.fetch_add(1, std::memory_order_relaxed);
+    report(policy::ExchangeEnd::kConnectionLost);
+  }
   if (response_begun_) {
     cut();
   } else if (upstream_ != nullptr && upstream_->connecting()) {
     on_lost(true);
-  } else if (!request_done_) {
+  } else if (!client_waits) {
     refuse({ErrorCode::kRequestTimeout, "the request did not arrive in time", {}});
   } else {
-    report(policy::ExchangeEnd::kConnectionLost);
     refuse({ErrorCode::kDeadlineExceeded, "the upstream did not answer in time", {}});
   }
 }

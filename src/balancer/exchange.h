@@ -96,6 +96,8 @@ class Exchange final : private Upstream::User {
 
   void begin_response(std::size_t head_bytes);
   void frame_response(const ResponseHead& head);
+  // The host's fault.
+  void refuse_answer(Error error);
   bool relay_tunnel(Socket& from, Relay& relay, Socket& to);
   void finish();
   void on_lost(bool never_sent);
@@ -123,6 +125,7 @@ class Exchange final : private Upstream::User {
   std::size_t body_begin_ = 0; // in to_host_.out, while nothing of that is sent
   boost::container::static_vector<const Host*, 4> tried_;
   MonotonicTime asked_{};
+  MonotonicTime answered_at_{}; // the last byte came from the host
   policy::RetryBudget::Permit live_;
   std::optional<policy::RetryBudget::Permit> retry_;
   int status_ = 0;

@@ -54,7 +54,7 @@ bool Exchange::read_response_head() {
   while (state_ == State::kRelaying && !response_begun_ && !answer_in_.empty()) {
     auto end = scanner_.find_end(answer_in_.bytes());
     if (!end || *end > kMaxHeadBytes || (*end == 0 && answer_in_.size() > kMaxHeadBytes)) {
-      refuse(bad_answer());
+      refuse_answer(bad_answer());
       break;
     }
     if (*end == 0) break;
@@ -64,10 +64,16 @@ bool Exchange::read_response_head() {
   return moved;
 }
 
+void Exchange::refuse_answer(Error error) {
+  host_->broken.fetch_add(1, std::memory_order_relaxed);
+  report(policy::ExchangeEnd::kConnectionLost);
+  refuse(std::move(error));
+}
+
 void Exchange::begin_response(std::size_t head_bytes) {
   ResponseHead& head = worker_.response_head();
   if (auto ok = parse_response_head(answer_in_.bytes().substr(0, head_bytes), head); !ok) {
-    return refuse(std::move(ok.error()));
+    return refuse_answer(std::move(ok.error()));
   }
   if (head.status < 200 && head.status != 101) {
     // "100 Continue" was said by us; the others are for clients that know them, and can be left
@@ -77,7 +83,7 @@ void Exchange::begin_response(std::size_t head_bytes) {
     if (passes) append_forwarded(head, {}, to_client_.out);
     return answer_in_.consume(head_bytes);
   }
-  if (head.status == 101 && !upgrades_) return refuse(bad_answer());
+  if (head.status == 101 && !upgrades_) return refuse_answer(bad_answer());
   comes_again_ = head.status == 503 && std::ranges::any_of(head.fields, [](const Field& field) {
                    return http::equals_ignoring_case(field.name, "retry-after");
                  });
@@ -94,10 +100,11 @@ void Exchange::begin_response(std::size_t head_bytes) {
   tunnel_ = head.status == 101;
   if (!tunnel_ && !to_client_.take_body(kNoLimit)) {
     out.remove_suffix(out.size() - unsent);
-    return refuse(bad_answer());
+    return refuse_answer(bad_answer());
   }
   status_ = head.status;
   response_begun_ = true;
+  answered_at_ = worker_.loop().now();
   to_host_.out.release_consumed();
 }
 
@@ -127,11 +134,13 @@ bool Exchange::read_response_body() {
     cut();
     return false;
   }
+  if (to_client_.body.done()) answered_at_ = worker_.loop().now();
   if (to_client_.out.size() > before || to_client_.body.done()) return true;
   if (!upstream_->socket().readable()) return false;
   const auto io = to_client_.read_body(upstream_->socket(), kNoLimit);
   if (io && *io == Io::kEnded && to_client_.body.ends_with_connection()) {
     to_client_.body = {};
+    answered_at_ = worker_.loop().now();
     return true;
   }
   if (!io || *io == Io::kEnded || *io == Io::kFailed) {
@@ -141,6 +150,7 @@ bool Exchange::read_response_body() {
     return false;
   }
   if (*io != Io::kSome) return false;
+  answered_at_ = worker_.loop().now();
   wait(worker_.timeouts().response);
   return true;
 }
@@ -155,7 +165,7 @@ bool Exchange::relay_tunnel(Socket& from, Relay& relay, Socket& to) {
     }
     moved = true;
   }
-  if (from.readable() && relay.has_room()) {
+  if (from.readable() && relay.in.empty() && relay.has_room()) {
     const Io io = from.read(relay.out);
     if (io == Io::kSome) moved = true;
     // What was said before the end goes out first.

@@ -1,7 +1,8 @@
 // The hosts behind the balancer: which there are, and which of them requests may be sent to.
 //
 // A host is in rotation when it is well (active checks) and not ejected (the answers that clients
-// got). When fewer than half of them are, all are (policy/host_health.h: `panics`).
+// got). When fewer than half of those that were checked are, all are (policy/host_health.h:
+// `panics`), and before the first check of any.
 //
 // Loops hold a snapshot of the list, and look whether there is a newer one by a number that they
 // compare; what changes with every request is in the hosts themselves.

@@ -56,14 +56,19 @@ TEST_F(FleetTest, AHostIsInRotationFromItsFirstGoodCheckToItsThirdBadOne) {
 TEST_F(FleetTest, BelowHalfAllAreUsed) {
   fleet_.set({member("a"), member("b"), member("c"), member("d")});
   EXPECT_EQ(rotation(), "abcd"); // nothing is known
-  EXPECT_TRUE(fleet_.panicking());
+  EXPECT_FALSE(fleet_.panicking());
   well(0);
+  EXPECT_EQ(rotation(), "a"); // and not what nobody has checked
+  well(1);
+  well(2);
+  ill(1);
+  EXPECT_EQ(rotation(), "ac");
+  ill(2);
   EXPECT_EQ(rotation(), "abcd");
+  EXPECT_TRUE(fleet_.panicking());
   well(1);
   EXPECT_EQ(rotation(), "ab");
   EXPECT_FALSE(fleet_.panicking());
-  ill(1);
-  EXPECT_EQ(rotation(), "abcd");
 }
 
 TEST_F(FleetTest, AHostWhoseAnswersFailIsOutForAWhile) {

@@ -37,6 +37,7 @@ class Host {
   std::atomic<std::uint64_t> requests = 0;  // that it was given, so far
   std::atomic<std::uint64_t> connections = 0;
   std::atomic<std::uint64_t> connect_failures = 0;
+  std::atomic<std::uint64_t> timeouts = 0;    // requests that it did not answer in time
   std::atomic<std::uint64_t> broken = 0;      // requests whose connection was lost
   std::atomic<std::uint64_t> answers[6] = {}; // by the first digit of their status
 

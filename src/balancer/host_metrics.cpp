@@ -63,6 +63,7 @@ HostMetrics::Registrations HostMetrics::registrations(const std::shared_ptr<Host
   };
   failures("connect", &Host::connect_failures);
   failures("lost", &Host::broken);
+  failures("timeout", &Host::timeouts);
   add(MetricKind::kCounter, "raglan_upstream_connections_total", "Connections opened to a node.",
       upstream, [](const Host& of) { return static_cast<double>(of.connections.load()); });
   add(MetricKind::kGauge, "raglan_upstream_in_flight", "Requests that a node is at work for.",

@@ -199,6 +199,44 @@ TEST_F(ProxyTest, AnUpgradedConnectionPassesWhateverIsSaid) {
   expect_nothing_left();
 }
 
+TEST_F(ProxyTest, ATunnelKeepsTheOrderAndTheLastBytes) {
+  std::string much(320'000, ' ');
+  for (std::size_t i = 0; i < much.size(); ++i) much[i] = static_cast<char>('a' + i * 7 % 26);
+  add_host([&, much](RawPeer& peer) {
+    (void)peer.read_head();
+    peer.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n" +
+              much);
+    seen_ = peer.read_bytes(210);
+    peer.close();
+  });
+  const std::uint16_t port = start();
+  for (int round = 0; round < 5; ++round) {
+    RawClient client(port);
+    client.send("GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n");
+    (void)client.read_until("\r\n\r\n");
+    EXPECT_TRUE(client.read_bytes(much.size()) == much);
+    client.send(std::string(210, 'z'));
+    client.half_close();
+    EXPECT_EQ(client.read_to_end(), "");
+    await([&] { return seen_.text() == std::string(210, 'z'); });
+    seen_ = "";
+  }
+}
+
+TEST_F(ProxyTest, ATrailerThatNeedsMoreRoomThanIsLeftPasses) {
+  add_host([](RawPeer& peer) {
+    (void)peer.read_head();
+    (void)peer.read_bytes(35'000);
+    peer.send(answer("ok"));
+    peer.wait_for_close();
+  });
+  RawClient client(start());
+  const std::string body(35'000, 'x');
+  client.send("POST / HTTP/1.1\r\nHost: x\r\ntransfer-encoding: chunked\r\n\r\n88b8\r\n" + body +
+              "\r\n0\r\na: " + std::string(7'000, 'y') + "\r\n\r\n");
+  EXPECT_THAT(client.read_response(), EndsWith("ok"));
+}
+
 TEST_F(ProxyTest, AnOldClientGetsWhatItUnderstands) {
   add_host([](RawPeer& peer) {
     const std::string request = peer.read_request();

@@ -1,6 +1,7 @@
 // What the balancer does not pass on: requests that two programs could read as different ones, and
 // those that are too large or too slow.
 #include "balancer/balancer_fixture_test.h"
+#include "balancer/forwarded_head.h"
 
 namespace raglan::balancer {
 namespace {
@@ -172,6 +173,28 @@ TEST_F(RefusalsTest, OneByteAtATimeDoesNotHoldAConnection) {
     std::this_thread::sleep_for(50ms);
   }
   EXPECT_THAT(slow.read_to_end(), StartsWith("HTTP/1.1 408 "));
+}
+
+TEST_F(RefusalsTest, WhatIsForOperatorsIsRefusedOnceWhereEverybodyCanAsk) {
+  add_host(named("a"));
+  own_ = {.host = std::make_shared<Host>(HostAddress{"own", {}, 0}, 1), .health_only = true};
+  RawClient client(start());
+  client.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string response = client.read_to_end();
+  EXPECT_THAT(response, StartsWith("HTTP/1.1 404 "));
+  EXPECT_EQ(response.find("HTTP/1.1", 1), response.npos);
+}
+
+TEST_F(RefusalsTest, ALargerLimitThanCanBePassedOnIsNone) {
+  config_.limits.max_header_bytes = 1024 * 1024;
+  add_host(named("a"));
+  const std::uint16_t port = start();
+  for (const std::size_t size : {kMaxHeadBytes + 1, BlockPool::kBlockBytes - 10,
+                                 BlockPool::kBlockBytes, 2 * BlockPool::kBlockBytes}) {
+    RawClient client(port);
+    client.send("GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(size, 'a') + "\r\n\r\n");
+    EXPECT_THAT(client.read_to_end(), StartsWith("HTTP/1.1 431 ")) << size;
+  }
 }
 
 TEST_F(RefusalsTest, ABodyThatTricklesDoesNotHoldAHost) {

@@ -37,12 +37,14 @@ Upstream* UpstreamPool::take(const std::shared_ptr<Host>& host, Upstream::User& 
   }
   FileDescriptor descriptor(
       ::socket(host->address.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  lacks_descriptors_ = !descriptor;
   if (!descriptor) return nullptr;
   const int on = 1;
   ::setsockopt(descriptor.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const auto* address = reinterpret_cast<const sockaddr*>(&host->address.address);
   const int begun = ::connect(descriptor.get(), address, host->address.address_bytes);
   if (begun != 0 && errno != EINPROGRESS) {
+    lacks_descriptors_ = errno == EADDRNOTAVAIL || errno == ENOBUFS || errno == ENOMEM;
     return nullptr;
   }
   host->connections.fetch_add(1, std::memory_order_relaxed);

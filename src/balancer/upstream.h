@@ -71,6 +71,9 @@ class UpstreamPool {
   // An idle connection, unless `fresh` asks for a new one, or one that is being opened. Null: there
   // is none to be had (no descriptor, no route).
   Upstream* take(const std::shared_ptr<Host>& host, Upstream::User& user, bool fresh);
+  // Whether the last one that could not be opened was for want of descriptors, ports or memory
+  // here.
+  bool lacks_descriptors() const { return lacks_descriptors_; }
   // It is as new: its exchange is over, and all of it read.
   void give_back(Upstream& upstream);
   void close(Upstream& upstream);
@@ -83,6 +86,7 @@ class UpstreamPool {
 
   void remove_idle(Upstream& upstream);
 
+  bool lacks_descriptors_ = false;
   Loop& loop_;
   TimeoutQueue idle_timeout_;
   std::unordered_map<const Host*, OfHost> hosts_;

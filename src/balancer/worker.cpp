@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "balancer/forwarded_head.h"
 #include "base/log.h"
 
 namespace raglan::balancer {
@@ -39,6 +40,7 @@ Worker::Timeouts::Timeouts(const BalancerConfig& config)
 Worker::Worker(const BalancerConfig& config, const std::vector<RouteConfig>& routes, Fleet& fleet,
                OwnAnswers own, std::atomic<std::size_t>& connections, const Clock& clock)
     : config_(config),
+      limits_(config.limits),
       clock_(clock),
       fleet_(fleet),
       rng_(random_seed()),
@@ -48,6 +50,7 @@ Worker::Worker(const BalancerConfig& config, const std::vector<RouteConfig>& rou
       loop_(clock),
       timeouts_(config),
       connections_(connections) {
+  limits_.max_header_bytes = std::min(limits_.max_header_bytes, kMaxHeadBytes);
   for (const std::string& network : config.trusted_proxies) {
     trusted_.push_back(*net::Network::parse(network)); // checked when it was read
   }
@@ -76,8 +79,10 @@ void Worker::stop() {
 
 void Worker::drain() {
   loop_.post([this] {
-    if (acceptor_) loop_.unwatch(acceptor_->descriptor());
-    acceptor_.reset();
+    if (acceptor_) {
+      loop_.unwatch(acceptor_->descriptor());
+      loop_.retire(std::move(acceptor_)); // an event for it may be under way
+    }
     std::vector<Downstream*> all;
     for (const auto& [downstream, owner] : downstreams_) all.push_back(downstream);
     for (Downstream* downstream : all) downstream->drain();

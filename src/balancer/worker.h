@@ -54,7 +54,7 @@ class Worker {
   Loop& loop() { return loop_; }
   UpstreamPool& upstreams() { return upstreams_; }
   Timeouts& timeouts() { return timeouts_; }
-  const http::RequestLimits& limits() const { return config_.limits; }
+  const http::RequestLimits& limits() const { return limits_; }
   // Of whoever parses at the moment.
   RequestHead& request_head() { return request_head_; }
   ResponseHead& response_head() { return response_head_; }
@@ -90,6 +90,7 @@ class Worker {
   void accepted(FileDescriptor descriptor, const sockaddr_storage& client);
 
   const BalancerConfig& config_;
+  http::RequestLimits limits_; // of the configuration, and of what can be passed on
   const Clock& clock_;
   Fleet& fleet_;
   Rng rng_;

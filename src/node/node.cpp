@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "node/browser_guard.h"
+#include "http/browser_guard.h"
 #include "node/health_routes.h"
 #include "node/identity_scope.h"
 #include "node/request_scope.h"
@@ -79,7 +79,7 @@ void Node::start(const Service& service) {
 net::Task<http::Response> Node::forward(http::Request& request) {
   // Where there are credentials no page has those of its reader.
   if (authenticator_ == nullptr) {
-    if (auto ok = check_browser(request, hosts_); !ok) return refuse(request, ok.error());
+    if (auto ok = http::check_browser(request, hosts_); !ok) return refuse(request, ok.error());
   }
   const Loaded* loaded = loaded_.load();
   if (loaded == nullptr) {

@@ -1,12 +1,12 @@
-#include "node/browser_guard.h"
+#include "http/browser_guard.h"
 
 #include <gtest/gtest.h>
 
-namespace raglan::node {
+namespace raglan::http {
 namespace {
 
-http::Request request_with(std::initializer_list<http::Header> headers) {
-  http::Request request;
+Request request_with(std::initializer_list<http::Header> headers) {
+  Request request;
   request.headers = headers;
   return request;
 }
@@ -54,4 +54,4 @@ TEST(BrowserGuard, OnlyWholeAddressesAreLoopback) {
 }
 
 } // namespace
-} // namespace raglan::node
+} // namespace raglan::http

@@ -17,12 +17,12 @@
 #include "base/result.h"
 #include "http/request.h"
 
-namespace raglan::node {
+namespace raglan::http {
 
 // "localhost", 127.0.0.0/8 or [::1], with or without a port.
 bool is_loopback_host(std::string_view host);
 
 // kForbidden; the message says what to do about it. `hosts` are names without ports, in any case.
-Result<> check_browser(const http::Request& request, const std::vector<std::string>& hosts);
+Result<> check_browser(const Request& request, const std::vector<std::string>& hosts);
 
-} // namespace raglan::node
+} // namespace raglan::http

@@ -1,11 +1,11 @@
-#include "node/browser_guard.h"
+#include "http/browser_guard.h"
 
 #include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
 
-namespace raglan::node {
+namespace raglan::http {
 namespace {
 
 // Without the port; brackets stay.
@@ -32,7 +32,7 @@ bool is_loopback_v4(std::string_view name) {
 
 bool is_served(std::string_view host, const std::vector<std::string>& hosts) {
   const auto same = [name = host_name(host)](const std::string& served) {
-    return http::equals_ignoring_case(name, served);
+    return equals_ignoring_case(name, served);
   };
   return is_loopback_host(host) || std::ranges::any_of(hosts, same);
 }
@@ -41,10 +41,10 @@ bool is_served(std::string_view host, const std::vector<std::string>& hosts) {
 
 bool is_loopback_host(std::string_view host) {
   const std::string_view name = host_name(host);
-  return http::equals_ignoring_case(name, "localhost") || name == "[::1]" || is_loopback_v4(name);
+  return equals_ignoring_case(name, "localhost") || name == "[::1]" || is_loopback_v4(name);
 }
 
-Result<> check_browser(const http::Request& request, const std::vector<std::string>& hosts) {
+Result<> check_browser(const Request& request, const std::vector<std::string>& hosts) {
   const auto host = request.headers.find("host");
   if (host && !is_served(*host, hosts)) {
     return fail(ErrorCode::kForbidden,
@@ -53,7 +53,7 @@ Result<> check_browser(const http::Request& request, const std::vector<std::stri
                 "host");
   }
   const std::string_view site = request.headers.get("sec-fetch-site");
-  if (http::equals_ignoring_case(site, "cross-site")) {
+  if (equals_ignoring_case(site, "cross-site")) {
     return fail(ErrorCode::kForbidden, "a page of another site must not use this node",
                 "sec-fetch-site");
   }
@@ -66,4 +66,4 @@ Result<> check_browser(const http::Request& request, const std::vector<std::stri
   return {};
 }
 
-} // namespace raglan::node
+} // namespace raglan::http
