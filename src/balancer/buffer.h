@@ -29,7 +29,7 @@ class BlockPool {
   std::size_t in_use() const { return in_use_; }
 
  private:
-  static constexpr std::size_t kKeptBlocks = 256; // 8 MB
+  static constexpr std::size_t kKeptBlocks = 256; // 10 MB
 
   std::vector<std::unique_ptr<char[]>> free_;
   std::size_t in_use_ = 0;

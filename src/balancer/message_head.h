@@ -5,8 +5,8 @@
 // read as different messages is refused, and nothing of it is passed on.
 //
 //   HeadScanner scanner;
-//   auto end = scanner.find_end(buffer.bytes());   // again with the same bytes and more behind
-//   them if (end && *end > 0) parse_request_head(buffer.bytes().substr(0, *end), limits, head);
+//   auto end = scanner.find_end(buffer.bytes()); // again when there is more behind these bytes
+//   if (end && *end > 0) parse_request_head(buffer.bytes().substr(0, *end), limits, head);
 //
 // Thread safety: values; views are into the bytes that were given.
 #pragma once

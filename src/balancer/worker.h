@@ -1,7 +1,7 @@
 // What the connections of one core share: its loop, its connections to the hosts, its timeouts.
 //
-// Thread safety: start, stop and join belong to one thread; post, any; everything else is the
-// loop's.
+// Thread safety: listen, start and stop belong to one thread, drain may be called from any;
+// everything else is the loop's.
 #pragma once
 
 #include <fcntl.h>
