@@ -57,13 +57,13 @@ class Strategies(BalanceTest):
     def test_with_affinity_the_caches_of_all_nodes_are_one(self):
         nodes = self.start_fleet(3)
         balancer = self.start_balancer(nodes, "--strategy", "affinity", "--set", "balancer.threads=1")
-        for number in range(30):
+        # Few, so that hardly any node comes to the sixteen requests from which on its share is bounded.
+        for number in range(10):
             first = balancer.query(f"{QUESTION} ({number})").json
             self.assertEqual(first["cache"]["status"], "miss")
-        again = [balancer.query(f"  {QUESTION}   ({number})").json["cache"]["status"] for number in range(30)]
-        # A node that was asked too much lately sends a few to the next; by chance a third would be hits.
-        self.assertGreaterEqual(again.count("hit"), 24, again)
-        self.assertTrue(all(self.questions(node) > 0 for node in nodes))
+        again = [balancer.query(f"  {QUESTION}   ({number})").json["cache"]["status"] for number in range(10)]
+        self.assertGreaterEqual(again.count("hit"), 8, again)  # in turn it would be none
+        self.assertGreater(sum(self.questions(node) > 0 for node in nodes), 1)
         balancer.stop()
 
     def test_a_route_may_have_a_strategy_of_its_own(self):
@@ -130,7 +130,7 @@ class Faults(BalanceTest):
         with FailingHost() as failing:
             nodes_and_failing = [*nodes, failing]
             balancer = self.start_balancer(nodes_and_failing)
-            for number in range(60):
+            for number in range(30):
                 balancer.query(f"{QUESTION} ({number})")
             host = balancer.hosts()[failing.port]
             self.assertTrue(host["ejection"]["ejected"])
