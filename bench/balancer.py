@@ -15,7 +15,6 @@ open. Exits 2 on a missed goal.
 import argparse
 import os
 import pathlib
-import re
 import shutil
 import socket
 import statistics
@@ -24,7 +23,7 @@ import sys
 import tempfile
 import time
 
-from http_core import free_port, run_nanoseconds, wait_until_served
+from http_core import free_port, measure, wait_until_served
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PEERS = ROOT / ".deps/tools"
@@ -163,26 +162,14 @@ def start_nginx(folder, origin_ports):
     return nginx("nginx", folder, port, 1, PROXY.format(port=port, servers=servers))
 
 
-def cpu(proxy, connections, seconds):
-    """Microseconds of one request, and requests per second."""
-    before = run_nanoseconds(proxy.process.pid)
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", proxy.url]
-    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    spent = run_nanoseconds(proxy.process.pid) - before
-    if re.search(r"Non-2xx|Socket errors", said):
-        raise SystemExit(f"{proxy.name} failed requests:\n{said}")
-    requests = int(re.search(r"(\d+) requests in", said)[1])
-    return spent / requests / 1000, requests / seconds
-
-
 def compare_cpu(proxies, connections, rounds, seconds):
     for proxy in proxies:
-        cpu(proxy, connections, 1)  # warm up
+        measure(proxy, 1, connections=connections)  # warm up
     results = {proxy.name: [] for proxy in proxies}
     for number in range(rounds):
         turned = proxies[number % len(proxies) :] + proxies[: number % len(proxies)]
         for proxy in turned:
-            results[proxy.name].append(cpu(proxy, connections, seconds))
+            results[proxy.name].append(measure(proxy, seconds, connections=connections))
         line = ", ".join(f"{name} {runs[-1][0]:.2f} µs ({runs[-1][1]:.0f}/s)" for name, runs in results.items())
         print(f"  {connections} connections, round {number + 1}: {line}", flush=True)
     ours = [microseconds for microseconds, _ in results["Raglan"]]

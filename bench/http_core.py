@@ -115,10 +115,10 @@ def wait_until_served(url):
     raise SystemExit(f"nothing listens on {url}")
 
 
-def measure(server, seconds, script=None):
+def measure(server, seconds, script=None, connections=CONNECTIONS):
     """CPU microseconds of one request, and requests per second."""
     before = run_nanoseconds(server.process.pid)
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", *(["-s", script] if script else []), server.url]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *(["-s", script] if script else []), server.url]
     said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     spent = run_nanoseconds(server.process.pid) - before
     if re.search(r"Non-2xx|Socket errors", said):

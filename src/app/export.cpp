@@ -40,6 +40,7 @@ exporting::Fleet fleet_of(const Settings& settings) {
                     .idle = config.idle_timeout};
   fleet.max_body_bytes = config.limits.max_body_bytes;
   fleet.slow_start = config.slow_start.duration;
+  fleet.max_attempts = balancer::kMaxAttempts;
   return fleet;
 }
 

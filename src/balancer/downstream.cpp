@@ -2,6 +2,7 @@
 
 #include "balancer/worker.h"
 #include "http/error_table.h"
+#include "http/http_date.h"
 
 namespace raglan::balancer {
 
@@ -66,7 +67,7 @@ bool Downstream::read_head() {
 }
 
 void Downstream::begin_exchange(std::size_t head_bytes) {
-  worker_.make_request_id(request_id_);
+  make_request_id();
   RequestHead& head = worker_.request_head();
   const auto bytes = in_.bytes().substr(0, head_bytes);
   if (auto ok = parse_request_head(bytes, worker_.limits(), head); !ok) {
@@ -77,11 +78,13 @@ void Downstream::begin_exchange(std::size_t head_bytes) {
                                                              .timed = *this,
                                                              .watcher = *this,
                                                              .address = address_,
-                                                             .request_id = request_id_});
+                                                             .request_id = request_id()});
   phase_ = Phase::kExchange;
   exchange_->begin(head, head_bytes);
   if (draining_) exchange_->end_connection();
 }
+
+void Downstream::make_request_id() { write_uuid7(worker_.clock().wall_now(), request_id_); }
 
 bool Downstream::exchange(Exchange::State state) {
   switch (state) {
@@ -116,11 +119,11 @@ void Downstream::await_request() {
 // With an answer of our own. Unless keep_alive_ says so, nobody knows where a next request begins.
 void Downstream::refuse(const Error& error) {
   const bool head_method = exchange_ && exchange_->is_head();
-  if (!exchange_) worker_.make_request_id(request_id_);
-  const http::Response response = http::error_response(error, request_id_.text());
+  if (!exchange_) make_request_id();
+  const http::Response response = http::error_response(error, request_id());
   std::string head;
   http::append_head(head, response,
-                    {.date = worker_.date(),
+                    {.date = http::http_date(worker_.clock().wall_now()),
                      .request_id = {},
                      .body_bytes = response.body.size(),
                      .close = !keep_alive_});

@@ -6,11 +6,13 @@
 // Thread safety: none; of one loop.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "balancer/exchange.h"
+#include "base/ids.h"
 
 namespace raglan::balancer {
 
@@ -44,6 +46,8 @@ class Downstream final : public Loop::Watcher, public Timed {
   bool linger();
 
   void begin_exchange(std::size_t head_bytes);
+  void make_request_id();
+  std::string_view request_id() const { return {request_id_.data(), request_id_.size()}; }
   void await_request();
   void refuse(const Error& error);
   void end_connection();
@@ -57,8 +61,8 @@ class Downstream final : public Loop::Watcher, public Timed {
   bool draining_ = false;
   HeadScanner scanner_;
   Buffer in_;
-  Buffer out_; // of our own answers
-  RequestId request_id_;
+  Buffer out_;                                // of our own answers
+  std::array<char, kUuidBytes> request_id_{}; // of the present request
   std::unique_ptr<Exchange> exchange_;
 };
 

@@ -8,6 +8,7 @@
 #include "balancer/forwarded_head.h"
 #include "balancer/worker.h"
 #include "http/error_table.h"
+#include "http/request_target.h"
 #include "policy/outcome.h"
 
 namespace raglan::balancer {
@@ -22,10 +23,9 @@ constexpr int kRoundsAtATime = 16;
 // would hold a host for ever.
 constexpr std::size_t kProgressBytes = 16 * 1024;
 
-// RFC 9110, 9.2.2; and what of Raglan's API only asks, though by POST.
+// What of Raglan's API only asks, though by POST, as well.
 bool does_no_harm_twice(const RequestHead& head) {
-  constexpr std::string_view kMethods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
-  if (std::ranges::find(kMethods, head.method) != std::end(kMethods)) return true;
+  if (http::is_idempotent(head.method)) return true;
   constexpr std::string_view kQuestions[] = {"/v1/query", "/v1/search", "/v1/embeddings",
                                              "/v1/chat/completions"};
   return head.method == "POST" && std::ranges::find(kQuestions, head.path) != std::end(kQuestions);
@@ -58,7 +58,7 @@ void Exchange::begin(const RequestHead& head, std::size_t head_bytes) {
   append_forwarded(head,
                    {.client = client_.address.text,
                     .scheme = "http",
-                    .request_id = client_.request_id.text(),
+                    .request_id = client_.request_id,
                     .trusted = client_.address.trusted},
                    to_host_.out);
   route_ = &worker_.choice().route_of(head.path);
@@ -313,10 +313,10 @@ void Exchange::cut() {
 }
 
 void Exchange::on_overdue() {
-  // Whoever is waited for: the client, when it takes nothing or sends nothing.
-  const bool client_waits =
-      response_begun_ ? to_client_.out.empty() : request_done_ || !to_host_.out.empty();
-  if (host_ && !tunnel_ && client_waits && !(upstream_ != nullptr && upstream_->connecting())) {
+  // Else it is the client, which takes nothing, or sends nothing.
+  const bool host_is_late =
+      host_ && (response_begun_ ? to_client_.out.empty() : request_done_ || !to_host_.out.empty());
+  if (host_is_late && !tunnel_ && !(upstream_ != nullptr && upstream_->connecting())) {
     host_->timeouts.fetch_add(1, std::memory_order_relaxed);
     report(policy::ExchangeEnd::kConnectionLost);
   }
@@ -324,7 +324,7 @@ void Exchange::on_overdue() {
     cut();
   } else if (upstream_ != nullptr && upstream_->connecting()) {
     on_lost(true);
-  } else if (!client_waits) {
+  } else if (!host_is_late) {
     refuse({ErrorCode::kRequestTimeout, "the request did not arrive in time", {}});
   } else {
     refuse({ErrorCode::kDeadlineExceeded, "the upstream did not answer in time", {}});

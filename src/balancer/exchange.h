@@ -18,7 +18,6 @@
 #include "balancer/host_choice.h"
 #include "balancer/message_head.h"
 #include "balancer/relay.h"
-#include "balancer/request_id.h"
 #include "balancer/upstream.h"
 #include "base/result.h"
 #include "policy/retry_budget.h"
@@ -40,7 +39,7 @@ struct ClientSide {
   Timed& timed; // waits in the worker's timeouts
   Loop::Watcher& watcher;
   const ClientAddress& address;
-  const RequestId& request_id;
+  std::string_view request_id;
 };
 
 class Exchange final : private Upstream::User {
@@ -123,7 +122,7 @@ class Exchange final : private Upstream::User {
   HostChoice::Route* route_ = nullptr;
   policy::RequestKey key_;
   std::size_t body_begin_ = 0; // in to_host_.out, while nothing of that is sent
-  boost::container::static_vector<const Host*, 4> tried_;
+  boost::container::static_vector<const Host*, kMaxAttempts> tried_;
   MonotonicTime asked_{};
   MonotonicTime answered_at_{}; // the last byte came from the host
   policy::RetryBudget::Permit live_;

@@ -92,7 +92,7 @@ void Exchange::begin_response(std::size_t head_bytes) {
   Buffer& out = to_client_.out;
   const std::size_t unsent = out.size();
   append_forwarded(head,
-                   {.request_id = client_.request_id.text(),
+                   {.request_id = client_.request_id,
                     .close = !keep_alive_,
                     .announce_keep_alive = keep_alive_ && old_client_},
                    out);

@@ -131,18 +131,17 @@ void Fleet::turn(State& state, MonotonicTime now) {
     if (ejection.ejected) next_return = std::min(next_return, ejection.last->until);
   }
   const auto count = static_cast<std::size_t>(std::ranges::count(healthy, true));
-  // Those that nobody has checked yet say nothing of the others.
-  const auto unknown = static_cast<std::size_t>(std::ranges::count_if(
-      state.health, [](const auto& each) { return each.state() == HealthState::kUnknown; }));
-  const std::size_t known = healthy.size() - unknown;
-  const bool panic = known > 0 && policy::panics(count, known);
+  const auto checked = static_cast<std::size_t>(std::ranges::count_if(
+      state.health, [](const auto& each) { return each.state() != HealthState::kUnknown; }));
+  const policy::Rotation rotation = policy::rotation(count, checked);
+  const bool panic = rotation == policy::Rotation::kPanic;
   if (panicking_.exchange(panic) != panic) {
     log_warning(panic ? "too few nodes are healthy: all are used" : "enough nodes are healthy",
                 {{"healthy", count}, {"nodes", healthy.size()}});
   }
   for (std::size_t i = 0; i < healthy.size(); ++i) {
     Host& host = *(*state.hosts)[i];
-    const bool in_rotation = panic || known == 0 || healthy[i];
+    const bool in_rotation = rotation != policy::Rotation::kHealthy || healthy[i];
     if (in_rotation && !host.in_rotation && !state.founding[i]) host.joined_at = now;
     if (healthy[i]) state.founding[i] = false;
     host.in_rotation = in_rotation;

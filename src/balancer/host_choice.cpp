@@ -2,13 +2,10 @@
 
 #include <algorithm>
 
+#include "balancer/path_prefix.h"
+
 namespace raglan::balancer {
 namespace {
-
-bool is_below(std::string_view path, std::string_view root) {
-  if (!path.starts_with(root)) return false;
-  return path.size() == root.size() || root.ends_with('/') || path[root.size()] == '/';
-}
 
 bool looks_at_latency(policy::Strategy strategy) {
   return strategy == policy::Strategy::kPrequal || strategy == policy::Strategy::kAffinity;
@@ -29,7 +26,7 @@ HostChoice::HostChoice(Fleet& fleet, const BalancerConfig& config,
 
 HostChoice::Route& HostChoice::route_of(std::string_view path) {
   return *std::ranges::find_if(routes_, [&](const Route& route) {
-    return route.path.empty() || is_below(path, route.path);
+    return route.path.empty() || is_at_or_below(path, route.path);
   });
 }
 

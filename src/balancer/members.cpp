@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "base/log.h"
 #include "http/url.h"
@@ -47,11 +48,23 @@ net::Task<Result<std::vector<HostAddress>>> Members::resolve(std::string url) {
 
 net::Task<Result<>> Members::set(std::vector<UpstreamConfig> upstreams) {
   std::vector<Known> known;
+  std::optional<Error> failure;
+  std::size_t found = 0;
   for (UpstreamConfig& upstream : upstreams) {
     auto addresses = co_await resolve(upstream.url);
-    if (!addresses) co_return forward_error(addresses);
-    known.push_back({std::move(upstream), std::move(*addresses)});
+    if (!addresses && addresses.error().code != ErrorCode::kUnavailable) {
+      co_return forward_error(addresses);
+    }
+    if (addresses) {
+      ++found;
+    } else {
+      log_warning("an upstream's name cannot be looked up", {{"upstream", upstream.url}});
+      failure = addresses.error();
+    }
+    known.push_back(
+        {std::move(upstream), std::move(addresses).value_or(std::vector<HostAddress>())});
   }
+  if (failure && found == 0) co_return std::unexpected(*failure);
   known_.with([&](std::vector<Known>& all) {
     all = std::move(known);
     apply(all);

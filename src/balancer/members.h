@@ -26,8 +26,9 @@ class Members {
   // All must outlive the loops' last coroutine.
   Members(Fleet& fleet, net::Resolver& resolver) : fleet_(fleet), resolver_(resolver) {}
 
-  // Each returns once the names have been looked up. Errors: kUnavailable when none of the new ones
-  // can be, and then nothing has changed; kInvalidField; kConflict (too many).
+  // Each returns once the names have been looked up. Errors, and then nothing has changed:
+  // kInvalidField; kConflict (too many); kUnavailable when no name can be looked up. One of several
+  // that cannot be has no host until it can.
   net::Task<Result<>> set(std::vector<UpstreamConfig> upstreams);
   // One that is there gets the weight.
   net::Task<Result<>> add(UpstreamConfig upstream);

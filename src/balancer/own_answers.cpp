@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <array>
 
+#include "balancer/path_prefix.h"
+
 namespace raglan::balancer {
 namespace {
 
 constexpr std::array<std::string_view, 3> kHealth = {"/health", "/ready", "/startup"};
 constexpr std::array<std::string_view, 2> kOperators = {"/metrics", "/admin"};
-
-bool is_at_or_below(std::string_view path, std::string_view root) {
-  return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
-}
 
 } // namespace
 

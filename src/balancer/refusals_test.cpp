@@ -209,6 +209,18 @@ TEST_F(RefusalsTest, ABodyThatTricklesDoesNotHoldAHost) {
   expect_nothing_left();
 }
 
+TEST_F(RefusalsTest, AQuestionThatDoesNotArriveIsTheClientsFault) {
+  config_.strategy = policy::Strategy::kAffinity; // no host is chosen before its body is there
+  start_one();
+  RawClient slow(port_);
+  slow.send("POST /v1/query HTTP/1.1\r\nHost: x\r\ncontent-length: 100\r\n\r\n{");
+  const std::string response = slow.read_to_end();
+  EXPECT_THAT(response, StartsWith("HTTP/1.1 408 "));
+  EXPECT_THAT(response, HasSubstr("\r\ndate: "));
+  EXPECT_EQ(host(0).timeouts, 0u);
+  EXPECT_EQ(count_, 0u);
+}
+
 TEST_F(RefusalsTest, OneConnectionTooManyIsToldSo) {
   config_.max_connections = 2;
   add_host(named("a"));

@@ -21,8 +21,9 @@ std::string text_of(const sockaddr_storage& address) {
     ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(address).sin_addr, text,
                 sizeof text);
   } else if (address.ss_family == AF_INET6) {
-    ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, text,
-                sizeof text);
+    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+    const bool mapped = IN6_IS_ADDR_V4MAPPED(&v6); // an IPv4 client, of a listener on [::]
+    ::inet_ntop(mapped ? AF_INET : AF_INET6, &v6.s6_addr[mapped ? 12 : 0], text, sizeof text);
   }
   return text;
 }

@@ -63,8 +63,7 @@ class Worker {
   Fleet& fleet() { return fleet_; }
   policy::RetryBudget& retry_budget() { return retry_budget_; }
   const OwnAnswers& own_answers() const { return own_; }
-  void make_request_id(RequestId& id) { id.make(clock_.wall_now(), rng_); }
-  std::string_view date() { return {}; }
+  const Clock& clock() const { return clock_; }
   void remove(Downstream& downstream);
 
  private:

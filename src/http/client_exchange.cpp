@@ -1,4 +1,5 @@
 #include "http/client_exchange.h"
+#include "http/request_target.h"
 
 #include <fmt/format.h>
 
@@ -24,15 +25,6 @@ bool is_sendable(std::string_view value) {
     if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return false;
   }
   return true;
-}
-
-bool is_idempotent(std::string_view method) {
-  static constexpr std::array<std::string_view, 6> kIdempotent = {"GET",   "HEAD", "OPTIONS",
-                                                                  "TRACE", "PUT",  "DELETE"};
-  for (const auto known : kIdempotent) {
-    if (method == known) return true;
-  }
-  return false;
 }
 
 // Whether a body is expected, so that its absence must be said (RFC 9110, 8.6).

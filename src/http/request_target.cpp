@@ -1,5 +1,8 @@
 #include "http/request_target.h"
 
+#include <algorithm>
+#include <array>
+
 #include "http/message_fields.h"
 #include "http/url.h"
 
@@ -21,6 +24,12 @@ Result<RequestLine> split_request_line(std::string_view line) {
   if (!is_token(method)) return malformed("bad method");
   if (!version) return malformed("only HTTP/1.0 and HTTP/1.1 are spoken here");
   return RequestLine{method, line.substr(first_space + 1, last_space - first_space - 1), *version};
+}
+
+bool is_idempotent(std::string_view method) {
+  static constexpr std::array<std::string_view, 6> kIdempotent = {"GET",   "HEAD", "OPTIONS",
+                                                                  "TRACE", "PUT",  "DELETE"};
+  return std::ranges::find(kIdempotent, method) != kIdempotent.end();
 }
 
 Result<RequestTarget> parse_target(std::string_view method, std::string_view target) {

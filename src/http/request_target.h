@@ -25,4 +25,7 @@ struct RequestTarget {
 // OPTIONS; CONNECT's authority form has no use here. Errors: kMalformedRequest.
 Result<RequestTarget> parse_target(std::string_view method, std::string_view target);
 
+// Whether a request of this method does no harm twice (RFC 9110, 9.2.2).
+bool is_idempotent(std::string_view method);
+
 } // namespace raglan::http

@@ -90,7 +90,19 @@ class HostHealth {
   std::size_t in_a_row_ = 0;
 };
 
-// Whether all hosts are to be used, healthy or not.
-constexpr bool panics(std::size_t healthy, std::size_t hosts) { return 2 * healthy < hosts; }
+// Whether all hosts are to be used, healthy or not. `checked`: those of whom something is known; a
+// host that has just joined says nothing of the others.
+constexpr bool panics(std::size_t healthy, std::size_t checked) { return 2 * healthy < checked; }
+
+// Who gets requests.
+enum class Rotation : std::uint8_t {
+  kHealthy,
+  kAll,   // nothing is known of any yet
+  kPanic, // all, as too few are healthy
+};
+constexpr Rotation rotation(std::size_t healthy, std::size_t checked) {
+  if (checked == 0) return Rotation::kAll;
+  return panics(healthy, checked) ? Rotation::kPanic : Rotation::kHealthy;
+}
 
 } // namespace raglan::policy

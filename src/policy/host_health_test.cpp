@@ -89,5 +89,12 @@ TEST(Panic, BeginsWhenFewerThanHalfAreHealthy) {
   EXPECT_FALSE(panics(0, 0)); // none is there to be used
 }
 
+TEST(Rotation, IsOfTheHealthyUnlessTooFewAreOrNothingIsKnown) {
+  EXPECT_EQ(rotation(0, 0), Rotation::kAll);
+  EXPECT_EQ(rotation(1, 1), Rotation::kHealthy);
+  EXPECT_EQ(rotation(1, 2), Rotation::kHealthy);
+  EXPECT_EQ(rotation(1, 3), Rotation::kPanic);
+}
+
 } // namespace
 } // namespace raglan::policy
