@@ -21,7 +21,7 @@ namespace raglan::balancer {
 inline constexpr std::size_t kMaxUpstreams = 256;
 inline constexpr std::size_t kMaxRoutes = 32;
 // Hosts that a request is given to, one after the other.
-inline constexpr std::size_t kMaxAttempts = 4;
+inline constexpr std::size_t kMaxAttempts = 3;
 
 struct BalancerConfig {
   std::string listen = "127.0.0.1:8000";
