@@ -1,9 +1,5 @@
 // raglan serve: one RAG node.
-#include <pthread.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
@@ -14,7 +10,7 @@
 #include "app/generator.h"
 #include "app/pool_metrics.h"
 #include "app/redis_metrics.h"
-#include "app/stop_signals.h"
+#include "app/stop_request.h"
 #include "app/warmup_list.h"
 #include "base/json_text.h"
 #include "base/log.h"
@@ -34,6 +30,8 @@ namespace {
 
 // For the store, the index's snapshots and the loops themselves.
 constexpr std::size_t kOtherDescriptors = 256;
+// How long a node that ends before it is loaded, and so has no work, may take to answer.
+constexpr std::chrono::seconds kUnloadedDrainTimeout{1};
 
 struct ServeOptions {
   CommonOptions common;
@@ -70,9 +68,10 @@ Result<std::vector<rag::QueryRequest>> read_warmup_requests(const Settings& sett
 // One node in this process, from listening to drained.
 class Serving {
  public:
-  Serving(const Settings& settings, std::filesystem::path data_folder)
+  Serving(const Settings& settings, std::filesystem::path data_folder, const sigset_t& stop_signals)
       : settings_(settings),
         data_folder_(std::move(data_folder)),
+        stop_(stop_signals),
         usage_(telemetry::register_resource_metrics(metrics_, telemetry::ResourceReader())) {}
 
   ~Serving() {
@@ -80,7 +79,7 @@ class Serving {
     if (authenticator_) authenticator_->close();
   }
 
-  int run(net::Listener listener, const sigset_t& stop_signals) {
+  int run(net::Listener listener) {
     if (auto ok = connect_redis(); !ok) return report_error("serve", ok.error());
     join_fleet();
     auto generator = connect_generator(settings_, data_folder_, instruments_, loops_,
@@ -90,6 +89,10 @@ class Serving {
     loops_.start();
     if (auto ok = ask_for_credentials(); !ok) return report_error("serve", ok.error());
     http::Server server(settings_.server, loops_, node_.handler(), node_.hooks());
+    node_.on_drain([this, &server] {
+      stop_.request();
+      return server.connections();
+    });
     const auto server_metrics = node::register_server_metrics(metrics_, server);
     const std::string url = fmt::format("http://{}:{}", listener.address(), listener.port());
     if (auto ok = server.listen(std::move(listener)); !ok) return report_error("serve", ok.error());
@@ -97,18 +100,17 @@ class Serving {
     std::fflush(stdout);
 
     std::thread loader([this] { load(); });
-    int signal = 0;
-    sigwait(&stop_signals, &signal);
-    unblock(stop_signals);
+    stop_.wait();
+    log_info("draining", {{"connections", server.connections()}});
+    node_.drain();
+    const Clock& clock = SystemClock::instance();
     if (!loaded_) {
+      server.drain(Deadline::after(kUnloadedDrainTimeout, clock.now()));
       // Loading only reads; it cannot be interrupted, and nobody needs its end.
       std::_Exit(failed_ ? kExitFailed : kExitDone);
     }
     loader.join();
-    log_info("draining", {{"connections", server.connections()}});
-    node_.drain();
     engine_->service().job_runner().stop();
-    const Clock& clock = SystemClock::instance();
     const Deadline deadline = Deadline::after(settings_.serving.drain_timeout, clock.now());
     if (!server.drain(deadline)) {
       log_warning("requests were cut off at the end of the drain timeout");
@@ -208,7 +210,7 @@ class Serving {
   void give_up(const Error& error) {
     report_error("serve", error);
     failed_ = true;
-    ::kill(::getpid(), SIGTERM); // wakes the main thread
+    stop_.request();
   }
 
   // The list of questions, within its time box; what is left of it, and the watch over the
@@ -266,6 +268,7 @@ class Serving {
 
   const Settings& settings_;
   const std::filesystem::path data_folder_;
+  StopRequest stop_;
   Instruments instruments_;
   telemetry::MetricRegistry& metrics_ = instruments_.metrics;
   std::vector<telemetry::Registration> usage_;
@@ -316,7 +319,7 @@ int serve(const ServeOptions& options) {
                settings.serving.listen);
     return kExitUsage;
   }
-  return Serving(settings, options.common.data_folder).run(std::move(*listener), stop_signals);
+  return Serving(settings, options.common.data_folder, stop_signals).run(std::move(*listener));
 }
 
 } // namespace

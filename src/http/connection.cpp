@@ -244,6 +244,7 @@ net::Task<> Connection::answer() {
   if (!request_.keep_alive || last || shared().draining) closing_ = true;
   // A stream may still read the body; a slow reader of anything else must not keep it.
   if (response.stream == nullptr) request_.drop_body();
+  tell_load(response);
   const Outgoing rest = start_response(response);
   const bool whole = rest.size_bytes() == 0 && response.stream == nullptr;
   if (!broken_ && !whole) co_await finish_response(response, rest);
@@ -263,6 +264,14 @@ net::Task<> Connection::answer() {
   wait_for_request();
   // The drain began after the head had left without "Connection: close": during a stream, say.
   if (shared().draining && !closing_) close_unless_asked();
+}
+
+// What is made has only to be sent: who then asks something else does not find it counted. A stream
+// goes on.
+void Connection::tell_load(Response& response) {
+  if (!request_.load_share) return;
+  response.headers.set(kLoadHeader, std::to_string(request_.load_share->requests() - 1));
+  if (response.stream == nullptr) request_.load_share.reset();
 }
 
 Response Connection::internal_error() const {
@@ -337,6 +346,7 @@ net::Task<> Connection::send_stream(const Response& response) {
     socket_.set_option(asio::socket_base::linger(true, 0), ignored);
     co_return;
   }
+  request_.load_share.reset(); // before its client knows that this is all
   if (request_.minor_version == 1) co_await flush(Outgoing("0\r\n\r\n"));
 }
 

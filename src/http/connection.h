@@ -64,6 +64,7 @@ class Connection final : public StreamWriter {
 
   // Answering.
   net::Task<> answer();
+  void tell_load(Response& response);
   Response internal_error() const;
   Outgoing start_response(Response& response);
   net::Task<> finish_response(const Response& response, Outgoing rest);

@@ -40,6 +40,7 @@ void Request::clear() {
   keep_alive = true;
   received_at = {};
   context.reset();
+  load_share.reset();
   route = {};
   path_parameters.clear();
 }

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "http/body_budget.h"
 #include "http/headers.h"
+#include "http/load.h"
 #include "http/url.h"
 
 namespace raglan::http {
@@ -30,6 +31,9 @@ struct Request {
   MonotonicTime received_at{}; // when its head was complete
   // Of whoever wraps the handlers: who asks, say. The server makes it null for each request.
   std::shared_ptr<const void> context;
+  // Likewise: counts the request until it is answered, and has the answer say how many others there
+  // are (load.h).
+  Load::Share load_share;
   // Memory for the answer's body, of an earlier one on this connection; its content means nothing.
   std::string spare_body;
   // Set by the router.

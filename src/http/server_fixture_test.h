@@ -38,7 +38,11 @@ class ServerTest : public testing::Test {
       statuses_.with([&](auto& list) { list.push_back(completed.status); });
       completions_.release();
     };
-    server_.emplace(config_, *loops_, router_.handler(), std::move(hooks), clock_);
+    auto handler = [this, routed = router_.handler()](Request& request) {
+      if (request.query == "counted") request.load_share = load_.enter();
+      return routed(request);
+    };
+    server_.emplace(config_, *loops_, std::move(handler), std::move(hooks), clock_);
     auto listener = net::Listener::open({});
     ASSERT_TRUE(listener.has_value());
     ASSERT_TRUE(server_->listen(std::move(*listener)).has_value());
@@ -100,6 +104,7 @@ class ServerTest : public testing::Test {
 
   ManualClock clock_;
   ServerConfig config_;
+  Load load_; // of requests with ?counted
   Router router_;
   Guarded<std::vector<net::Completion<int>>> gates_;
   std::counting_semaphore<> held_{0};

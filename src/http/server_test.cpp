@@ -278,6 +278,47 @@ TEST_F(ServerTest, ASlowHandlerIsNotCancelledWhileItsClientWaits) {
   EXPECT_THAT(client.read_response(), EndsWith("held"));
 }
 
+TEST_F(ServerTest, AnAnswerSaysHowManyOthersAreUnderWay) {
+  start();
+  RawClient client(port());
+  RawClient held(port());
+  RawClient streamed(port());
+  const auto asked = [&] {
+    client.send("GET /hello?counted HTTP/1.1\r\nHost: x\r\n\r\n");
+    const std::string response = client.read_response();
+    const auto at = response.find("x-raglan-load: ");
+    return at == response.npos ? "none" : response.substr(at + 15, 1);
+  };
+  EXPECT_EQ(asked(), "0");
+  held.send("GET /hold?counted HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_TRUE(wait_until_held());
+  EXPECT_EQ(asked(), "1");
+  streamed.send("GET /held-stream?counted HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_TRUE(wait_until_held());
+  EXPECT_THAT(streamed.read_until("\r\n\r\n"), HasSubstr("\r\nx-raglan-load: 1\r\n"));
+  EXPECT_EQ(asked(), "2");
+  client.send("GET /throw?counted HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.read_response(), HasSubstr("\r\nx-raglan-load: 2\r\n"));
+  release();
+  held.read_response();
+  streamed.read_until("0\r\n\r\n");
+  EXPECT_EQ(asked(), "0"); // exactly, once they have been read
+  client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.read_response(), Not(HasSubstr("x-raglan-load")));
+}
+
+TEST_F(ServerTest, ARequestWhoseClientLeavesIsNoLoad) {
+  start();
+  for (const std::string path : {"/hold", "/held-stream", "/endless", "/large"}) {
+    RawClient client(port());
+    client.send("GET " + path + "?counted HTTP/1.1\r\nHost: x\r\n\r\n");
+    ASSERT_TRUE(eventually([&] { return load_.requests() == 1 || path == "/large"; })) << path;
+    client.reset_on_close();
+    client.close();
+    EXPECT_TRUE(eventually([&] { return load_.requests() == 0; })) << path;
+  }
+}
+
 TEST_F(ServerTest, ReportsEveryRequestOnce) {
   start();
   RawClient client(port());

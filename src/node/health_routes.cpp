@@ -3,6 +3,7 @@
 #include <boost/json/object.hpp>
 
 #include "base/json_text.h"
+#include "node/request_scope.h"
 
 namespace raglan::node {
 namespace json = boost::json;
@@ -23,18 +24,22 @@ http::Response unavailable(std::string body) {
   return response;
 }
 
-http::Response ready_response(const ReadinessReport& report) {
+std::string_view status_name(const ReadinessReport& report, Phase phase) {
+  if (report.ready) return "ready";
+  return phase == Phase::kDraining ? "draining" : "not_ready";
+}
+
+http::Response ready_response(const ReadinessReport& report, Phase phase) {
   json::object checks;
   for (const auto& [name, state] : report.checks) checks[name] = state_name(state);
-  const json::object body{{"status", report.ready ? "ready" : "not_ready"},
-                          {"checks", std::move(checks)}};
+  const json::object body{{"status", status_name(report, phase)}, {"checks", std::move(checks)}};
   std::string text = json_text(body);
   return report.ready ? http::json_response(200, std::move(text)) : unavailable(std::move(text));
 }
 
 } // namespace
 
-void add_health_routes(http::Router& router, Readiness& readiness) {
+void add_health_routes(http::Router& router, Readiness& readiness, const http::Load& load) {
   router.add("GET", "/health", [](http::Request&) -> net::Task<http::Response> {
     co_return http::json_response(200, R"({"status":"ok"})");
   });
@@ -42,10 +47,22 @@ void add_health_routes(http::Router& router, Readiness& readiness) {
     if (readiness.phase() == Phase::kStarting) co_return unavailable(R"({"status":"starting"})");
     co_return http::json_response(200, R"({"status":"started"})");
   });
-  router.add("GET", "/ready", [&readiness](http::Request&) -> net::Task<http::Response> {
+  router.add("GET", "/ready", [&readiness, &load](http::Request&) -> net::Task<http::Response> {
     const ReadinessReport report = co_await readiness.report();
-    co_return ready_response(report);
+    http::Response response = ready_response(report, readiness.phase());
+    response.headers.set(http::kLoadHeader, std::to_string(load.requests()));
+    co_return response;
   });
+}
+
+void add_drain_route(http::Router& router, DrainGuard guard, BeginDrain begin) {
+  auto drain = [guard = std::move(guard),
+                begin = std::move(begin)](http::Request& request) -> net::Task<http::Response> {
+    if (auto ok = guard(request); !ok) co_return error_reply(ok.error(), request);
+    const json::object body{{"status", "draining"}, {"connections", begin()}};
+    co_return http::json_response(202, json_text(body));
+  };
+  router.add("POST", "/admin/drain", with_parameters({}, std::move(drain)));
 }
 
 } // namespace raglan::node

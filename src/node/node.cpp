@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "http/browser_guard.h"
-#include "node/health_routes.h"
 #include "node/identity_scope.h"
 #include "node/request_scope.h"
 
@@ -31,7 +30,13 @@ Node::Node(telemetry::MetricRegistry& metrics, NodeConfig config, const Clock& c
           all_checks(std::move(config)),
           [this](std::function<void()> work) { return checks_.try_submit(std::move(work)); },
           clock) {
-  add_health_routes(router_, readiness_);
+  add_health_routes(router_, readiness_, load_);
+  add_drain_route(
+      router_, [this](const http::Request& request) { return keep_pages_out(request); },
+      [this] {
+        drain();
+        return begin_drain_();
+      });
   add_metrics_route(router_, metrics);
   router_.set_fallback([this](http::Request& request) { return forward(request); });
 }
@@ -63,7 +68,7 @@ http::Handler Node::handler() {
   if (authenticator_ != nullptr) {
     handler = with_identity(std::move(handler), *authenticator_, clock_);
   }
-  return with_request_id(std::move(handler), clock_);
+  return with_request_id(with_load(std::move(handler), load_), clock_);
 }
 
 http::ServerHooks Node::hooks() {
@@ -76,11 +81,14 @@ void Node::start(const Service& service) {
   readiness_.mark_started();
 }
 
-net::Task<http::Response> Node::forward(http::Request& request) {
+Result<> Node::keep_pages_out(const http::Request& request) const {
   // Where there are credentials no page has those of its reader.
-  if (authenticator_ == nullptr) {
-    if (auto ok = http::check_browser(request, hosts_); !ok) return refuse(request, ok.error());
-  }
+  if (authenticator_ != nullptr) return {};
+  return http::check_browser(request, hosts_);
+}
+
+net::Task<http::Response> Node::forward(http::Request& request) {
+  if (auto ok = keep_pages_out(request); !ok) return refuse(request, ok.error());
   const Loaded* loaded = loaded_.load();
   if (loaded == nullptr) {
     return refuse_while_starting(request);

@@ -1,11 +1,13 @@
 // A RAG node's face: health, metrics and the hand-over to the service once it is loaded.
 //
 // A node listens before its model and indexes are loaded, so that probes can tell a node that
-// starts from one that is dead. Until `start`, everything but the probes and /metrics is 503.
+// starts from one that is dead. Until `start`, everything but the probes, /metrics and /admin/drain
+// is 503. What is asked of /v1 is counted, and its answers say how much that is (http/load.h).
 //
 //   Node node(metrics, {}, clock);
 //   Server server(config, loops, node.handler(), node.hooks());   // answers /startup with 503
-//   …                                                             // load
+//   node.on_drain(…);                                             // ends the process
+//   …                                                             // listen, load
 //   node.start(service);                                          // /startup is 200
 //   node.drain();                                                 // /ready is 503
 //
@@ -16,7 +18,9 @@
 #include <atomic>
 
 #include "auth/authenticator.h"
+#include "http/load.h"
 #include "http/server.h"
+#include "node/health_routes.h"
 #include "node/readiness.h"
 #include "node/request_metrics.h"
 #include "node/service.h"
@@ -45,6 +49,8 @@ class Node {
   void authenticate_by(auth::Authenticator& authenticator) { authenticator_ = &authenticator; }
   http::Handler handler();
   http::ServerHooks hooks();
+  // Before the server listens: what POST /admin/drain does, once /ready is 503.
+  void on_drain(BeginDrain begin) { begin_drain_ = std::move(begin); }
   RequestMetrics& request_metrics() { return request_metrics_; }
 
   // Once: the service is loaded and warm.
@@ -60,11 +66,15 @@ class Node {
   };
 
   std::vector<Check> all_checks(NodeConfig config);
+  // Where nobody has credentials.
+  Result<> keep_pages_out(const http::Request& request) const;
   net::Task<http::Response> forward(http::Request& request);
 
   const Clock& clock_;
   const std::vector<std::string> hosts_;
   RequestMetrics request_metrics_;
+  http::Load load_;
+  BeginDrain begin_drain_;
   auth::Authenticator* authenticator_ = nullptr;
   std::unique_ptr<const Loaded> loaded_owner_;
   std::atomic<const Loaded*> loaded_{nullptr};

@@ -25,6 +25,13 @@ http::Handler with_request_id(http::Handler next, const Clock& clock) {
   };
 }
 
+http::Handler with_load(http::Handler next, http::Load& load) {
+  return [next = std::move(next), &load](http::Request& request) {
+    if (request.path.starts_with("/v1/")) request.load_share = load.enter();
+    return next(request);
+  };
+}
+
 http::Handler with_parameters(std::vector<std::string_view> known, http::Handler next) {
   return [known = std::move(known),
           next = std::move(next)](http::Request& request) -> net::Task<http::Response> {

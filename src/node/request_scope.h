@@ -1,5 +1,5 @@
-// What every request gets before its handler runs: an id, a check of its query parameters, and a
-// deadline.
+// What every request gets before its handler runs: an id, a place in the node's load, a check of
+// its query parameters, and a deadline.
 //
 // The id is the client's `x-request-id` when that is short and printable, else a new one. It is put
 // into the request's headers, where the router and the handlers find it; the server puts it into
@@ -23,6 +23,10 @@ inline constexpr std::string_view kTimeoutHeader = "x-request-timeout-ms";
 inline constexpr std::size_t kMaxRequestIdBytes = 128;
 
 http::Handler with_request_id(http::Handler next, const Clock& clock);
+
+// Counts what is asked of /v1, whoever asks and whatever becomes of it. `load` must outlive the
+// handler's last request.
+http::Handler with_load(http::Handler next, http::Load& load);
 
 // Refuses query parameters that are none of `known`, or come twice (kInvalidField): a misspelt one
 // would otherwise mean its default, another collection say.

@@ -44,6 +44,7 @@ EVERY_ROUTE = [
     ("GET", "/admin/breakers", None),
     ("GET", "/admin/degradation", None),
     ("PUT", "/admin/degradation", {"mode": "auto"}),
+    ("GET", "/admin/drain", None),  # of another method: a POST would end the node (health_test.py)
     ("GET", "/admin/keys", None),
     ("POST", "/admin/keys", {"tenant": "acme", "scopes": ["read"]}),
     ("DELETE", "/admin/keys/unknown", None),
@@ -129,6 +130,20 @@ class SharedSecret(TemporaryFolderTest):
             return "admin"
         writes = path.startswith(("/v1/documents", "/v1/collections", "/v1/jobs")) and method != "GET"
         return "write" if writes else "read"
+
+    def test_only_an_administrator_has_a_node_end(self):
+        self.assertEqual(self.node.post("/admin/drain", {}).status, 401)
+        for scope in ("read", "write", "read write"):
+            self.assertEqual(self.client(scope=scope).post("/admin/drain", {}).status, 403)
+        self.assertEqual(self.node.get("/ready").status, 200)
+        reply = self.client(scope="admin").post("/admin/drain", {})
+        self.assertEqual((reply.status, reply.json["status"]), (202, "draining"))
+        self.assertEqual(self.node.wait_end(), 0)
+
+    def test_the_load_is_told_whoever_asks(self):
+        for reply in (self.node.get("/ready"), self.node.get("/v1/models"), self.client().get("/v1/models")):
+            self.assertEqual(reply.headers["x-raglan-load"], "0")
+        self.node.stop()
 
     def test_another_tenants_is_as_if_it_were_not_there(self):
         acme, other = self.client(), self.client(tenant="other")

@@ -152,6 +152,11 @@ class Node:
         self.told_to_end = True
         self.process.send_signal(with_signal)
 
+    def drain(self):
+        """Has it end as `terminate` does, by a request."""
+        self.told_to_end = True
+        return self.request("POST", "/admin/drain")
+
     def wait_end(self):
         code = self.process.wait(PATIENCE_SECONDS)
         self.process.stdout.close()

@@ -1,18 +1,26 @@
 #!/usr/bin/env python3
 """The probes, the metrics, and what every route owes: methods, status codes, answers under load."""
 
+import concurrent.futures
 import contextlib
 import json
 import re
 import resource
+import signal
 import sqlite3
+import sys
 import threading
 import time
 import unittest
+from pathlib import Path
 
 from handbook import HANDBOOK, long_text
-from harness import NodeTest, TemporaryFolderTest, read_response, wait_until
+from harness import ROOT, NodeTest, TemporaryFolderTest, read_response, read_to_end, wait_until
 
+sys.path.insert(0, str(ROOT / "tests/support"))
+from provider import Provider  # noqa: E402
+
+DRAIN = b"POST /admin/drain HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n"
 REQUIRED_METRICS = {
     "raglan_http_requests_total": {"route", "code"},
     "raglan_http_request_duration_seconds_count": {"route"},
@@ -152,6 +160,43 @@ class Probes(NodeTest):
         self.assertEqual(self.node.query(question).json["cache"]["status"], "hit")
         self.assertEqual(hits(), before + 1)
 
+    def test_answers_of_v1_and_ready_tell_the_load(self):
+        replies = [
+            self.node.get("/ready"),
+            self.node.query("When was the lighthouse built?"),
+            self.node.query("When was the lighthouse built?", stream=True),
+            self.node.query("When was the lighthouse built?", stream=3),
+            self.node.post("/v1/search", {"query": ["one", "two"]}),
+            self.node.get("/v1/nowhere"),
+            self.node.delete("/v1/query"),
+            self.node.request("OPTIONS", "/v1/query"),
+        ]
+        self.assertEqual([reply.status for reply in replies], [200, 200, 200, 422, 200, 404, 405, 204])
+        self.assertEqual([reply.headers.get("x-raglan-load") for reply in replies], ["0"] * len(replies))
+        for path in ("/health", "/startup", "/metrics", "/admin/breakers"):
+            self.assertNotIn("x-raglan-load", self.node.get(path).headers)
+
+    def test_every_answer_to_a_question_has_its_cache_status(self):
+        question = "What is the harbour's radio channel?"
+        messages = {"model": "raglan", "messages": [{"role": "user", "content": question}]}
+        for path, body in (
+            ("/v1/query", {"query": question}),
+            ("/v1/search", {"query": question}),
+            ("/v1/search", {"query": [question, "Where is the ferry?"]}),
+            ("/v1/chat/completions", messages),
+        ):
+            for stream in ({}, {"stream": True}) if path != "/v1/search" else ({},):
+                reply = self.node.post(path, {**body, **stream})
+                self.assertEqual(reply.status, 200, reply.text)
+                self.assertRegex(reply.headers["cache-status"], "^raglan; (hit|fwd=)", (path, stream))
+
+    def test_pages_of_others_cannot_end_it(self):
+        for name, value in (("origin", "http://elsewhere"), ("host", "elsewhere"), ("sec-fetch-site", "cross-site")):
+            reply = self.node.post("/admin/drain", {}, {name: value})
+            self.assertEqual((reply.status, reply.error["code"]), (403, "forbidden"), name)
+        self.assert_error(self.node.request("POST", "/admin/drain?soon=1"), 422, "invalid_field", "soon")
+        self.assertEqual(self.node.get("/ready").status, 200)
+
     def test_health_and_metrics_answer_while_every_worker_is_busy(self):
         stop = threading.Event()
         problems = []
@@ -270,6 +315,18 @@ class Starting(TemporaryFolderTest):
         wait_until(lambda: node.get("/ready").status == 200, "ready again")
         node.stop()
 
+    def test_a_drain_ends_a_node_that_still_loads_and_is_answered(self):
+        self.data.mkdir()
+        holder = sqlite3.connect(self.data / "raglan.db", isolation_level=None)
+        self.addCleanup(holder.close)
+        holder.execute("BEGIN EXCLUSIVE")
+        node = self.start("--set", "store.busy_timeout=60s", wait=False)
+        started = time.monotonic()
+        reply = node.drain()
+        self.assertEqual((reply.status, reply.json), (202, {"status": "draining", "connections": 1}))
+        node.stop()
+        self.assertLess(time.monotonic() - started, 20)
+
     def test_a_node_that_still_loads_ends_at_once(self):
         node = self.start(wait=False)
         started = time.monotonic()
@@ -298,7 +355,7 @@ class Draining(TemporaryFolderTest):
             wait_until(lambda: "draining" in node.log(), "the drain begins")
             late.sendall(b"GET /ready HTTP/1.1\r\nhost: localhost\r\n\r\n")
             status, headers, body = read_response(late.makefile("rb"))
-            self.assertEqual((status, json.loads(body)["status"]), (503, "not_ready"))
+            self.assertEqual((status, json.loads(body)["status"]), (503, "draining"))
             self.assertEqual(headers["connection"], "close")
         self.assertTrue(writer.is_alive(), "the write was meant to outlast the beginning of the drain")
         writer.join()
@@ -308,6 +365,114 @@ class Draining(TemporaryFolderTest):
         again = self.start()
         self.assertEqual(again.get("/v1/documents/long").json["text"], long_text("drain", 60))
         again.stop()
+
+
+class Generating(TemporaryFolderTest):
+    """Nodes whose answers a slow language model writes."""
+
+    def start_generating(self, **provider_settings):
+        provider = Provider(**provider_settings)
+        self.addCleanup(provider.stop)
+        chosen = ["generation.provider=openai", f"generation.base_url={provider.url}/v1", "generation.model=slow"]
+        node = self.start(*(word for setting in chosen for word in ("--set", setting)))
+        self.assertEqual(node.post("/v1/documents", {"documents": list(HANDBOOK)}).status, 200)
+        return node
+
+    def begin_stream(self, connection):
+        """Asks for an answer that streams, and reads its beginning."""
+        question = json.dumps({"query": "When was the lighthouse built?", "stream": True}).encode()
+        connection.sendall(
+            b"POST /v1/query HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+            b"content-length: %d\r\n\r\n" % len(question) + question
+        )
+        beginning = b""
+        while b"event: delta" not in beginning:
+            part = connection.recv(65536)
+            self.assertNotEqual(part, b"", beginning)
+            beginning += part
+        return beginning
+
+    def assert_whole(self, stream):
+        self.assertIn(b"event: done", stream)
+        self.assertNotIn(b"event: error", stream)
+        self.assertTrue(stream.endswith(b"\r\n0\r\n\r\n"), stream[-100:])
+
+
+class DrainingByRequest(Generating):
+    def test_streams_go_on_to_their_last_byte_and_then_the_node_ends(self):
+        node = self.start_generating(token_delay="60ms")
+        with node.connect() as stream, node.connect() as late:  # that asks after it began
+            beginning = self.begin_stream(stream)
+            wait_until(lambda: node.metric("raglan_http_connections") == 3, "both have been accepted")
+            reply = node.drain()
+            self.assertEqual((reply.status, reply.json["status"]), (202, "draining"))
+            self.assertGreaterEqual(reply.json["connections"], 3)
+            late.sendall(b"GET /ready HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            status, headers, body = read_response(late.makefile("rb"))
+            self.assertEqual((status, json.loads(body)["status"]), (503, "draining"))
+            self.assertEqual(headers["x-raglan-load"], "1")
+            with self.assertRaises(ConnectionRefusedError):
+                wait_until(lambda: node.connect().close(), "nobody new is let in")
+            node.terminate()  # as orchestrators do behind it: nothing is cut off
+            self.assert_whole(beginning + read_to_end(stream))
+        node.stop()
+
+    def test_asked_again_it_says_the_same(self):
+        node = self.start_generating(token_delay="60ms")
+        with node.connect() as stream, node.connect() as first, node.connect() as second:
+            beginning = self.begin_stream(stream)
+            node.told_to_end = True
+            for connection in (first, second):
+                connection.sendall(DRAIN)
+                status, _, body = read_response(connection.makefile("rb"))
+                self.assertEqual((status, json.loads(body)["status"]), (202, "draining"))
+            self.assert_whole(beginning + read_to_end(stream))
+        node.stop()
+
+    def test_a_second_signal_ends_the_node_at_once(self):
+        def none_pending(node):
+            return re.search("^ShdPnd:\t0+$", Path(f"/proc/{node.process.pid}/status").read_text(), re.MULTILINE)
+
+        for asked_before in (True, False):
+            node = self.start_generating(token_delay="300ms")
+            with node.connect() as stream:
+                self.begin_stream(stream)
+                if asked_before:
+                    self.assertEqual(node.drain().status, 202)
+                node.terminate()
+                wait_until(lambda: none_pending(node), "the first has been taken")
+                self.assertIsNone(node.process.poll())
+                node.terminate()
+                self.assertEqual(node.wait_end(), -signal.SIGTERM)
+            self.folder.joinpath("data").rename(self.folder / f"data-{asked_before}")
+
+
+class Load(Generating):
+    def test_it_is_what_is_under_way_until_the_last_byte(self):
+        node = self.start_generating(token_delay="100ms")
+
+        def load(path="/ready"):
+            return int(node.get(path).headers["x-raglan-load"])
+
+        self.assertEqual(load(), 0)
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            questions = [f"What does the handbook say about number {i}?" for i in range(6)]
+            replies = [pool.submit(node.query, question, stream=i % 2 == 0) for i, question in enumerate(questions)]
+            wait_until(lambda: load() == 6, "all are under way")
+            self.assertEqual((load("/v1/models"), load("/v1/nowhere"), load()), (6, 6, 6))
+            for reply in replies:
+                self.assertEqual(reply.result().status, 200)
+                self.assertLess(int(reply.result().headers["x-raglan-load"]), 6)
+        self.assertEqual(load(), 0)
+        node.stop()
+
+    def test_who_goes_away_is_none(self):
+        node = self.start_generating(token_delay="300ms")
+        with node.connect() as stream:
+            self.begin_stream(stream)
+            self.assertEqual(node.get("/ready").headers["x-raglan-load"], "1")
+        wait_until(lambda: node.get("/ready").headers["x-raglan-load"] == "0", "it has been noticed")
+        node.stop()
 
 
 if __name__ == "__main__":
