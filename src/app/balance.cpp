@@ -32,6 +32,14 @@ balancer::HostAddress address_of(const net::Listener& listener) {
   return address;
 }
 
+// SIGHUP, which would end the process: the access log is opened anew.
+void block_reopen_signal() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
 // From listening to drained.
 class Balancing {
  public:
@@ -45,6 +53,7 @@ class Balancing {
 
   int run(net::Listener listener, const sigset_t& stop_signals) {
     loops_.start();
+    if (auto ok = open_access_log(); !ok) return report_error("balance", ok.error());
     auto admin = net::Listener::open(listener_config(settings_.balancer.admin_listen));
     if (!admin) return report_error("balance", admin.error());
     if (!admin->is_loopback()) {
@@ -71,7 +80,7 @@ class Balancing {
 
     const bool is_public = !listener.is_loopback();
     balancer::Balancer balancer(settings_.balancer, settings_.routes, fleet_,
-                                {.host = own_host, .health_only = is_public});
+                                {.host = own_host, .health_only = is_public}, access_log_.get());
     const std::string url = fmt::format("http://{}:{}", listener.address(), listener.port());
     if (auto ok = balancer.listen(std::move(listener)); !ok) {
       return report_error("balance", ok.error());
@@ -80,8 +89,7 @@ class Balancing {
     if (is_public) fmt::print("/metrics and /admin on {}\n", own_host->address.name);
     std::fflush(stdout);
 
-    int signal = 0;
-    sigwait(&stop_signals, &signal);
+    wait(stop_signals);
     unblock(stop_signals);
     draining_ = true;
     log_info("draining", {{"connections", balancer.connections()}});
@@ -94,6 +102,41 @@ class Balancing {
   }
 
  private:
+  // Nothing outside of a cluster.
+  std::unique_ptr<http::Client> kubernetes_client() {
+    if (!access_) return nullptr;
+    return std::make_unique<http::Client>(balancer::kubernetes_client_config(*access_), loops_);
+  }
+  Result<balancer::Members::Cluster> cluster() {
+    if (!access_) return std::unexpected(access_.error());
+    return balancer::Members::Cluster{*access_, *kubernetes_, SystemClock::instance()};
+  }
+  Result<> open_access_log() {
+    const balancer::BalancerConfig& config = settings_.balancer;
+    if (config.access_log == balancer::AccessLogFormat::kOff) return {};
+    auto log = balancer::AccessLog::open(config.access_log, config.access_log_file);
+    if (!log) return forward_error(log);
+    access_log_ = std::move(*log);
+    dropped_lines_ = metrics_.callback(
+        telemetry::MetricKind::kCounter, "raglan_balancer_access_log_dropped_total",
+        "Lines of the access log that were not written.", {},
+        [this] { return static_cast<double>(access_log_->dropped()); });
+    return {};
+  }
+  // Until it is to end.
+  void wait(const sigset_t& stop_signals) {
+    sigset_t signals = stop_signals;
+    sigaddset(&signals, SIGHUP);
+    int signal = 0;
+    for (sigwait(&signals, &signal); signal == SIGHUP; sigwait(&signals, &signal)) {
+      if (!access_log_) continue;
+      const auto reopened = access_log_->reopen();
+      if (!reopened) {
+        log_error("the access log goes on as it was", {{"reason", explain(reopened.error())}});
+      }
+    }
+  }
+
   const Settings& settings_;
   telemetry::MetricRegistry metrics_;
   balancer::Fleet fleet_{
@@ -101,16 +144,21 @@ class Balancing {
       settings_.balancer.ejection};
   http::Router router_;
   net::Resolver resolver_;
-  balancer::Members members_{fleet_, resolver_};
-  net::EventLoops loops_{{.threads = 1}}; // after what its coroutines use
+  Result<balancer::KubernetesAccess> access_ = balancer::in_cluster_access();
+  net::EventLoops loops_{{.threads = 1}};
   http::Client client_{{}, loops_};
+  std::unique_ptr<http::Client> kubernetes_ = kubernetes_client();
+  balancer::Members members_{fleet_, resolver_, cluster()};
   balancer::HealthChecks health_{settings_.health, fleet_, client_, SystemClock::instance()};
   balancer::HostMetrics host_metrics_{metrics_, fleet_};
+  std::unique_ptr<balancer::AccessLog> access_log_; // null: off
+  telemetry::Registration dropped_lines_;
   std::atomic<bool> draining_ = false;
 };
 
 int balance(const BalancerOptions& options) {
   const sigset_t stop_signals = block_stop_signals();
+  block_reopen_signal();
   net::raise_descriptor_limit();
   Settings settings;
   if (!load_balancer_settings(settings, options, "balance", Logging::kServer)) return kExitUsage;

@@ -2,6 +2,7 @@
 #include <CLI/App.hpp>
 
 #include "app/balancer_options.h"
+#include "balancer/kubernetes_url.h"
 #include "base/control_characters.h"
 #include "export/target.h"
 #include "http/url.h"
@@ -67,6 +68,11 @@ int run_export(const ExportOptions& options) {
   if (!settings.routes.empty()) {
     fmt::print(stderr, "raglan export: [[balancer.route]] is left out: all requests go by {}\n",
                policy::strategy_name(settings.balancer.strategy));
+  }
+  for (const balancer::UpstreamConfig& upstream : settings.upstreams) {
+    if (!balancer::is_kubernetes_url(upstream.url)) continue;
+    fmt::print(stderr, "raglan export: {} is for `raglan balance` alone\n", upstream.url);
+    return kExitUsage;
   }
   const auto text = exporting::render(*target, fleet_of(settings));
   if (!text) return report_error("export", text.error());

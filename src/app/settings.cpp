@@ -261,6 +261,9 @@ std::vector<std::string> Settings::contradictions() const {
       lines.emplace_back("readiness.require names generator, and generation.provider is none");
     }
   }
+  if (balancer.proxy_protocol && balancer.trusted_proxies.empty()) {
+    lines.emplace_back("balancer.proxy_protocol needs balancer.trusted_proxies: whose word it is");
+  }
   if (balancer.limits.max_header_bytes > balancer::kMaxHeadBytes) {
     lines.push_back(fmt::format("balancer.limits.max_header_bytes must be at most {}",
                                 balancer::kMaxHeadBytes));

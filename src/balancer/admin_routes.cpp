@@ -41,7 +41,7 @@ json::object host_json(const Fleet& fleet, const Host& host, MonotonicTime now) 
           {"ejection", ejection_json(status.ejection, now)},
           {"in_rotation", host.in_rotation.load()},
           {"in_flight", host.in_flight.load()},
-          {"latency_ms", to_milliseconds(host.latency(now))},
+          {"latency_ms", to_milliseconds(host.latency())},
           {"requests", host.requests.load()},
           {"answers", std::move(answers)},
           {"connections_opened", host.connections.load()},

@@ -7,13 +7,13 @@ namespace raglan::balancer {
 using std::chrono::milliseconds;
 
 Balancer::Balancer(BalancerConfig config, std::vector<RouteConfig> routes, Fleet& fleet,
-                   const OwnAnswers& own, const Clock& clock)
+                   const OwnAnswers& own, AccessLog* access_log, const Clock& clock)
     : config_(std::move(config)), routes_(std::move(routes)), clock_(clock) {
   std::size_t threads = config_.threads;
   if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
   for (std::size_t i = 0; i < threads; ++i) {
     workers_.push_back(
-        std::make_unique<Worker>(config_, routes_, fleet, own, connections_, clock_));
+        std::make_unique<Worker>(config_, routes_, fleet, own, access_log, connections_, clock_));
   }
 }
 

@@ -26,9 +26,10 @@ namespace raglan::balancer {
 
 class Balancer {
  public:
-  // `fleet` must outlive it.
+  // `fleet` must outlive it, and `access_log`, which may be null.
   Balancer(BalancerConfig config, std::vector<RouteConfig> routes, Fleet& fleet,
-           const OwnAnswers& own = {}, const Clock& clock = SystemClock::instance());
+           const OwnAnswers& own = {}, AccessLog* access_log = nullptr,
+           const Clock& clock = SystemClock::instance());
   ~Balancer();
   Balancer(const Balancer&) = delete;
   Balancer& operator=(const Balancer&) = delete;

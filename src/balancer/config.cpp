@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "balancer/kubernetes_url.h"
 #include "http/url.h"
 #include "net/host_port.h"
 #include "net/network.h"
@@ -22,7 +23,8 @@ std::vector<config::Named<policy::Strategy>> strategies() {
   return names;
 }
 
-bool is_origin(const std::string& text) {
+bool is_upstream(const std::string& text) {
+  if (is_kubernetes_url(text)) return parse_kubernetes_url(text).has_value();
   const auto url = http::parse_url(text);
   return url && !url->tls && url->target == "/";
 }
@@ -51,6 +53,16 @@ void describe(config::Table<BalancerConfig>& table) {
         return std::ranges::all_of(
             texts, [](const std::string& text) { return net::Network::parse(text).has_value(); });
       });
+  table.field(
+      "proxy_protocol", &C::proxy_protocol,
+      "connections of `trusted_proxies` begin with a PROXY header, of version 1 or 2, which "
+      "says who the client is");
+  table.choice("access_log", &C::access_log, "a line for each request",
+               {{"off", AccessLogFormat::kOff},
+                {"json", AccessLogFormat::kJson},
+                {"combined", AccessLogFormat::kCombined}});
+  table.field("access_log_file", &C::access_log_file,
+              "where to; opened anew on SIGHUP; empty: standard output");
   table.field("threads", &C::threads, "event loops; 0 means one per core").max(256);
   table
       .field("max_connections", &C::max_connections,
@@ -73,7 +85,8 @@ void describe(config::Table<BalancerConfig>& table) {
 }
 
 void describe(config::Table<UpstreamConfig>& table) {
-  table.field("url", &UpstreamConfig::url, "of a node").must("be http://HOST[:PORT]", is_origin);
+  table.field("url", &UpstreamConfig::url, "of a node, or of the nodes of a Kubernetes Service")
+      .must("be http://HOST[:PORT] or kubernetes://NAMESPACE/SERVICE:PORT", is_upstream);
   table.field("weight", &UpstreamConfig::weight, "its share of the requests, beside the others'")
       .min(1)
       .max(1000);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "balancer/access_line.h"
 #include "config/table.h"
 #include "http/request_parser.h"
 #include "policy/host_health.h"
@@ -29,6 +30,9 @@ struct BalancerConfig {
   policy::Strategy strategy = policy::Strategy::kRoundRobin;
   std::size_t threads = 0;                  // 0: one per core
   std::vector<std::string> trusted_proxies; // networks (net/network.h)
+  bool proxy_protocol = false;
+  AccessLogFormat access_log = AccessLogFormat::kOff;
+  std::string access_log_file;
   std::size_t max_connections = 10'000;
   std::chrono::milliseconds header_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds idle_timeout = std::chrono::seconds(60);
@@ -46,7 +50,7 @@ void describe(config::Table<BalancerConfig>& table);
 
 // [[balancer.upstream]]
 struct UpstreamConfig {
-  std::string url; // http://HOST:PORT
+  std::string url; // http://HOST:PORT, or kubernetes://NAMESPACE/SERVICE:PORT
   std::uint32_t weight = 1;
 };
 void describe(config::Table<UpstreamConfig>& table);

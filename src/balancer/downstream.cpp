@@ -1,5 +1,6 @@
 #include "balancer/downstream.h"
 
+#include "balancer/proxy_protocol.h"
 #include "balancer/worker.h"
 #include "http/error_table.h"
 #include "http/http_date.h"
@@ -21,7 +22,10 @@ Downstream::Downstream(Worker& worker, Socket socket, ClientAddress address)
       address_(std::move(address)),
       in_(worker.loop().blocks()),
       out_(worker.loop().blocks()) {
-  worker_.timeouts().idle.start(*this, worker_.loop().now());
+  const bool proxied = worker.expects_proxy_header() && address_.trusted;
+  if (proxied) phase_ = Phase::kProxy;
+  auto& timeouts = worker_.timeouts();
+  (proxied ? timeouts.header : timeouts.idle).start(*this, worker_.loop().now());
 }
 
 Downstream::~Downstream() { TimeoutQueue::stop(*this); }
@@ -32,6 +36,7 @@ void Downstream::on_events(std::uint32_t events) {
   for (int step = 0; more; ++step) {
     if (step == kStepsAtATime) return worker_.loop().defer(*this);
     switch (phase_) {
+      case Phase::kProxy: more = read_proxy_header(); break;
       case Phase::kHead: more = read_head(); break;
       case Phase::kExchange: more = exchange(exchange_->relay()); break;
       case Phase::kAnswering: more = answer(); break;
@@ -39,6 +44,28 @@ void Downstream::on_events(std::uint32_t events) {
       case Phase::kClosed: return;
     }
   }
+}
+
+// Nobody is told what is wrong: it is a proxy that would hear it, in the middle of something else.
+bool Downstream::read_proxy_header() {
+  const auto proxied = parse_proxy_header(in_.bytes());
+  if (!proxied) {
+    close();
+    return false;
+  }
+  if (*proxied) {
+    if ((*proxied)->source) address_ = worker_.client_at(*(*proxied)->source);
+    in_.consume((*proxied)->header_bytes);
+    await_request();
+    return true;
+  }
+  if (!socket_.readable()) return false;
+  const Io io = socket_.read(in_);
+  if (io == Io::kEnded || io == Io::kFailed) {
+    close();
+    return false;
+  }
+  return io == Io::kSome;
 }
 
 bool Downstream::read_head() {
@@ -73,6 +100,7 @@ void Downstream::begin_exchange(std::size_t head_bytes) {
   if (auto ok = parse_request_head(bytes, worker_.limits(), head); !ok) {
     return refuse(ok.error());
   }
+  note_request(head);
   exchange_ = std::make_unique<Exchange>(worker_, ClientSide{.socket = socket_,
                                                              .in = in_,
                                                              .timed = *this,
@@ -84,12 +112,58 @@ void Downstream::begin_exchange(std::size_t head_bytes) {
   if (draining_) exchange_->end_connection();
 }
 
+void Downstream::note_request(const RequestHead& head) {
+  if (worker_.access_log() == nullptr) return;
+  logged_ = std::make_unique<LoggedRequest>(LoggedRequest{.began = worker_.clock().wall_now(),
+                                                          .began_at = worker_.loop().now(),
+                                                          .method = std::string(head.method),
+                                                          .path = std::string(head.path),
+                                                          .minor_version = head.minor_version});
+  for (const Field& field : head.fields) {
+    if (field.kind != FieldKind::kOther) continue;
+    if (http::equals_ignoring_case(field.name, "referer")) logged_->referer = field.value;
+    if (http::equals_ignoring_case(field.name, "user-agent")) logged_->user_agent = field.value;
+  }
+}
+
+void Downstream::log_request(const Exchange::Account& account, std::string_view end) {
+  AccessLog* const log = worker_.access_log();
+  if (log == nullptr) return;
+  LoggedRequest request; // of one that could not be read, when there is nothing
+  if (logged_) {
+    request = std::move(*logged_);
+  } else {
+    request.began = worker_.clock().wall_now();
+    request.began_at = worker_.loop().now();
+  }
+  logged_.reset();
+  log->add({.began = request.began,
+            .took = worker_.loop().now() - request.began_at,
+            .client = address_.text,
+            .method = request.method,
+            .path = request.path,
+            .minor_version = request.minor_version,
+            .status = account.status,
+            .request_bytes = account.request_bytes,
+            .response_bytes = account.response_bytes,
+            .host = account.host,
+            .attempts = account.attempts,
+            .request_id = request_id(),
+            .referer = request.referer,
+            .user_agent = request.user_agent,
+            .tenant = {},
+            .end = end});
+}
+
 void Downstream::make_request_id() { write_uuid7(worker_.clock().wall_now(), request_id_); }
 
 bool Downstream::exchange(Exchange::State state) {
   switch (state) {
     case Exchange::State::kRelaying: return false;
-    case Exchange::State::kCut: close(); return false;
+    case Exchange::State::kCut:
+      log_request(exchange_->account(), "cut");
+      close();
+      return false;
     case Exchange::State::kRefused: {
       keep_alive_ = exchange_->keep_alive();
       out_.take(exchange_->unsent());
@@ -100,6 +174,7 @@ bool Downstream::exchange(Exchange::State state) {
     case Exchange::State::kDone: break;
   }
   const bool keep_alive = exchange_->keep_alive();
+  log_request(exchange_->account(), "done");
   exchange_.reset();
   if (keep_alive) {
     await_request();
@@ -127,6 +202,10 @@ void Downstream::refuse(const Error& error) {
                      .request_id = {},
                      .body_bytes = response.body.size(),
                      .close = !keep_alive_});
+  Exchange::Account account = exchange_ ? exchange_->account() : Exchange::Account{};
+  account.status = response.status;
+  account.response_bytes = head.size() + (head_method ? 0 : response.body.size());
+  log_request(account, "refused");
   exchange_.reset();
   out_.append(head);
   if (!head_method) out_.append(response.body);
@@ -170,6 +249,7 @@ void Downstream::on_overdue() {
       if (in_.empty()) return close();
       refuse({ErrorCode::kRequestTimeout, "the request did not arrive in time", {}});
       return on_events(0);
+    case Phase::kProxy:
     case Phase::kAnswering:
     case Phase::kLingering: return close();
     case Phase::kClosed: return;
@@ -185,7 +265,7 @@ void Downstream::drain() {
   draining_ = true;
   if (exchange_) exchange_->end_connection();
   keep_alive_ = false;
-  if (phase_ == Phase::kHead && in_.empty()) close();
+  if (phase_ <= Phase::kHead && in_.empty()) close();
 }
 
 void Downstream::close() {

@@ -31,7 +31,17 @@ class Downstream final : public Loop::Watcher, public Timed {
   void drain();
 
  private:
+  struct LoggedRequest {
+    WallTime began{};
+    MonotonicTime began_at{};
+    std::string method;
+    std::string path;
+    int minor_version = 1;
+    std::string referer;
+    std::string user_agent;
+  };
   enum class Phase : std::uint8_t {
+    kProxy,     // who the client is, from the proxy in front
     kHead,      // of a request: it has not come whole, or not at all
     kExchange,  // of the request with a host
     kAnswering, // with an answer of our own
@@ -40,12 +50,16 @@ class Downstream final : public Loop::Watcher, public Timed {
   };
 
   // Each: whether there may be more to do at once.
+  bool read_proxy_header();
   bool read_head();
   bool exchange(Exchange::State state);
   bool answer();
   bool linger();
 
   void begin_exchange(std::size_t head_bytes);
+  // What the access log will say of it, if there is one.
+  void note_request(const RequestHead& head);
+  void log_request(const Exchange::Account& account, std::string_view end);
   void make_request_id();
   std::string_view request_id() const { return {request_id_.data(), request_id_.size()}; }
   void await_request();
@@ -55,7 +69,7 @@ class Downstream final : public Loop::Watcher, public Timed {
 
   Worker& worker_;
   Socket socket_;
-  const ClientAddress address_;
+  ClientAddress address_;
   Phase phase_ = Phase::kHead;
   bool keep_alive_ = false; // after an answer of our own
   bool draining_ = false;
@@ -64,6 +78,7 @@ class Downstream final : public Loop::Watcher, public Timed {
   Buffer out_;                                // of our own answers
   std::array<char, kUuidBytes> request_id_{}; // of the present request
   std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<LoggedRequest> logged_; // null: there is no access log, or no request
 };
 
 } // namespace raglan::balancer

@@ -73,9 +73,11 @@ void Exchange::begin(const RequestHead& head, std::size_t head_bytes) {
   const bool by_body = waits_for_body(head);
   client_.in.consume(head_bytes);
   to_host_.out.keep_consumed();
+  request_bytes_ = head_bytes;
   if (auto ok = to_host_.take_body(worker_.limits().max_body_bytes); !ok) {
     return refuse(std::move(ok.error()));
   }
+  request_bytes_ += to_host_.out.size() - body_begin_;
   request_done_ = to_host_.body.done();
   if (head.expects_continue && !request_done_) to_client_.out.append(kContinue);
   waiting_for_body_ = by_body && !request_done_;
@@ -205,6 +207,7 @@ bool Exchange::read_request() {
     refuse(std::move(taken.error()));
     return false;
   }
+  request_bytes_ += out.size() - before;
   request_done_ = to_host_.body.done();
   // What comes next may need more room than what is kept leaves.
   if (!request_done_ && !client_.in.empty() && out.keeps_consumed()) out.release_consumed();
@@ -219,9 +222,18 @@ void Exchange::note_progress(std::size_t size_bytes, bool whole) {
   wait(worker_.timeouts().response);
 }
 
+Exchange::Account Exchange::account() const {
+  return {.status = status_,
+          .host = answered_by_ ? std::string_view(answered_by_->address.name) : std::string_view(),
+          .attempts = own_ ? 0 : tried_.size(),
+          .request_bytes = request_bytes_,
+          .response_bytes = response_bytes_};
+}
+
 void Exchange::finish() {
   state_ = State::kDone;
   host_->answers[status_ / 100 % 6].fetch_add(1, std::memory_order_relaxed);
+  if (comes_again_) host_->note_failure(worker_.loop().now());
   const auto outcome = policy::outcome_of_status(status_, comes_again_);
   if (outcome != policy::Outcome::kNeutral || status_ < 500) {
     report(outcome == policy::Outcome::kFailure ? policy::ExchangeEnd::kServerError
@@ -237,6 +249,7 @@ void Exchange::report(policy::ExchangeEnd end) {
   const MonotonicTime now = worker_.loop().now();
   // Who fails fast is not quick.
   const bool well = end == policy::ExchangeEnd::kAnswered;
+  if (!well) host_->note_failure(now);
   host_->note_latency(well ? answered_at_ - asked_ : worker_.timeouts().response.length(), now);
   worker_.fleet().note_end(*host_, end, now);
 }
@@ -288,6 +301,7 @@ bool Exchange::pass_to_another(const ResponseHead& head) {
   auto other = choose();
   if (!other) return false;
   host_->answers[5].fetch_add(1, std::memory_order_relaxed);
+  host_->note_failure(worker_.loop().now());
   leave_host();
   ask_again(std::move(other), false);
   return true;
@@ -308,8 +322,17 @@ void Exchange::refuse(Error error) {
 }
 
 void Exchange::cut() {
+  if (host_ && request_done_ && !response_begun_) note_given_up();
   leave_host();
   state_ = State::kCut;
+}
+
+// The client has waited long enough. How long an answer takes is not known, but that it takes
+// longer; not that the host failed: clients could have it ejected by leaving at once.
+void Exchange::note_given_up() {
+  const MonotonicTime now = worker_.loop().now();
+  const Duration waited = now - asked_;
+  if (waited > host_->latency()) host_->note_latency(waited, now);
 }
 
 void Exchange::on_overdue() {

@@ -69,6 +69,17 @@ class Exchange final : private Upstream::User {
   // No further request is to be taken: the answer says so, if it has not begun.
   void end_connection() { keep_alive_ = false; }
   bool is_head() const { return head_method_; }
+
+  // For the access log.
+  struct Account {
+    int status = 0; // 0: no answer has begun
+    std::string_view host;
+    std::size_t attempts = 0;
+    std::uint64_t request_bytes = 0;
+    std::uint64_t response_bytes = 0;
+  };
+  Account account() const;
+
   // What was not sent yet, of an interim answer: in front of that of kRefused.
   Buffer& unsent() { return to_client_.out; }
 
@@ -105,6 +116,7 @@ class Exchange final : private Upstream::User {
   void report(policy::ExchangeEnd end);
   void refuse(Error error);
   void cut();
+  void note_given_up();
   // The client has sent so much, or taken it; `whole`: there is no more.
   void note_progress(std::size_t size_bytes, bool whole);
   void wait(TimeoutQueue& queue);
@@ -128,6 +140,9 @@ class Exchange final : private Upstream::User {
   policy::RetryBudget::Permit live_;
   std::optional<policy::RetryBudget::Permit> retry_;
   int status_ = 0;
+  std::shared_ptr<Host> answered_by_; // null: nobody yet, or the balancer itself
+  std::uint64_t request_bytes_ = 0;
+  std::uint64_t response_bytes_ = 0;
   bool comes_again_ = false; // the answer says when to: the host is well, and has much to do
   bool repeatable_ = false;
   bool head_method_ = false;

@@ -29,6 +29,7 @@ bool Exchange::relay_response() {
       return false;
     }
     sent = out.size() < before;
+    response_bytes_ += before - out.size();
     if (sent) note_progress(before - out.size(), out.empty());
   }
   if (response_begun_ && to_client_.body.done()) {
@@ -103,6 +104,7 @@ void Exchange::begin_response(std::size_t head_bytes) {
     return refuse_answer(bad_answer());
   }
   status_ = head.status;
+  if (!own_) answered_by_ = host_;
   response_begun_ = true;
   answered_at_ = worker_.loop().now();
   to_host_.out.release_consumed();
@@ -159,10 +161,12 @@ bool Exchange::relay_tunnel(Socket& from, Relay& relay, Socket& to) {
   bool moved = false;
   if (!relay.in.empty() && relay.out.empty()) relay.out.take(relay.in);
   if (!relay.out.empty() && to.writable()) {
+    const std::size_t before = relay.out.size();
     if (to.write(relay.out) == Io::kFailed) {
       cut();
       return false;
     }
+    (&relay == &to_client_ ? response_bytes_ : request_bytes_) += before - relay.out.size();
     moved = true;
   }
   if (from.readable() && relay.in.empty() && relay.has_room()) {

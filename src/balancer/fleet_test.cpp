@@ -143,19 +143,28 @@ TEST_F(FleetTest, WithoutChecksAllAreWell) {
   EXPECT_TRUE(only.in_rotation);
 }
 
-TEST(Host, ItsLatencyIsThatOfTheLastSecondsAndFades) {
+TEST(Host, ItsLatencyIsThatOfTheLastSeconds) {
   Host host({"a", {}, 0}, 1);
   MonotonicTime now{std::chrono::hours(1)};
-  EXPECT_EQ(host.latency(now), Duration::zero());
+  EXPECT_EQ(host.latency(), Duration::zero());
   host.note_latency(seconds(1), now);
-  EXPECT_EQ(host.latency(now), seconds(1));
+  EXPECT_EQ(host.latency(), seconds(1));
   for (int i = 0; i < 100; ++i) {
     now += std::chrono::milliseconds(100);
     host.note_latency(std::chrono::milliseconds(10), now);
   }
-  EXPECT_LT(host.latency(now), std::chrono::milliseconds(200)); // after two memories
-  const Duration before = host.latency(now);
-  EXPECT_EQ(host.latency(now + Host::kHalfLife), before / 2);
+  EXPECT_LT(host.latency(), std::chrono::milliseconds(200)); // after two memories
+}
+
+TEST(Host, WhatItFailedCountsOnAsInFlightForAWhile) {
+  Host host({"a", {}, 0}, 1);
+  const MonotonicTime now{std::chrono::hours(1)};
+  host.in_flight = 3;
+  EXPECT_EQ(host.load(now), 3u);
+  for (int i = 0; i < 10; ++i) host.note_failure(now);
+  EXPECT_EQ(host.load(now), 13u);
+  EXPECT_EQ(host.load(now + Host::kMemoryOfFailures), 3u + 4u); // 10 / e
+  EXPECT_EQ(host.load(now + 10 * Host::kMemoryOfFailures), 3u);
 }
 
 } // namespace

@@ -28,7 +28,7 @@ Host::Host(HostAddress where, std::uint32_t host_weight)
     : address(std::move(where)), id(id_of(address.name)), weight(host_weight) {}
 
 void Host::note_latency(Duration took, MonotonicTime now) {
-  const Duration before = latency(now);
+  const Duration before = latency();
   const Seconds apart =
       std::max<Seconds>(now - latency_at_.load(std::memory_order_relaxed), kLeastApart);
   // By time and not by answers: a host that is well again has few of them at first.
@@ -38,10 +38,20 @@ void Host::note_latency(Duration took, MonotonicTime now) {
   latency_at_.store(now, std::memory_order_relaxed);
 }
 
-Duration Host::latency(MonotonicTime now) const {
-  const Duration age = now - latency_at_.load(std::memory_order_relaxed);
-  const auto halvings = std::clamp<std::int64_t>(age / kHalfLife, 0, 62);
-  return Duration(latency_.load(std::memory_order_relaxed).count() >> halvings);
+void Host::note_failure(MonotonicTime now) {
+  failures_.store(failures(now) + 1, std::memory_order_relaxed);
+  failed_at_.store(now, std::memory_order_relaxed);
+}
+
+double Host::failures(MonotonicTime now) const {
+  const Duration age = now - failed_at_.load(std::memory_order_relaxed);
+  if (age > 20 * kMemoryOfFailures) return 0; // and those that never fail cost no exp
+  return failures_.load(std::memory_order_relaxed) * std::exp(-Seconds(age) / kMemoryOfFailures);
+}
+
+std::uint32_t Host::load(MonotonicTime now) const {
+  return in_flight.load(std::memory_order_relaxed) +
+         static_cast<std::uint32_t>(std::lround(failures(now)));
 }
 
 } // namespace raglan::balancer

@@ -44,15 +44,25 @@ class Host {
   // Whether its last exchange failed: what the fleet looks at first.
   std::atomic<bool> failing = false;
 
-  // How long it takes to the end of an answer, smoothed over some seconds; without any, half of
-  // that after each kHalfLife: who was slow once is tried again. Zero: nothing is known.
-  static constexpr std::chrono::seconds kHalfLife{10};
+  // How long it takes to the end of an answer, smoothed over some seconds. Zero: nothing is known.
+  // What is made of an estimate that is old is for the strategy to say.
   void note_latency(Duration took, MonotonicTime now);
-  Duration latency(MonotonicTime now) const;
+  Duration latency() const { return latency_.load(std::memory_order_relaxed); }
+
+  // What a strategy takes for its requests in flight: those that it failed, or turned away, count
+  // on, and fade (to 1/e in kMemoryOfFailures). They took it no time, so that it would seem to have
+  // the least to do, and be given all the more of them.
+  static constexpr std::chrono::seconds kMemoryOfFailures{2};
+  void note_failure(MonotonicTime now);
+  std::uint32_t load(MonotonicTime now) const;
 
  private:
+  double failures(MonotonicTime now) const;
+
   std::atomic<Duration> latency_{};
   std::atomic<MonotonicTime> latency_at_{};
+  std::atomic<double> failures_ = 0; // at that time
+  std::atomic<MonotonicTime> failed_at_{};
 };
 
 } // namespace raglan::balancer

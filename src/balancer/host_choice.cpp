@@ -43,8 +43,8 @@ std::shared_ptr<Host> HostChoice::choose(Route& route, const policy::RequestKey&
                                             host.joined_at.load(std::memory_order_relaxed), now);
     load.eligible = host.in_rotation.load(std::memory_order_relaxed) &&
                     std::ranges::find(tried, &host) == tried.end();
-    load.in_flight = host.in_flight.load(std::memory_order_relaxed);
-    if (with_latency) load.latency = host.latency(now);
+    load.in_flight = host.load(now);
+    if (with_latency) load.latency = host.latency();
   }
   const auto place = route.state->choose(loads_, key, now, rng_);
   return place ? (*hosts_)[*place] : nullptr;

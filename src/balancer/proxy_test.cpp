@@ -327,5 +327,42 @@ TEST_F(ProxyTest, ADrainEndsEveryExchangeAndTakesNoOther) {
   EXPECT_FALSE(RawClient(port).connected());
 }
 
+TEST_F(ProxyTest, ATrustedProxySaysInFrontWhoTheClientIs) {
+  config_.trusted_proxies = {"127.0.0.0/8"};
+  config_.proxy_protocol = true;
+  add_host([&](RawPeer& peer) {
+    seen_ = peer.read_request();
+    peer.send(answer("ok"));
+    peer.wait_for_close();
+  });
+  RawClient client(start());
+  client.send("PROXY TCP4 192.0.2.7 192.0.2.1 1234 80\r\nGET / HTTP/1.1\r\nHost: x\r\n");
+  client.send("X-Forwarded-For: 10.9.8.7\r\n\r\n"); // of somebody who is not trusted
+  EXPECT_THAT(client.read_response(), EndsWith("ok"));
+  EXPECT_THAT(seen_.text(), HasSubstr("x-forwarded-for: 192.0.2.7\r\n"));
+  EXPECT_THAT(seen_.text(), Not(HasSubstr("10.9.8.7")));
+}
+
+TEST_F(ProxyTest, WithoutItsHeaderAProxyIsNotHeard) {
+  config_.trusted_proxies = {"127.0.0.0/8"};
+  config_.proxy_protocol = true;
+  add_host(named("a"));
+  RawClient client(start());
+  client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(client.read_response(), "");
+  expect_nothing_left();
+  EXPECT_EQ(host(0).requests, 0u);
+}
+
+TEST_F(ProxyTest, WhoIsNotTrustedCannotSayWhoTheClientIs) {
+  config_.trusted_proxies = {"10.0.0.0/8"};
+  config_.proxy_protocol = true;
+  add_host(named("a"));
+  RawClient client(start());
+  client.send("PROXY TCP4 192.0.2.7 192.0.2.1 1234 80\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.read_response(), StartsWith("HTTP/1.1 400 "));
+  EXPECT_EQ(host(0).requests, 0u);
+}
+
 } // namespace
 } // namespace raglan::balancer

@@ -201,5 +201,60 @@ TEST_F(UpstreamFaultsTest, AHostThatCannotBeConnectedToInTimeIsLeftForAnother) {
   EXPECT_GT(stuck.connect_failures, 0u);
 }
 
+// It is done with each at once, and so seems to have the least to do.
+TEST_F(UpstreamFaultsTest, AHostThatTurnsRequestsAwayDoesNotAttractThem) {
+  for (const auto strategy : {policy::Strategy::kLeastConnections, policy::Strategy::kPrequal}) {
+    SCOPED_TRACE(policy::strategy_name(strategy));
+    members_.clear();
+    config_.strategy = strategy;
+    config_.threads = 1;
+    add_host([](RawPeer& peer) {
+      while (!peer.read_request().empty()) {
+        peer.send("HTTP/1.1 503 Busy\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n");
+      }
+    });
+    Host& busy = host(0);
+    for (int i = 0; i < 2; ++i) {
+      add_host([](RawPeer& peer) {
+        while (!peer.read_request().empty()) {
+          std::this_thread::sleep_for(2ms);
+          peer.send(answer("ok"));
+        }
+      });
+    }
+    const std::uint16_t port = start();
+    std::vector<std::jthread> clients;
+    for (int i = 0; i < 4; ++i) {
+      clients.emplace_back([port] {
+        RawClient client(port);
+        for (int asked = 0; asked < 50; ++asked) {
+          client.send(kWrite);
+          (void)client.read_response();
+        }
+      });
+    }
+    clients.clear();
+    EXPECT_GT(busy.answers[5], 0u);
+    EXPECT_LT(busy.answers[5], 50u); // of 200; an equal share would be 67, and it was nearly all
+    balancer_.reset();
+  }
+}
+
+TEST_F(UpstreamFaultsTest, OfAnAnswerThatAClientDidNotWaitForItIsKnownThatItTakesLonger) {
+  add_host([](RawPeer& peer) {
+    (void)peer.read_request();
+    peer.wait_for_close();
+  });
+  Host& slow = host(0);
+  RawClient client(start());
+  client.send(kAsk);
+  await([&] { return slow.in_flight == 1; });
+  std::this_thread::sleep_for(50ms);
+  client.close();
+  await([&] { return slow.in_flight == 0; });
+  EXPECT_GE(slow.latency(), 40ms);
+  EXPECT_FALSE(slow.failing); // else clients could have it ejected
+}
+
 } // namespace
 } // namespace raglan::balancer

@@ -39,7 +39,8 @@ Worker::Timeouts::Timeouts(const BalancerConfig& config)
       linger(config.linger_timeout) {}
 
 Worker::Worker(const BalancerConfig& config, const std::vector<RouteConfig>& routes, Fleet& fleet,
-               OwnAnswers own, std::atomic<std::size_t>& connections, const Clock& clock)
+               OwnAnswers own, AccessLog* access_log, std::atomic<std::size_t>& connections,
+               const Clock& clock)
     : config_(config),
       limits_(config.limits),
       clock_(clock),
@@ -48,6 +49,7 @@ Worker::Worker(const BalancerConfig& config, const std::vector<RouteConfig>& rou
       choice_(fleet, config, routes, rng_),
       retry_budget_(config.retry_budget),
       own_(std::move(own)),
+      access_log_(access_log),
       loop_(clock),
       timeouts_(config),
       connections_(connections) {
@@ -96,14 +98,17 @@ void Worker::remove(Downstream& downstream) {
   loop_.retire(std::move(downstreams_.extract(&downstream).mapped()));
 }
 
+ClientAddress Worker::client_at(const sockaddr_storage& address) const {
+  const bool trusted = std::ranges::any_of(
+      trusted_, [&](const net::Network& network) { return network.contains(address); });
+  return {text_of(address), trusted};
+}
+
 void Worker::accepted(FileDescriptor descriptor, const sockaddr_storage& client) {
   const int on = 1;
   ::setsockopt(descriptor.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const int number = descriptor.get();
-  const bool trusted = std::ranges::any_of(
-      trusted_, [&](const net::Network& network) { return network.contains(client); });
-  auto made = std::make_unique<Downstream>(*this, Socket(std::move(descriptor)),
-                                           ClientAddress{text_of(client), trusted});
+  auto made = std::make_unique<Downstream>(*this, Socket(std::move(descriptor)), client_at(client));
   if (!loop_.watch(number, *made)) return;
   Downstream* downstream = made.get();
   downstreams_.emplace(downstream, std::move(made));

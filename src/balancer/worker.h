@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "balancer/access_log.h"
 #include "balancer/config.h"
 #include "balancer/downstream.h"
 #include "balancer/fleet.h"
@@ -41,7 +42,8 @@ class Worker {
   };
 
   Worker(const BalancerConfig& config, const std::vector<RouteConfig>& routes, Fleet& fleet,
-         OwnAnswers own, std::atomic<std::size_t>& connections, const Clock& clock);
+         OwnAnswers own, AccessLog* access_log, std::atomic<std::size_t>& connections,
+         const Clock& clock);
   ~Worker();
 
   // Accepts from the descriptor, which it owns.
@@ -64,6 +66,10 @@ class Worker {
   policy::RetryBudget& retry_budget() { return retry_budget_; }
   const OwnAnswers& own_answers() const { return own_; }
   const Clock& clock() const { return clock_; }
+  AccessLog* access_log() { return access_log_; } // null: there is none
+  // Of connections from trusted addresses.
+  bool expects_proxy_header() const { return config_.proxy_protocol; }
+  ClientAddress client_at(const sockaddr_storage& address) const;
   void remove(Downstream& downstream);
 
  private:
@@ -97,6 +103,7 @@ class Worker {
   policy::RetryBudget retry_budget_;
   std::vector<net::Network> trusted_;
   const OwnAnswers own_;
+  AccessLog* const access_log_;
   Loop loop_;
   Timeouts timeouts_;
   UpstreamPool upstreams_{loop_};

@@ -2,11 +2,12 @@
 """A load balancer in front of real nodes: who gets what, and what clients notice of nodes that go and come."""
 
 import json
+import signal
 import threading
 import unittest
 
 from handbook import HANDBOOK
-from harness import Balancer, TemporaryFolderTest, end_quietly, run, wait_until
+from harness import CANARY, Balancer, TemporaryFolderTest, end_quietly, run, wait_until
 from query_test import read_events
 
 QUESTION = "How often must the lamp be cleaned?"
@@ -139,6 +140,40 @@ class Faults(BalanceTest):
             self.assertEqual(failing.questions, 5)
             self.assertEqual(balancer.query(QUESTION).status, 200)
             balancer.stop()
+
+
+class AccessLog(BalanceTest):
+    def lines(self, file):
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def test_each_request_is_a_line_without_its_question_and_a_moved_file_is_opened_anew(self):
+        nodes = self.start_fleet(1)
+        file, moved = self.folder / "access.log", self.folder / "access.log.1"
+        balancer = self.start_balancer(
+            nodes,
+            *("--set", "balancer.access_log=json", "--set", f"balancer.access_log_file={file}"),
+        )
+        self.assertEqual(balancer.query(QUESTION).status, 200)
+        self.assertEqual(balancer.get(f"/v1/nowhere?q={CANARY}").status, 404)
+
+        def about(path, of=file):
+            return [line for line in self.lines(of) if line["path"] == path]
+
+        wait_until(lambda: about("/v1/nowhere"), "the lines are written")
+        (line,) = about("/v1/query")
+        self.assertEqual((line["method"], line["status"], line["attempts"], line["end"]), ("POST", 200, 1, "done"))
+        self.assertEqual(line["host"], f"127.0.0.1:{nodes[0].port}")
+        self.assertGreater(line["request_bytes"], len(QUESTION))
+        self.assertGreater(line["response_bytes"], 100)
+        self.assertNotIn(CANARY, file.read_text())
+        self.assertNotIn("lamp", file.read_text())
+        file.rename(moved)
+        balancer.process.send_signal(signal.SIGHUP)
+        wait_until(file.exists, "the file is opened anew")
+        self.assertEqual(balancer.query(QUESTION).status, 200)
+        wait_until(lambda: about("/v1/query"), "the line is written")
+        self.assertEqual(len(about("/v1/query", moved)), 1)
+        balancer.stop()
 
 
 class Streams(BalanceTest):
