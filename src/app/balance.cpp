@@ -5,7 +5,8 @@
 #include <CLI/App.hpp>
 
 #include "app/balancer_options.h"
-#include "app/stop_signals.h"
+#include "app/hangup.h"
+#include "app/stop_request.h"
 #include "balancer/admin_routes.h"
 #include "balancer/balancer.h"
 #include "balancer/health_checks.h"
@@ -32,18 +33,11 @@ balancer::HostAddress address_of(const net::Listener& listener) {
   return address;
 }
 
-// SIGHUP, which would end the process: the access log is opened anew.
-void block_reopen_signal() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGHUP);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-}
-
 // From listening to drained.
 class Balancing {
  public:
-  explicit Balancing(const Settings& settings) : settings_(settings) {}
+  Balancing(const Settings& settings, const sigset_t& stop_signals, const sigset_t& hangup)
+      : settings_(settings), hangup_(hangup), stop_(stop_signals) {}
   ~Balancing() {
     health_.stop();
     members_.stop();
@@ -51,7 +45,7 @@ class Balancing {
     loops_.stop();
   }
 
-  int run(net::Listener listener, const sigset_t& stop_signals) {
+  int run(net::Listener listener) {
     loops_.start();
     if (auto ok = open_access_log(); !ok) return report_error("balance", ok.error());
     auto admin = net::Listener::open(listener_config(settings_.balancer.admin_listen));
@@ -63,11 +57,17 @@ class Balancing {
                                       {}});
     }
     auto own_host = std::make_shared<balancer::Host>(address_of(*admin), 1);
-    balancer::add_admin_routes(router_, {.fleet = fleet_,
-                                         .members = members_,
-                                         .metrics = metrics_,
-                                         .clock = SystemClock::instance(),
-                                         .draining = draining_});
+    const bool is_public = !listener.is_loopback();
+    balancer::Balancer balancer(settings_.balancer, settings_.routes, fleet_,
+                                {.host = own_host, .health_only = is_public}, access_log_.get());
+    balancer::add_admin_routes(router_,
+                               {.fleet = fleet_,
+                                .members = members_,
+                                .metrics = metrics_,
+                                .clock = SystemClock::instance(),
+                                .draining = draining_,
+                                .drain = [this] { stop_.request(); },
+                                .connections = [&balancer] { return balancer.connections(); }});
     http::Server server({}, loops_, router_.handler());
     if (auto ok = server.listen(std::move(*admin)); !ok) return report_error("balance", ok.error());
 
@@ -78,9 +78,6 @@ class Balancing {
     net::detach(loop, host_metrics_.watch());
     if (settings_.health.enabled) net::detach(loop, health_.watch());
 
-    const bool is_public = !listener.is_loopback();
-    balancer::Balancer balancer(settings_.balancer, settings_.routes, fleet_,
-                                {.host = own_host, .health_only = is_public}, access_log_.get());
     const std::string url = fmt::format("http://{}:{}", listener.address(), listener.port());
     if (auto ok = balancer.listen(std::move(listener)); !ok) {
       return report_error("balance", ok.error());
@@ -89,8 +86,7 @@ class Balancing {
     if (is_public) fmt::print("/metrics and /admin on {}\n", own_host->address.name);
     std::fflush(stdout);
 
-    wait(stop_signals);
-    unblock(stop_signals);
+    stop_.wait();
     draining_ = true;
     log_info("draining", {{"connections", balancer.connections()}});
     const auto now = SystemClock::instance().now();
@@ -121,23 +117,18 @@ class Balancing {
         telemetry::MetricKind::kCounter, "raglan_balancer_access_log_dropped_total",
         "Lines of the access log that were not written.", {},
         [this] { return static_cast<double>(access_log_->dropped()); });
+    on_hangup_.emplace(hangup_, [this] { reopen_access_log(); });
     return {};
   }
-  // Until it is to end.
-  void wait(const sigset_t& stop_signals) {
-    sigset_t signals = stop_signals;
-    sigaddset(&signals, SIGHUP);
-    int signal = 0;
-    for (sigwait(&signals, &signal); signal == SIGHUP; sigwait(&signals, &signal)) {
-      if (!access_log_) continue;
-      const auto reopened = access_log_->reopen();
-      if (!reopened) {
-        log_error("the access log goes on as it was", {{"reason", explain(reopened.error())}});
-      }
-    }
+  void reopen_access_log() {
+    const auto reopened = access_log_->reopen();
+    if (reopened) return;
+    log_error("the access log goes on as it was", {{"reason", explain(reopened.error())}});
   }
 
   const Settings& settings_;
+  const sigset_t hangup_;
+  StopRequest stop_;
   telemetry::MetricRegistry metrics_;
   balancer::Fleet fleet_{
       settings_.health.enabled ? std::optional(settings_.health.thresholds) : std::nullopt,
@@ -153,18 +144,19 @@ class Balancing {
   balancer::HostMetrics host_metrics_{metrics_, fleet_};
   std::unique_ptr<balancer::AccessLog> access_log_; // null: off
   telemetry::Registration dropped_lines_;
+  std::optional<OnHangup> on_hangup_;
   std::atomic<bool> draining_ = false;
 };
 
 int balance(const BalancerOptions& options) {
   const sigset_t stop_signals = block_stop_signals();
-  block_reopen_signal();
+  const sigset_t hangup = block_hangup();
   net::raise_descriptor_limit();
   Settings settings;
   if (!load_balancer_settings(settings, options, "balance", Logging::kServer)) return kExitUsage;
   auto listener = net::Listener::open(listener_config(settings.balancer.listen));
   if (!listener) return report_error("balance", listener.error());
-  return Balancing(settings).run(std::move(*listener), stop_signals);
+  return Balancing(settings, stop_signals, hangup).run(std::move(*listener));
 }
 
 } // namespace

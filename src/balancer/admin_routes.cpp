@@ -119,7 +119,8 @@ http::Response ready_reply(const AdminParts& parts) {
   for (const auto& host : *parts.fleet.hosts()) in_rotation += host->in_rotation ? 1 : 0;
   const bool ready = in_rotation > 0 && !parts.draining;
   json::object checks{{"upstreams", in_rotation > 0 ? "ok" : "failed"}};
-  return reply(ready ? 200 : 503, {{"status", ready ? "ready" : "not_ready"},
+  const std::string_view otherwise = parts.draining ? "draining" : "not_ready";
+  return reply(ready ? 200 : 503, {{"status", ready ? "ready" : otherwise},
                                    {"checks", std::move(checks)},
                                    {"in_rotation", in_rotation}});
 }
@@ -142,6 +143,11 @@ void add_admin_routes(http::Router& router, const AdminParts& parts) {
     response.headers.set("content-type", "text/plain; version=0.0.4; charset=utf-8");
     return response;
   });
+  router.add("POST", "/admin/drain", guarded([parts](http::Request&) -> net::Task<http::Response> {
+               json::object body{{"status", "draining"}, {"connections", parts.connections()}};
+               parts.drain();
+               co_return reply(202, body);
+             }));
   router.add("PUT", "/admin/upstreams",
              guarded([parts](http::Request& request) { return put_upstream(parts, request); }));
   router.add("DELETE", "/admin/upstreams",

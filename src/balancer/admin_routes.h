@@ -6,6 +6,7 @@
 //   GET /admin/upstreams            what is known of each host
 //   PUT /admin/upstreams            {"url", "weight"?}: adds it, or changes its weight
 //   DELETE /admin/upstreams?url=…   takes it out; what it is at work for is answered
+//   POST /admin/drain               ends the balancer, as SIGTERM does
 //
 // A web page that a browser shows has no business there: http/browser_guard.h.
 //
@@ -28,6 +29,8 @@ struct AdminParts {
   const telemetry::MetricRegistry& metrics;
   const Clock& clock;
   const std::atomic<bool>& draining;
+  std::function<void()> drain; // begins it
+  std::function<std::size_t()> connections;
 };
 // `parts` must outlive the loops' last request.
 void add_admin_routes(http::Router& router, const AdminParts& parts);

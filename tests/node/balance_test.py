@@ -142,6 +142,17 @@ class Faults(BalanceTest):
             balancer.stop()
 
 
+class Drain(BalanceTest):
+    def test_an_operator_ends_it_as_sigterm_does(self):
+        nodes = self.start_fleet(1)
+        balancer = self.start_balancer(nodes)
+        reply = balancer.drain()
+        self.assertEqual((reply.status, reply.json["status"]), (202, "draining"))
+        self.assertGreaterEqual(reply.json["connections"], 1)
+        self.assertEqual(balancer.wait_end(), 0)
+        self.assertEqual(nodes[0].query(QUESTION).status, 200)
+
+
 class AccessLog(BalanceTest):
     def lines(self, file):
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
