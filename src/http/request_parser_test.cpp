@@ -41,7 +41,7 @@ Outcome parse_in_pieces(std::string_view input, std::size_t piece_bytes,
 
 // The outcome must not depend on where the input is cut: whole, in two at every byte, byte by byte.
 Outcome parse(std::string_view input, const RequestLimits& limits = {}) {
-  const auto whole = parse_in_pieces(input, input.size(), limits);
+  auto whole = parse_in_pieces(input, input.size(), limits);
   for (std::size_t piece = 1; piece < input.size(); ++piece) {
     const auto cut = parse_in_pieces(input, piece, limits);
     EXPECT_EQ(cut.error, whole.error) << "pieces of " << piece;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "http/request_parser.h"
@@ -40,10 +41,9 @@ End read_connection(std::string_view input, std::vector<raglan::http::Request>& 
       if (*used == 0) return parser.started() || !input.empty() ? kWithin : kClean;
       input.remove_prefix(*used);
     }
-    requests.push_back(request);
-    if (!request.keep_alive) return kClosed;
+    requests.push_back(std::exchange(request, {}));
+    if (!requests.back().keep_alive) return kClosed;
     parser.reset();
-    request.clear();
   }
 }
 
