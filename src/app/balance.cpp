@@ -111,7 +111,10 @@ class Balancing {
     const balancer::BalancerConfig& config = settings_.balancer;
     if (config.access_log == balancer::AccessLogFormat::kOff) return {};
     auto log = balancer::AccessLog::open(config.access_log, config.access_log_file);
-    if (!log) return forward_error(log);
+    if (!log) {
+      log.error().message = "balancer.access_log_file: " + log.error().message;
+      return forward_error(log);
+    }
     access_log_ = std::move(*log);
     dropped_lines_ = metrics_.callback(
         telemetry::MetricKind::kCounter, "raglan_balancer_access_log_dropped_total",
