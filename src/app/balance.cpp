@@ -5,7 +5,6 @@
 #include <CLI/App.hpp>
 
 #include "app/balancer_options.h"
-#include "app/hangup.h"
 #include "app/stop_request.h"
 #include "balancer/admin_routes.h"
 #include "balancer/balancer.h"
@@ -120,7 +119,7 @@ class Balancing {
         telemetry::MetricKind::kCounter, "raglan_balancer_access_log_dropped_total",
         "Lines of the access log that were not written.", {},
         [this] { return static_cast<double>(access_log_->dropped()); });
-    on_hangup_.emplace(hangup_, [this] { reopen_access_log(); });
+    on_hangup_.emplace(hangup_, [this](int) { reopen_access_log(); });
     return {};
   }
   void reopen_access_log() {
@@ -147,13 +146,13 @@ class Balancing {
   balancer::HostMetrics host_metrics_{metrics_, fleet_};
   std::unique_ptr<balancer::AccessLog> access_log_; // null: off
   telemetry::Registration dropped_lines_;
-  std::optional<OnHangup> on_hangup_;
+  std::optional<SignalThread> on_hangup_;
   std::atomic<bool> draining_ = false;
 };
 
 int balance(const BalancerOptions& options) {
-  const sigset_t stop_signals = block_stop_signals();
-  const sigset_t hangup = block_hangup();
+  const sigset_t stop_signals = block_signals(kStopSignals);
+  const sigset_t hangup = block_signals({SIGHUP}); // that would end the process
   net::raise_descriptor_limit();
   Settings settings;
   if (!load_balancer_settings(settings, options, "balance", Logging::kServer)) return kExitUsage;

@@ -300,7 +300,7 @@ void limit_connections(http::ServerConfig& server) {
 }
 
 int serve(const ServeOptions& options) {
-  const sigset_t stop_signals = block_stop_signals();
+  const sigset_t stop_signals = block_signals(kStopSignals);
   Settings settings;
   std::vector<config::Override> flags;
   if (!options.listen.empty()) flags.push_back({"server.listen", options.listen, "--listen"});

@@ -1,7 +1,7 @@
-// What ends a node: SIGTERM or SIGINT, POST /admin/drain, or a start that failed; whichever comes
-// first. All of them end up in who waits here.
+// What ends a node, or a balancer: SIGTERM or SIGINT, POST /admin/drain, or a start that failed;
+// whichever comes first. All of them end up in who waits here.
 //
-//   StopRequest stop(block_stop_signals());
+//   StopRequest stop(block_signals(kStopSignals));
 //   stop.wait();                       // until a signal, or request() on another thread
 //   drain();
 //
@@ -14,23 +14,18 @@
 
 #include <atomic>
 #include <csignal>
-#include <thread>
 
-#include "app/stop_signals.h"
+#include "app/signal_thread.h"
 
 namespace raglan::app {
+
+inline constexpr std::initializer_list<int> kStopSignals = {SIGTERM, SIGINT};
 
 class StopRequest {
  public:
   // `signals` are blocked in all threads, and stay so.
-  explicit StopRequest(const sigset_t& signals) : signals_(signals) {}
-  ~StopRequest() {
-    over_ = true;
-    pthread_kill(watcher_.native_handle(), SIGTERM); // for this thread alone: wakes it
-    watcher_.join();
-  }
-  StopRequest(const StopRequest&) = delete;
-  StopRequest& operator=(const StopRequest&) = delete;
+  explicit StopRequest(const sigset_t& signals)
+      : signals_(signals), thread_(signals, [this](int signal) { take(signal); }) {}
 
   void request() {
     requested_ = true;
@@ -39,21 +34,17 @@ class StopRequest {
   void wait() const { requested_.wait(false); }
 
  private:
-  void watch() {
-    int signal = 0;
-    sigwait(&signals_, &signal);
-    if (over_) return;
+  void take(int signal) {
     request();
-    sigwait(&signals_, &signal);
-    if (over_) return;
-    unblock(signals_); // here alone
+    if (!std::exchange(signalled_, true)) return;
+    pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr); // here alone
     std::raise(signal);
   }
 
   const sigset_t signals_;
   std::atomic<bool> requested_ = false;
-  std::atomic<bool> over_ = false;
-  std::thread watcher_{[this] { watch(); }};
+  bool signalled_ = false; // the thread's
+  SignalThread thread_;
 };
 
 } // namespace raglan::app

@@ -224,7 +224,8 @@ void Exchange::note_progress(std::size_t size_bytes, bool whole) {
 
 Exchange::Account Exchange::account() const {
   return {.status = status_,
-          .host = answered_by_ ? std::string_view(answered_by_->address.name) : std::string_view(),
+          .host = answered_by_ && !own_ ? std::string_view(answered_by_->address.name)
+                                        : std::string_view(),
           .attempts = own_ ? 0 : tried_.size(),
           .request_bytes = request_bytes_,
           .response_bytes = response_bytes_};
@@ -233,7 +234,6 @@ Exchange::Account Exchange::account() const {
 void Exchange::finish() {
   state_ = State::kDone;
   host_->answers[status_ / 100 % 6].fetch_add(1, std::memory_order_relaxed);
-  if (comes_again_) host_->note_failure(worker_.loop().now());
   const auto outcome = policy::outcome_of_status(status_, comes_again_);
   if (outcome != policy::Outcome::kNeutral || status_ < 500) {
     report(outcome == policy::Outcome::kFailure ? policy::ExchangeEnd::kServerError
@@ -301,7 +301,6 @@ bool Exchange::pass_to_another(const ResponseHead& head) {
   auto other = choose();
   if (!other) return false;
   host_->answers[5].fetch_add(1, std::memory_order_relaxed);
-  host_->note_failure(worker_.loop().now());
   leave_host();
   ask_again(std::move(other), false);
   return true;
@@ -310,6 +309,7 @@ bool Exchange::pass_to_another(const ResponseHead& head) {
 void Exchange::leave_host() {
   if (upstream_ != nullptr) worker_.upstreams().close(*std::exchange(upstream_, nullptr));
   if (host_) host_->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  if (response_begun_ && host_) answered_by_ = std::move(host_);
   host_ = nullptr;
 }
 

@@ -140,7 +140,7 @@ class Exchange final : private Upstream::User {
   policy::RetryBudget::Permit live_;
   std::optional<policy::RetryBudget::Permit> retry_;
   int status_ = 0;
-  std::shared_ptr<Host> answered_by_; // null: nobody yet, or the balancer itself
+  std::shared_ptr<Host> answered_by_; // it is left, and has answered
   std::uint64_t request_bytes_ = 0;
   std::uint64_t response_bytes_ = 0;
   bool comes_again_ = false; // the answer says when to: the host is well, and has much to do

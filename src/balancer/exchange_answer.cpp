@@ -88,6 +88,7 @@ void Exchange::begin_response(std::size_t head_bytes) {
   comes_again_ = head.status == 503 && std::ranges::any_of(head.fields, [](const Field& field) {
                    return http::equals_ignoring_case(field.name, "retry-after");
                  });
+  if (comes_again_) host_->note_failure(worker_.loop().now());
   if (pass_to_another(head)) return;
   frame_response(head);
   Buffer& out = to_client_.out;
@@ -104,7 +105,6 @@ void Exchange::begin_response(std::size_t head_bytes) {
     return refuse_answer(bad_answer());
   }
   status_ = head.status;
-  if (!own_) answered_by_ = host_;
   response_begun_ = true;
   answered_at_ = worker_.loop().now();
   to_host_.out.release_consumed();

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "policy/host_estimates.h"
+
 namespace raglan::balancer {
 namespace {
 
@@ -163,8 +165,8 @@ TEST(Host, WhatItFailedCountsOnAsInFlightForAWhile) {
   EXPECT_EQ(host.load(now), 3u);
   for (int i = 0; i < 10; ++i) host.note_failure(now);
   EXPECT_EQ(host.load(now), 13u);
-  EXPECT_EQ(host.load(now + Host::kMemoryOfFailures), 3u + 4u); // 10 / e
-  EXPECT_EQ(host.load(now + 10 * Host::kMemoryOfFailures), 3u);
+  EXPECT_EQ(host.load(now + policy::kMemoryOfFailures), 3u + 4u); // 10 / e
+  EXPECT_EQ(host.load(now + 10 * policy::kMemoryOfFailures), 3u);
 }
 
 } // namespace

@@ -44,15 +44,12 @@ class Host {
   // Whether its last exchange failed: what the fleet looks at first.
   std::atomic<bool> failing = false;
 
-  // How long it takes to the end of an answer, smoothed over some seconds. Zero: nothing is known.
-  // What is made of an estimate that is old is for the strategy to say.
+  // How long it takes to the end of an answer (policy/host_estimates.h). Zero: nothing is known.
   void note_latency(Duration took, MonotonicTime now);
   Duration latency() const { return latency_.load(std::memory_order_relaxed); }
 
-  // What a strategy takes for its requests in flight: those that it failed, or turned away, count
-  // on, and fade (to 1/e in kMemoryOfFailures). They took it no time, so that it would seem to have
-  // the least to do, and be given all the more of them.
-  static constexpr std::chrono::seconds kMemoryOfFailures{2};
+  // Requests that it failed or turned away; and what strategies take for its requests in flight,
+  // those among them (likewise).
   void note_failure(MonotonicTime now);
   std::uint32_t load(MonotonicTime now) const;
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace raglan::balancer {
@@ -14,6 +15,10 @@ HostAddress host_address(const boost::asio::ip::tcp::endpoint& endpoint) {
   std::memcpy(&address.address, endpoint.data(), endpoint.size());
   address.address_bytes = static_cast<socklen_t>(endpoint.size());
   return address;
+}
+
+bool same_hosts(const std::vector<HostAddress>& left, const std::vector<HostAddress>& right) {
+  return std::ranges::equal(left, right, {}, &HostAddress::name, &HostAddress::name);
 }
 
 } // namespace raglan::balancer

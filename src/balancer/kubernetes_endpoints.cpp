@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "balancer/host_address.h"
 #include "balancer/kubernetes_requests.h"
 #include "base/log.h"
 #include "http/retry_after.h"
@@ -13,10 +14,6 @@ namespace {
 
 // Beyond what the API was asked to keep a watch for: it ends it by itself.
 constexpr std::chrono::seconds kGrace{30};
-
-bool same_hosts(const std::vector<HostAddress>& left, const std::vector<HostAddress>& right) {
-  return std::ranges::equal(left, right, {}, &HostAddress::name, &HostAddress::name);
-}
 
 } // namespace
 

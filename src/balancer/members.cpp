@@ -14,10 +14,6 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{5};
 
-bool same_addresses(const std::vector<HostAddress>& left, const std::vector<HostAddress>& right) {
-  return std::ranges::equal(left, right, {}, &HostAddress::name, &HostAddress::name);
-}
-
 } // namespace
 
 net::Task<Result<std::vector<HostAddress>>> Members::resolve(std::string url) {
@@ -193,7 +189,7 @@ net::Task<void> Members::watch() {
       known_.with([&](std::vector<Known>& all) {
         const auto found = std::ranges::find(all, upstream.url,
                                              [](const Known& each) { return each.upstream.url; });
-        if (found == all.end() || same_addresses(found->addresses, *addresses)) return;
+        if (found == all.end() || same_hosts(found->addresses, *addresses)) return;
         log_info("an upstream's name has other addresses",
                  {{"upstream", upstream.url}, {"addresses", addresses->size()}});
         found->addresses = std::move(*addresses);

@@ -4,11 +4,11 @@
 #include <netinet/in.h>
 
 #include <array>
+#include <boost/crc.hpp>
 #include <cstdint>
 #include <cstring>
 #include <utility>
 
-#include "balancer/crc32c.h"
 #include "base/read_number.h"
 
 namespace raglan::balancer {
@@ -157,10 +157,17 @@ std::size_t length_at(std::string_view bytes, std::size_t at) {
   return std::size_t{byte_at(bytes, at)} << 8 | byte_at(bytes, at + 1);
 }
 
+// CRC-32C (RFC 9260, appendix A).
+using Crc32c = boost::crc_optimal<32, 0x1edc6f41, 0xffffffff, 0xffffffff, true, true>;
+
 // Of the header, whose own four bytes of it, at `at`, count as zero.
 std::uint32_t checksum(std::string_view header, std::size_t at) {
   const std::string_view zeros("\0\0\0\0", 4);
-  return Crc32c().add(header.substr(0, at)).add(zeros).add(header.substr(at + 4)).value();
+  Crc32c sum;
+  for (const std::string_view part : {header.substr(0, at), zeros, header.substr(at + 4)}) {
+    sum.process_bytes(part.data(), part.size());
+  }
+  return sum.checksum();
 }
 
 // `header`: all of it; the TLVs begin at `at`.
